@@ -1,0 +1,47 @@
+//! Every bound that a client can run into, in one place. The server announces them in `welcome`.
+
+use serde::{Deserialize, Serialize};
+
+/// What a server accepts. Lengths of text are Unicode scalars, sizes of frames are bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Limits {
+    /// The largest frame after `hello`, in bytes.
+    pub frame_bytes: usize,
+    /// The longest comment, in Unicode scalars.
+    pub comment_chars: usize,
+    /// The most components of one submitted text op.
+    pub op_components: usize,
+    /// The most changes in one batch.
+    pub batch_changes: usize,
+    /// The most comments of one review, removed ones included.
+    pub review_comments: usize,
+    /// The most reviews that one session may have open.
+    pub open_reviews: usize,
+    /// How far behind a batch's base may be, in entries.
+    pub base_distance: u64,
+}
+
+impl Limits {
+    /// The largest frame before `hello` is answered, in bytes.
+    pub const HELLO_BYTES: usize = 4 * 1024;
+    /// No text in any log or op is longer, whatever a server is configured to, in Unicode scalars.
+    pub const ANY_TEXT_CHARS: usize = 1 << 20;
+    /// No stored op has more components: a legal op can grow while it is transformed.
+    pub const LOG_OP_COMPONENTS: usize = 16 * 1024;
+    /// The longest path of a file in an anchor, in bytes.
+    pub const PATH_BYTES: usize = 4096;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            frame_bytes: 256 * 1024,
+            comment_chars: 32 * 1024,
+            op_components: 1_000,
+            batch_changes: 200,
+            review_comments: 5_000,
+            open_reviews: 64,
+            base_distance: 1_000_000,
+        }
+    }
+}

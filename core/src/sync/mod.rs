@@ -1,0 +1,26 @@
+//! The two halves of sync, side by side because they change together.
+//!
+//! The client's half: `edit -> Save -> saved -> Send`, [`Replica`]. The server's half:
+//! `submit -> Append -> (appended | lost | failed) -> Deliver`, [`Sequencer`]. Both are state machines: calls
+//! bring in what happened and what time it is, effects say what is to be done, in which order. Both transform
+//! an edit over the same single entries, history first, so both arrive at the same text.
+
+mod batcher;
+mod history;
+mod pending;
+mod plan;
+mod replica;
+mod sequencer;
+
+pub use batcher::Batcher;
+pub use history::History;
+pub use pending::Pending;
+pub use replica::{
+    EditError, Event, Frozen, Origin, Rejected, Replica, ReplicaEffect, ResyncReason, Saved, SavedInFlight,
+};
+pub use sequencer::{Append, Record, Refusal, Sequencer, SequencerEffect, Submission};
+
+#[cfg(test)]
+mod convergence;
+#[cfg(test)]
+mod tests;

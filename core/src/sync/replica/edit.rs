@@ -1,0 +1,167 @@
+//! What a person does here: checked against what they see, applied at once.
+
+use std::collections::BTreeMap;
+
+use super::{Event, Origin, Replica};
+use crate::change::{Change, Entity, FieldWrite};
+use crate::clock::Millis;
+use crate::id::CommentId;
+use crate::review::{FieldValue, Place, spec};
+use crate::text::{OpError, TextOp, diff, normalize};
+
+/// Why an edit cannot be made. Nothing has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// The review has not been loaded.
+    #[error("the review has not been loaded yet")]
+    NotLoaded,
+    /// There is no such comment here.
+    #[error("there is no such comment")]
+    UnknownComment,
+    /// A comment with this id exists already.
+    #[error("a comment with this id exists already")]
+    DuplicateComment,
+    /// The comment was removed.
+    #[error("the comment was removed")]
+    CommentRemoved,
+    /// Only the comment's author may do this.
+    #[error("only its author may do this")]
+    NotAllowed,
+    /// The text would become too long.
+    #[error("a comment takes at most {max} characters")]
+    TextTooLong {
+        /// The most that the server takes, in Unicode scalars.
+        max: usize,
+    },
+    /// There is no such field on this entity.
+    #[error("there is no such field")]
+    UnknownField,
+    /// The field takes other values.
+    #[error("the field does not take this value")]
+    BadValue,
+    /// The range does not lie within the text.
+    #[error(transparent)]
+    Op(#[from] OpError),
+}
+
+impl Replica {
+    /// Adds a comment under a fresh id.
+    pub fn add_comment(
+        &mut self,
+        now: Millis,
+        comment: CommentId,
+        place: Place,
+        text: &str,
+    ) -> Result<(), EditError> {
+        self.loaded()?;
+        let text = normalize(text);
+        self.check_length(text.chars().count())?;
+        if self.exists(comment) {
+            return Err(EditError::DuplicateComment);
+        }
+        if let Place::Reply(root) = place {
+            self.standing(root)?;
+        }
+        let at = self.clock.tick(now);
+        self.push(now, Change::CommentAdded { comment, place, text, at })?;
+        let by = self.user.clone();
+        self.emit(Event::CommentAdded { comment, by, origin: Origin::Local });
+        Ok(())
+    }
+
+    /// Edits a comment's text as it is shown.
+    pub fn edit_text(&mut self, now: Millis, comment: CommentId, op: TextOp) -> Result<(), EditError> {
+        let len = self.text_len(comment)?;
+        if op.base_len() != len {
+            return Err(OpError::Length { expected: op.base_len(), found: len }.into());
+        }
+        if op.target_len() > len {
+            self.check_length(op.target_len())?;
+        }
+        if op.is_identity() {
+            return Ok(());
+        }
+        self.push(now, Change::TextEdited { comment, op: op.clone() })?;
+        let by = self.user.clone();
+        self.emit(Event::TextEdited { comment, op, by, origin: Origin::Local });
+        Ok(())
+    }
+
+    /// Replaces `delete` scalars at `at` of a comment's text by `insert`.
+    pub fn replace_text(
+        &mut self,
+        now: Millis,
+        comment: CommentId,
+        at: usize,
+        delete: usize,
+        insert: &str,
+    ) -> Result<(), EditError> {
+        let op = TextOp::replace(self.text_len(comment)?, at, delete, &normalize(insert))?;
+        self.edit_text(now, comment, op)
+    }
+
+    /// Gives a comment a whole new text; only what differs becomes an edit.
+    pub fn set_text(&mut self, now: Millis, comment: CommentId, text: &str) -> Result<(), EditError> {
+        self.standing(comment)?;
+        let shown = self.comment(comment).ok_or(EditError::UnknownComment)?;
+        self.edit_text(now, comment, diff(shown.text.as_str(), &normalize(text)))
+    }
+
+    /// Writes a field.
+    pub fn set_field(
+        &mut self,
+        now: Millis,
+        entity: Entity,
+        field: &str,
+        value: FieldValue,
+    ) -> Result<(), EditError> {
+        self.loaded()?;
+        if let Entity::Comment(comment) = entity {
+            self.standing(comment)?;
+        }
+        let holder = self.holder(entity).ok_or(EditError::UnknownComment)?;
+        let spec = spec(holder, field).ok_or(EditError::UnknownField)?;
+        if !spec.takes(&value) {
+            return Err(EditError::BadValue);
+        }
+        if self.field(entity, field).as_ref() == Some(&value) {
+            return Ok(());
+        }
+        let write = FieldWrite { value: value.clone(), seen: self.head.version };
+        let fields = BTreeMap::from([(field.to_owned(), write)]);
+        let at = self.clock.tick(now);
+        self.push(now, Change::FieldsChanged { entity, fields, at })?;
+        let (field, by) = (field.to_owned(), self.user.clone());
+        self.emit(Event::FieldChanged { entity, field, value: Some(value), by, origin: Origin::Local });
+        Ok(())
+    }
+
+    /// Removes a comment of one's own.
+    pub fn remove_comment(&mut self, now: Millis, comment: CommentId) -> Result<(), EditError> {
+        self.standing(comment)?;
+        if self.confirmed.comments.get(&comment).is_some_and(|shown| shown.author != self.user) {
+            return Err(EditError::NotAllowed);
+        }
+        self.push(now, Change::CommentRemoved { comment })?;
+        let by = self.user.clone();
+        self.emit(Event::CommentRemoved { comment, by, origin: Origin::Local });
+        Ok(())
+    }
+
+    fn push(&mut self, now: Millis, change: Change) -> Result<(), EditError> {
+        self.buffer.push(change, &self.limits)?;
+        self.batcher.edited(now);
+        self.dirty += 1;
+        self.emit(Event::Unsynced(self.unsynced()));
+        Ok(())
+    }
+
+    fn loaded(&self) -> Result<(), EditError> {
+        if self.is_loaded() { Ok(()) } else { Err(EditError::NotLoaded) }
+    }
+
+    fn check_length(&self, chars: usize) -> Result<(), EditError> {
+        let max = self.limits.comment_chars;
+        if chars > max { Err(EditError::TextTooLong { max }) } else { Ok(()) }
+    }
+}

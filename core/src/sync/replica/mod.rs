@@ -1,0 +1,487 @@
+//! The client's half of sync: one replica of one review.
+//!
+//! A replica is the confirmed review, at most one batch in flight, and a buffer of what was done since. What
+//! a person sees is confirmed + in flight + buffer, worked out when asked for, so that there is one truth.
+//!
+//! `edit` puts a change into the buffer; once typing rests the buffer freezes into a batch; the batch is
+//! saved; only then is it sent, and resent byte for byte until the server's stream shows it.
+
+mod edit;
+mod receive;
+mod view;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use edit::EditError;
+pub use receive::ResyncReason;
+
+use super::{Batcher, History, Pending};
+use crate::change::{Batch, Change, Entity};
+use crate::clock::{Hlc, Millis};
+use crate::entry::{Head, Reason};
+use crate::id::{ClientId, CommentId, ReviewId, Seq, UserId, Version};
+use crate::limits::Limits;
+use crate::presence::Roster;
+use crate::review::{FieldValue, Review};
+use crate::text::TextOp;
+
+/// How many text ops are kept to carry other people's carets forward.
+const HISTORY_OPS: usize = 512;
+/// The first wait for an answer to a batch before it is sent again, in milliseconds; doubles up to the last.
+const RESEND_MS: (u64, u64) = (5_000, 60_000);
+/// The wait before the local store is tried again, in milliseconds.
+const SAVE_RETRY_MS: u64 = 1_000;
+
+/// A batch that will never change again: what is sent is these bytes, each time.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Frozen {
+    /// The client's number for it.
+    pub seq: Seq,
+    /// The version that its changes were made against.
+    pub base: Version,
+    /// The [`Batch`] in JSON.
+    pub payload: Arc<str>,
+}
+
+#[derive(Clone, Debug)]
+struct InFlight {
+    frozen: Frozen,
+    /// Its changes, carried over what was confirmed since it froze. Empty once they can no longer be: then
+    /// only the answer counts.
+    changes: Pending,
+    since: Millis,
+    /// The save that holds it; it is sent once that is done.
+    generation: u64,
+    sent: Option<Millis>,
+    resend_ms: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Link {
+    Offline,
+    /// Asked to open; catching up to the version the server named, once it has.
+    Opening(Option<Version>),
+    Online,
+}
+
+/// One local replica of one review.
+#[derive(Debug)]
+pub struct Replica {
+    client: ClientId,
+    user: UserId,
+    limits: Limits,
+    confirmed: Review,
+    head: Head,
+    in_flight: Option<InFlight>,
+    buffer: Pending,
+    next_seq: Seq,
+    clock: Hlc,
+    rejected: Vec<Rejected>,
+    history: History,
+    roster: Roster,
+    link: Link,
+    batcher: Batcher,
+    dirty: u64,
+    saving: Option<u64>,
+    saved: u64,
+    save_again_at: Option<Millis>,
+    effects: VecDeque<ReplicaEffect>,
+}
+
+/// What has to be done, in this order.
+#[derive(Debug)]
+pub enum ReplicaEffect {
+    /// Save this locally, then call [`Replica::saved`] or [`Replica::save_failed`].
+    Save {
+        /// Names this save.
+        generation: u64,
+        /// What to save in place of what was saved before.
+        state: Box<Saved>,
+    },
+    /// Send a batch to the server. It has been saved.
+    Send(Frozen),
+    /// Something changed that a person may want to see.
+    Event(Event),
+}
+
+/// A replica as it is saved.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Saved {
+    /// The format of this record; 1.
+    pub format: u32,
+    /// Whose replica.
+    pub client: ClientId,
+    /// Its user.
+    pub user: UserId,
+    /// The confirmed review.
+    pub confirmed: Review,
+    /// Where the log ended.
+    pub head: Head,
+    /// What was in flight.
+    pub in_flight: Option<SavedInFlight>,
+    /// What was done since.
+    pub buffer: Pending,
+    /// The next batch's number.
+    pub next_seq: Seq,
+    /// The replica's clock.
+    pub clock: Hlc,
+    /// What the server refused and nobody has discarded.
+    pub rejected: Vec<Rejected>,
+}
+
+/// A batch in flight as it is saved.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SavedInFlight {
+    /// The bytes to send.
+    pub frozen: Frozen,
+    /// The changes as of the saved confirmed review.
+    pub changes: Pending,
+    /// When the oldest of them was made.
+    pub since: Millis,
+}
+
+/// A refused change with everything that fell with it. Kept until it is discarded.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Rejected {
+    /// The comment it was about, if any.
+    pub comment: Option<CommentId>,
+    /// Why; `None` where this replica had to start over from the server's state.
+    pub reason: Option<Reason>,
+    /// The comment's text as the server had it.
+    pub base: Option<String>,
+    /// The comment's text as it was meant to be.
+    pub mine: Option<String>,
+    /// What was refused.
+    pub changes: Vec<Change>,
+}
+
+/// Who caused an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// This replica's user, here.
+    Local,
+    /// Somebody else, or this user elsewhere.
+    Remote,
+    /// A refused change was taken back.
+    Rollback,
+}
+
+/// What changed, in terms of what this replica shows.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// Everything may have: the review was loaded.
+    Loaded,
+    /// A comment came.
+    CommentAdded {
+        /// Which.
+        comment: CommentId,
+        /// Whose change it was.
+        by: UserId,
+        /// Who caused the event.
+        origin: Origin,
+    },
+    /// A comment went.
+    CommentRemoved {
+        /// Which.
+        comment: CommentId,
+        /// Whose change it was.
+        by: UserId,
+        /// Who caused the event.
+        origin: Origin,
+    },
+    /// A removal was taken back.
+    CommentRestored {
+        /// Which.
+        comment: CommentId,
+    },
+    /// A text changed.
+    TextEdited {
+        /// Whose text.
+        comment: CommentId,
+        /// Applies to the text as it was shown before this event.
+        op: TextOp,
+        /// Whose change it was.
+        by: UserId,
+        /// Who caused the event.
+        origin: Origin,
+    },
+    /// A field has another value.
+    FieldChanged {
+        /// Whose field.
+        entity: Entity,
+        /// Which.
+        field: String,
+        /// Its value now; `None` if it is unset again.
+        value: Option<FieldValue>,
+        /// Whose change it was.
+        by: UserId,
+        /// Who caused the event.
+        origin: Origin,
+    },
+    /// A field written here keeps a concurrent write's value.
+    Superseded {
+        /// Whose field.
+        entity: Entity,
+        /// Which.
+        field: String,
+        /// The value that stands.
+        value: FieldValue,
+        /// Whose it is.
+        by: UserId,
+    },
+    /// A field written here was overwritten by somebody who had not seen it.
+    Overwritten {
+        /// Whose field.
+        entity: Entity,
+        /// Which.
+        field: String,
+        /// The value that stands.
+        value: FieldValue,
+        /// Whose it is.
+        by: UserId,
+    },
+    /// The server refused something.
+    Rejected(Rejected),
+    /// How much is not durable on the server has changed.
+    Unsynced(Unsynced),
+    /// Who is here, or where they are, has changed.
+    Presence,
+    /// A batch will never be taken as it is; somebody has to decide.
+    Stuck(crate::wire::ErrorCode),
+}
+
+/// How much of what was done here is not durable on the server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Unsynced {
+    /// How many changes.
+    pub count: usize,
+    /// When the oldest of them was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Millis>,
+}
+
+impl Replica {
+    /// A replica that knows nothing yet; it takes edits once a snapshot has come.
+    pub fn new(client: ClientId, user: UserId, review: ReviewId, debounce_ms: u64) -> Replica {
+        Replica {
+            client,
+            user,
+            limits: Limits::default(),
+            confirmed: Review::new(review),
+            head: Head::default(),
+            in_flight: None,
+            buffer: Pending::default(),
+            next_seq: 1,
+            clock: Hlc::default(),
+            rejected: Vec::new(),
+            history: History::new(0, HISTORY_OPS),
+            roster: Roster::default(),
+            link: Link::Offline,
+            batcher: Batcher::new(debounce_ms),
+            dirty: 0,
+            saving: None,
+            saved: 0,
+            save_again_at: None,
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// A replica as it was saved; what was buffered goes out as soon as there is a connection.
+    pub fn restore(now: Millis, saved: Saved, debounce_ms: u64) -> Replica {
+        let mut replica = Replica::new(saved.client, saved.user, saved.confirmed.id, debounce_ms);
+        replica.history = History::new(saved.head.version, HISTORY_OPS);
+        replica.confirmed = saved.confirmed;
+        replica.head = saved.head;
+        replica.in_flight = saved.in_flight.map(|SavedInFlight { frozen, changes, since }| InFlight {
+            frozen,
+            changes,
+            since,
+            generation: 0,
+            sent: None,
+            resend_ms: RESEND_MS.0,
+        });
+        replica.buffer = saved.buffer;
+        replica.next_seq = saved.next_seq;
+        replica.clock = saved.clock;
+        replica.rejected = saved.rejected;
+        if !replica.buffer.is_empty() {
+            replica.batcher.edited(now);
+            replica.batcher.flush();
+        }
+        replica
+    }
+
+    /// Whether there is a review to show and to edit.
+    pub fn is_loaded(&self) -> bool {
+        self.confirmed.version > 0
+    }
+
+    /// Which review.
+    pub fn review(&self) -> ReviewId {
+        self.confirmed.id
+    }
+
+    /// The local replica's id.
+    pub fn client(&self) -> ClientId {
+        self.client
+    }
+
+    /// Whose replica it is.
+    pub fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// Where the confirmed log ends here: what a resume starts from. `None` before anything was loaded.
+    pub fn head(&self) -> Option<Head> {
+        self.is_loaded().then_some(self.head)
+    }
+
+    /// What the server accepts; learnt at each connection.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// What the server refused and nobody has discarded.
+    pub fn rejected(&self) -> &[Rejected] {
+        &self.rejected
+    }
+
+    /// Forgets what the server refused.
+    pub fn discard_rejected(&mut self) {
+        self.rejected.clear();
+        self.dirty += 1;
+    }
+
+    /// How much is not durable on the server.
+    pub fn unsynced(&self) -> Unsynced {
+        let in_flight = self.in_flight.as_ref();
+        let count =
+            in_flight.map_or(0, |batch| batch.changes.changes().len().max(1)) + self.buffer.changes().len();
+        Unsynced { count, since: in_flight.map(|batch| batch.since).or(self.batcher.since()) }
+    }
+
+    /// Whether the review is open at the server and caught up.
+    pub fn is_online(&self) -> bool {
+        self.link == Link::Online
+    }
+
+    /// What has to be done next.
+    pub fn poll(&mut self) -> Option<ReplicaEffect> {
+        if self.dirty > self.saved && self.saving.is_none() && self.save_again_at.is_none() {
+            self.saving = Some(self.dirty);
+            return Some(ReplicaEffect::Save { generation: self.dirty, state: Box::new(self.state()) });
+        }
+        self.effects.pop_front()
+    }
+
+    /// When [`tick`](Replica::tick) has something to do.
+    pub fn wake_at(&self) -> Option<Millis> {
+        let freeze = if self.may_freeze() { self.batcher.due_at() } else { None };
+        let resend = match &self.in_flight {
+            Some(batch) if self.link == Link::Online => {
+                batch.sent.map(|sent| sent.saturating_add(batch.resend_ms))
+            }
+            _ => None,
+        };
+        [freeze, resend, self.save_again_at].into_iter().flatten().min()
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Millis) {
+        if self.save_again_at.is_some_and(|at| at <= now) {
+            self.save_again_at = None;
+        }
+        if self.may_freeze() && self.batcher.due_at().is_some_and(|at| at <= now) {
+            self.freeze(now);
+        }
+        self.send_if_due(now);
+    }
+
+    /// What waits in the buffer goes as soon as it can.
+    pub fn flush(&mut self, now: Millis) {
+        self.batcher.flush();
+        self.tick(now);
+    }
+
+    /// The state of that generation is saved.
+    pub fn saved(&mut self, now: Millis, generation: u64) {
+        self.saved = self.saved.max(generation);
+        self.saving = None;
+        self.send_if_due(now);
+    }
+
+    /// The local store did not take it; it is tried again.
+    pub fn save_failed(&mut self, now: Millis) {
+        self.saving = None;
+        self.save_again_at = Some(now + SAVE_RETRY_MS);
+    }
+
+    fn may_freeze(&self) -> bool {
+        self.link == Link::Online && self.in_flight.is_none() && !self.buffer.is_empty()
+    }
+
+    /// Turns the buffer into a batch. Nothing of the batch changes from here on.
+    fn freeze(&mut self, now: Millis) {
+        let since = self.batcher.since().unwrap_or(now);
+        self.batcher.taken();
+        let changes = self.buffer.take_batch(&self.limits);
+        if !self.buffer.is_empty() {
+            self.batcher.edited(now);
+            self.batcher.flush();
+        }
+        let batch =
+            Batch { seq: self.next_seq, base: self.head.version, changes: changes.changes().to_vec() };
+        let payload = serde_json::to_string(&batch).unwrap_or_default().into();
+        self.next_seq += 1;
+        self.dirty += 1;
+        self.in_flight = Some(InFlight {
+            frozen: Frozen { seq: batch.seq, base: batch.base, payload },
+            changes,
+            since,
+            generation: self.dirty,
+            sent: None,
+            resend_ms: RESEND_MS.0,
+        });
+    }
+
+    fn send_if_due(&mut self, now: Millis) {
+        let Some(batch) = &mut self.in_flight else { return };
+        if self.link != Link::Online || self.saved < batch.generation {
+            return;
+        }
+        match batch.sent {
+            Some(sent) if now < sent.saturating_add(batch.resend_ms) => return,
+            Some(_) => batch.resend_ms = batch.resend_ms.saturating_mul(2).min(RESEND_MS.1),
+            None => {}
+        }
+        batch.sent = Some(now);
+        self.effects.push_back(ReplicaEffect::Send(batch.frozen.clone()));
+    }
+
+    fn state(&self) -> Saved {
+        Saved {
+            format: 1,
+            client: self.client,
+            user: self.user.clone(),
+            confirmed: self.confirmed.clone(),
+            head: self.head,
+            in_flight: self.in_flight.as_ref().map(|batch| SavedInFlight {
+                frozen: batch.frozen.clone(),
+                changes: batch.changes.clone(),
+                since: batch.since,
+            }),
+            buffer: self.buffer.clone(),
+            next_seq: self.next_seq,
+            clock: self.clock.clone(),
+            rejected: self.rejected.clone(),
+        }
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.effects.push_back(ReplicaEffect::Event(event));
+    }
+}

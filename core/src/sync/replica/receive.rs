@@ -1,0 +1,345 @@
+//! What comes from the server: the one ordered stream of entries, and answers.
+
+use std::collections::BTreeSet;
+
+use super::{Event, HISTORY_OPS, InFlight, Link, Origin, RESEND_MS, Rejected, Replica};
+use crate::change::{Change, Entity};
+use crate::clock::Millis;
+use crate::entry::{Answer, AnswerResult, EncodedEntry, Entry, Fact, Head, Outcome, Reason, Verdict};
+use crate::id::{CommentId, Seq, UserId, Version};
+use crate::presence::{Presence, PresenceChange};
+use crate::review::{Comment, Fields, Review};
+use crate::sync::{History, Pending};
+use crate::text::diff;
+use crate::wire::ErrorCode;
+
+/// Why this replica has to open the review again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ResyncReason {
+    /// An entry is missing: resume from the version that is here.
+    #[error("an entry is missing")]
+    Gap,
+    /// What is here is not what the server has: start over from a snapshot.
+    #[error("this replica differs from the server")]
+    Diverged,
+}
+
+/// What was shown of the things that a rejection may change.
+struct Shown {
+    comments: Vec<(CommentId, Option<Comment>)>,
+    review: Fields,
+}
+
+impl Replica {
+    /// The review was asked for over a new connection. Nothing freezes until it has been caught up.
+    pub fn opening(&mut self) {
+        self.link = Link::Opening(None);
+    }
+
+    /// The connection is gone.
+    pub fn offline(&mut self) {
+        self.link = Link::Offline;
+        if let Some(batch) = &mut self.in_flight {
+            batch.sent = None;
+        }
+        if self.roster.clear() {
+            self.emit(Event::Presence);
+        }
+    }
+
+    /// The server resumes from the version that is here; its log ends at `version` for now.
+    pub fn resumed(&mut self, now: Millis, version: Version) {
+        self.link = Link::Opening(Some(version));
+        self.caught_up(now);
+    }
+
+    /// The server sends the whole review. Pending changes cannot be carried over to it: a batch in flight still
+    /// gets its answer, and what was buffered is kept as rejected.
+    pub fn snapshot(&mut self, now: Millis, review: Review, head: Head) -> Result<(), ResyncReason> {
+        if review.version != head.version || review.id != self.confirmed.id || review.version == 0 {
+            return Err(ResyncReason::Diverged);
+        }
+        let fallen = self.comments_of_buffer();
+        let shown: Vec<_> = fallen.iter().filter_map(|id| self.comment(*id)).collect();
+        self.confirmed = review;
+        self.head = head;
+        self.history = History::new(head.version, HISTORY_OPS);
+        if let Some(batch) = &mut self.in_flight {
+            batch.changes = Pending::default();
+        }
+        let changes = std::mem::take(&mut self.buffer);
+        self.batcher.taken();
+        self.dirty += 1;
+        self.emit(Event::Loaded);
+        for mine in shown {
+            let of = |change: &&Change| change.comment() == Some(mine.id);
+            let changes = changes.changes().iter().filter(of).cloned().collect();
+            self.reject(Some(mine.id), None, Some(mine.text.as_str().to_owned()), changes);
+        }
+        self.link = Link::Opening(Some(head.version));
+        self.caught_up(now);
+        Ok(())
+    }
+
+    /// The next entry of the stream.
+    pub fn receive(&mut self, now: Millis, encoded: &EncodedEntry) -> Result<(), ResyncReason> {
+        if encoded.version <= self.head.version {
+            return Ok(());
+        }
+        if encoded.version > self.head.version + 1 {
+            return Err(ResyncReason::Gap);
+        }
+        if self.head.hash.chain(encoded.payload.as_bytes()) != encoded.hash {
+            return Err(ResyncReason::Diverged);
+        }
+        let entry = encoded.decode().map_err(|_| ResyncReason::Diverged)?;
+        let head = Head { version: encoded.version, hash: encoded.hash };
+        let seq = self.in_flight.as_ref().map(|batch| batch.frozen.seq);
+        if entry.client == self.client && Some(entry.seq) == seq {
+            self.promote(&entry, head)?;
+        } else {
+            self.take_in(&entry, head)?;
+        }
+        self.dirty += 1;
+        self.caught_up(now);
+        Ok(())
+    }
+
+    /// What became of a batch that is no entry, or of one that was sent again.
+    pub fn answered(&mut self, now: Millis, answer: Answer) {
+        if self.in_flight.as_ref().is_none_or(|batch| batch.frozen.seq != answer.seq) {
+            return;
+        }
+        match answer.result {
+            AnswerResult::Rejected(verdicts) => {
+                let shown = self.shown();
+                self.take_back(&verdicts, shown);
+            }
+            // Its entry went by unseen: it is part of the snapshot that is here.
+            AnswerResult::Committed(version) if version <= self.head.version => self.in_flight = None,
+            // Its entry is still to come in the stream.
+            AnswerResult::Committed(_) => return,
+        }
+        self.dirty += 1;
+        self.emit(Event::Unsynced(self.unsynced()));
+        self.tick(now);
+    }
+
+    /// The server did not take a batch now.
+    pub fn refused(&mut self, now: Millis, seq: Seq, code: ErrorCode, retry_after_ms: Option<u64>) {
+        let Some(batch) = self.in_flight.as_mut().filter(|batch| batch.frozen.seq == seq) else { return };
+        if code.retryable() {
+            batch.sent = Some(now);
+            batch.resend_ms = retry_after_ms.unwrap_or(RESEND_MS.0);
+        } else {
+            self.emit(Event::Stuck(code));
+        }
+    }
+
+    /// Somebody came, moved or went.
+    pub fn presence_changed(&mut self, change: PresenceChange) {
+        match change {
+            PresenceChange::Here(presence) => self.here(presence),
+            PresenceChange::Gone(session) => self.roster.remove(session),
+        }
+        self.emit(Event::Presence);
+    }
+
+    /// Everybody who is here, as the server lists them when a review is opened.
+    pub fn presence_listed(&mut self, everybody: Vec<Presence>) {
+        self.roster.clear();
+        everybody.into_iter().for_each(|presence| self.here(presence));
+        self.emit(Event::Presence);
+    }
+
+    fn here(&mut self, presence: Presence) {
+        // A selection older than what can be carried forward would stand somewhere wrong.
+        let oldest = self.history.oldest();
+        let placeable = presence.selection.filter(|selection| selection.version >= oldest);
+        self.roster.insert(Presence { selection: placeable, ..presence });
+    }
+
+    fn caught_up(&mut self, now: Millis) {
+        if matches!(self.link, Link::Opening(Some(version)) if version <= self.head.version) {
+            self.link = Link::Online;
+        }
+        self.tick(now);
+    }
+
+    fn apply(&mut self, entry: &Entry, head: Head) -> Result<(), ResyncReason> {
+        self.confirmed.apply(entry).map_err(|_| ResyncReason::Diverged)?;
+        self.head = head;
+        self.history.push(entry);
+        let oldest = self.history.oldest();
+        self.roster.forget_selections_before(oldest);
+        Ok(())
+    }
+
+    /// Our own entry: what was in flight is confirmed now, at its place in the stream.
+    fn promote(&mut self, entry: &Entry, head: Head) -> Result<(), ResyncReason> {
+        let shown = self.shown();
+        self.apply(entry, head)?;
+        self.take_back(&entry.verdicts, shown);
+        self.emit(Event::Unsynced(self.unsynced()));
+        Ok(())
+    }
+
+    /// Somebody else's entry: what is pending here is carried over it, and it over what is pending.
+    fn take_in(&mut self, entry: &Entry, head: Head) -> Result<(), ResyncReason> {
+        let mut events = Vec::new();
+        let by = || entry.author.clone();
+        let origin = Origin::Remote;
+        for fact in &entry.facts {
+            match fact {
+                Fact::TextEdited { comment, op, .. } => {
+                    let mut shown = op.clone();
+                    if let Some(batch) = &mut self.in_flight {
+                        shown = batch.changes.carry(*comment, &shown).map_err(|_| ResyncReason::Diverged)?;
+                    }
+                    let op = self.buffer.carry(*comment, &shown).map_err(|_| ResyncReason::Diverged)?;
+                    if !op.is_identity() {
+                        events.push(Event::TextEdited { comment: *comment, op, by: by(), origin });
+                    }
+                }
+                Fact::CommentAdded { comment, .. } => {
+                    events.push(Event::CommentAdded { comment: *comment, by: by(), origin });
+                }
+                Fact::CommentRemoved { comment } => {
+                    events.push(Event::CommentRemoved { comment: *comment, by: by(), origin });
+                }
+                Fact::FieldSet { entity, field, value, unseen, .. } => {
+                    let (entity, field, value) = (*entity, field.clone(), value.clone());
+                    if unseen.as_ref() == Some(&self.user) && entry.author != self.user {
+                        let (field, value) = (field.clone(), value.clone());
+                        events.push(Event::Overwritten { entity, field, value, by: by() });
+                    }
+                    events.push(Event::FieldChanged { entity, field, value: Some(value), by: by(), origin });
+                }
+                Fact::ReviewCreated { .. } | Fact::PatchSetAdded { .. } => events.push(Event::Loaded),
+            }
+        }
+        self.apply(entry, head)?;
+        events.into_iter().for_each(|event| self.emit(event));
+        Ok(())
+    }
+
+    /// What is shown now of everything that is pending.
+    fn shown(&self) -> Shown {
+        let pending: BTreeSet<_> =
+            self.layers().flat_map(Pending::changes).filter_map(Change::comment).collect();
+        Shown {
+            comments: pending.into_iter().map(|id| (id, self.comment(id))).collect(),
+            review: self.fields(),
+        }
+    }
+
+    fn comments_of_buffer(&self) -> BTreeSet<CommentId> {
+        self.buffer.changes().iter().filter_map(Change::comment).collect()
+    }
+
+    /// Ends the flight: takes back what the server rejected, with everything buffered that builds on it.
+    fn take_back(&mut self, verdicts: &[Verdict], shown: Shown) {
+        let Some(InFlight { changes: batch, .. }) = self.in_flight.take() else { return };
+        if verdicts.is_empty() {
+            return;
+        }
+        let mut records: Vec<(Option<CommentId>, Reason, Vec<Change>)> = Vec::new();
+        let mut fallen = BTreeSet::new();
+        for Verdict { change, outcome } in verdicts {
+            let Some(change) = batch.changes().get(*change) else { continue };
+            match outcome {
+                Outcome::Superseded { field, by, value } => {
+                    let Change::FieldsChanged { entity, .. } = change else { continue };
+                    let (entity, field, by, value) = (*entity, field.clone(), by.clone(), value.clone());
+                    self.emit(Event::Superseded { entity, field, value, by });
+                }
+                Outcome::Rejected(reason) => {
+                    let comment = change.comment();
+                    if matches!(change, Change::TextEdited { .. } | Change::CommentAdded { .. }) {
+                        fallen.extend(comment);
+                    }
+                    match records.iter_mut().find(|(id, ..)| comment.is_some() && *id == comment) {
+                        Some((_, first, changes)) => {
+                            // The record tells the cause, not what followed from it.
+                            if *first == Reason::DependsOnRejected {
+                                *first = *reason;
+                            }
+                            changes.push(change.clone());
+                        }
+                        None => records.push((comment, *reason, vec![change.clone()])),
+                    }
+                }
+            }
+        }
+        for change in self.buffer.remove(&mut fallen) {
+            let comment = change.comment();
+            match records.iter_mut().find(|(id, ..)| *id == comment) {
+                Some((_, _, changes)) => changes.push(change),
+                None => records.push((comment, Reason::DependsOnRejected, vec![change])),
+            }
+        }
+        if self.buffer.is_empty() {
+            self.batcher.taken();
+        }
+        let by = self.user.clone();
+        for (comment, reason, changes) in records {
+            let before = shown.comments.iter().find(|(id, _)| Some(*id) == comment);
+            let mine = before.and_then(|(_, before)| before.as_ref()).map(|c| c.text.as_str().to_owned());
+            self.reject(comment, Some(reason), mine, changes);
+        }
+        for (id, before) in shown.comments {
+            let after = self.comment(id);
+            self.show_difference(id, before, after, &by);
+        }
+        let after = self.fields();
+        self.show_fields(Entity::Review, &shown.review, &after, &by);
+    }
+
+    fn reject(
+        &mut self,
+        comment: Option<CommentId>,
+        reason: Option<Reason>,
+        mine: Option<String>,
+        changes: Vec<Change>,
+    ) {
+        let base = comment.and_then(|id| self.confirmed.comments.get(&id));
+        let base = base.map(|comment| comment.text.as_str().to_owned());
+        let rejected = Rejected { comment, reason, base, mine, changes };
+        self.rejected.push(rejected.clone());
+        self.emit(Event::Rejected(rejected));
+    }
+
+    /// Tells what a rollback did to a comment.
+    fn show_difference(
+        &mut self,
+        id: CommentId,
+        before: Option<Comment>,
+        after: Option<Comment>,
+        by: &UserId,
+    ) {
+        let Some(before) = before else { return };
+        let origin = Origin::Rollback;
+        let Some(after) = after else {
+            return self.emit(Event::CommentRemoved { comment: id, by: by.clone(), origin });
+        };
+        if before.text != after.text {
+            let op = diff(before.text.as_str(), after.text.as_str());
+            self.emit(Event::TextEdited { comment: id, op, by: by.clone(), origin });
+        }
+        if before.removed.is_some() && after.removed.is_none() {
+            self.emit(Event::CommentRestored { comment: id });
+        }
+        self.show_fields(Entity::Comment(id), &before.fields, &after.fields, by);
+    }
+
+    fn show_fields(&mut self, entity: Entity, before: &Fields, after: &Fields, by: &UserId) {
+        let names: BTreeSet<_> = before.names().chain(after.names()).map(str::to_owned).collect();
+        for field in names {
+            let value = after.value(&field).cloned();
+            if before.value(&field) != value.as_ref() {
+                let (by, origin) = (by.clone(), Origin::Rollback);
+                self.emit(Event::FieldChanged { entity, field, value, by, origin });
+            }
+        }
+    }
+}

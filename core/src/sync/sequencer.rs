@@ -1,0 +1,468 @@
+//! The server's half of sync: dedupe, validate, transform, resolve, assign the next version; and the order in
+//! which that becomes durable and visible.
+//!
+//! The sequencer holds the committed review and a tip: the committed review plus a tail of batches that are
+//! sequenced but not durable yet. Nothing of the tail is ever told to anybody. One append is under way at a
+//! time; what comes meanwhile gathers in the tail and goes with the next.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::History;
+use super::plan::{Planned, Planner};
+use crate::change::{Batch, Entity, FieldWrite};
+use crate::clock::{HlcTime, Millis, Stamp};
+use crate::entry::{
+    Answer, AnswerResult, ENTRY_FORMAT, EncodedEntry, Entry, Fact, Hash, Head, Outcome, UnreadableEntry,
+    Verdict,
+};
+use crate::id::{ClientId, Seq, UserId, Version};
+use crate::limits::Limits;
+use crate::review::{FoldError, PatchSets, Register, Review};
+
+/// How many text ops are kept to transform late batches over; older ones come from the store.
+const HISTORY_OPS: usize = 4_096;
+/// How many batches one append takes at most.
+const APPEND_BATCHES: usize = 256;
+
+/// A batch on its way in, with what the session knows of its author.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// The submitting client.
+    pub client: ClientId,
+    /// Its user.
+    pub user: UserId,
+    /// What it submits.
+    pub batch: Batch,
+    /// The hash of the batch's bytes as they came.
+    pub payload: Hash,
+    /// Server time minus the client's, in milliseconds, as measured at hello.
+    pub skew: i64,
+}
+
+/// Why a batch is not taken now. Consumes no seq: the same bytes may come again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// The client has not opened the review in this session.
+    NotOpen,
+    /// The seq was answered for other bytes, or is older than the last one: two replicas use one client id.
+    SeqReused,
+    /// The seq is not the last one plus 1: something of this client is missing here.
+    SeqGap,
+    /// The base is newer than the log, or too far behind.
+    BadBase,
+    /// The batch is empty or has too many changes.
+    BadBatch,
+    /// The store did not take it. Nothing of it happened.
+    StoreFailed,
+    /// A defect in this software; nothing of the batch happened.
+    Internal,
+}
+
+/// What has to be done, in this order.
+#[derive(Debug)]
+pub enum SequencerEffect {
+    /// Make this durable, all or nothing, then call [`Sequencer::appended`], [`lost`](Sequencer::lost) or
+    /// [`failed`](Sequencer::failed).
+    Append(Append),
+    /// An entry is durable: send it to every subscriber, its author included.
+    Deliver(EncodedEntry),
+    /// Tell a client what became of a batch that is no entry, or of one that it sent again.
+    Answer(ClientId, Answer),
+    /// Tell a client that a batch was not taken.
+    Refuse(ClientId, Seq, Refusal),
+}
+
+/// What the store is to append where the log still ends at `expected`.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// Where the log must end for this to be appended.
+    pub expected: Head,
+    /// What comes behind it, in order.
+    pub records: Vec<Record>,
+}
+
+/// One batch's part of an append: its entry, unless all of it was rejected, and its answer.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// What goes into the log.
+    pub entry: Option<EncodedEntry>,
+    /// Whose answer it is.
+    pub client: ClientId,
+    /// Replaces the client's last answer.
+    pub answer: Answer,
+}
+
+#[derive(Debug)]
+struct Tentative {
+    record: Record,
+    entry: Option<Entry>,
+    submission: Arc<Submission>,
+}
+
+/// A review's sequencer.
+#[derive(Debug)]
+pub struct Sequencer {
+    committed: Review,
+    head: Head,
+    tip: Review,
+    tip_head: Head,
+    tail: VecDeque<Tentative>,
+    appending: usize,
+    history: History,
+    answers: BTreeMap<ClientId, Option<Answer>>,
+    patch_sets: PatchSets,
+    limits: Limits,
+    effects: VecDeque<SequencerEffect>,
+}
+
+/// The log cannot be continued from here; the review has to be loaded again.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokenLog {
+    /// Stored bytes are not an entry.
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableEntry),
+    /// Entries do not follow from each other.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// The chain of hashes does not hold.
+    #[error("the chain of hashes breaks at entry {0}")]
+    Chain(Version),
+}
+
+impl Sequencer {
+    /// Continues a log from a review as of `head`.
+    pub fn new(review: Review, head: Head, patch_sets: PatchSets, limits: Limits) -> Sequencer {
+        debug_assert_eq!(review.version, head.version);
+        Sequencer {
+            tip: review.clone(),
+            tip_head: head,
+            history: History::new(head.version, HISTORY_OPS),
+            committed: review,
+            head,
+            tail: VecDeque::new(),
+            appending: 0,
+            answers: BTreeMap::new(),
+            patch_sets,
+            limits,
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// The review as far as it is durable.
+    pub fn committed(&self) -> &Review {
+        &self.committed
+    }
+
+    /// Where the durable log ends.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// The code under review.
+    pub fn patch_sets(&self) -> &PatchSets {
+        &self.patch_sets
+    }
+
+    /// What has to be done next.
+    pub fn poll(&mut self) -> Option<SequencerEffect> {
+        self.effects.pop_front()
+    }
+
+    /// A client is here; `last` is the last answer that the store has for it.
+    pub fn client_opened(&mut self, client: ClientId, last: Option<Answer>) {
+        self.answers.entry(client).or_insert(last);
+    }
+
+    /// Whether a client's last answer is known.
+    pub fn knows(&self, client: ClientId) -> bool {
+        self.answers.contains_key(&client)
+    }
+
+    /// A client's last session has left.
+    pub fn client_closed(&mut self, client: ClientId) {
+        if !self.tail.iter().any(|tentative| tentative.submission.client == client) {
+            self.answers.remove(&client);
+        }
+    }
+
+    /// The entries that [`submit`](Sequencer::submit) needs beside those it has: after the first version, up
+    /// to the second.
+    pub fn missing_history(&self, batch: &Batch) -> Option<(Version, Version)> {
+        let oldest = self.history.oldest();
+        (batch.base < oldest && oldest - batch.base <= self.limits.base_distance)
+            .then_some((batch.base, oldest))
+    }
+
+    /// Takes in a batch. `older` are the entries that [`missing_history`](Sequencer::missing_history) named.
+    pub fn submit(&mut self, now: Millis, submission: Submission, older: &[Entry]) {
+        self.sequence(now, Arc::new(submission), older);
+        self.append();
+    }
+
+    /// The append is durable.
+    pub fn appended(&mut self) -> Result<(), BrokenLog> {
+        let done: Vec<_> = self.tail.drain(..self.appending).collect();
+        self.appending = 0;
+        for Tentative { record, entry, .. } in done {
+            self.answers.insert(record.client, Some(record.answer.clone()));
+            match (record.entry, entry) {
+                (Some(encoded), Some(entry)) => {
+                    self.advance(&encoded, &entry)?;
+                    self.effects.push_back(SequencerEffect::Deliver(encoded));
+                }
+                _ => self.effects.push_back(SequencerEffect::Answer(record.client, record.answer)),
+            }
+        }
+        self.append();
+        Ok(())
+    }
+
+    /// The log had gone on without us: `read` are its entries behind ours, `answers` the last answers of the
+    /// clients in the tail. What was tentative is sequenced again.
+    pub fn lost(
+        &mut self,
+        now: Millis,
+        read: Vec<EncodedEntry>,
+        answers: Vec<(ClientId, Option<Answer>)>,
+    ) -> Result<(), BrokenLog> {
+        let again = self.roll_back();
+        for encoded in read {
+            let entry = encoded.decode()?;
+            self.advance(&encoded, &entry)?;
+            self.history.push(&entry);
+            self.effects.push_back(SequencerEffect::Deliver(encoded));
+        }
+        self.tip = self.committed.clone();
+        self.tip_head = self.head;
+        self.answers.extend(answers);
+        for submission in again {
+            self.sequence(now, submission, &[]);
+        }
+        self.append();
+        Ok(())
+    }
+
+    /// The clients whose batches are tentative.
+    pub fn tentative_clients(&self) -> Vec<ClientId> {
+        self.tail.iter().map(|tentative| tentative.submission.client).collect()
+    }
+
+    /// The store did not take the append, for certain. Its clients are told and send again.
+    pub fn failed(&mut self) {
+        for submission in self.roll_back() {
+            self.refuse(&submission, Refusal::StoreFailed);
+        }
+    }
+
+    /// The one place where committed state moves: strictly to the next version, along the chain.
+    fn advance(&mut self, encoded: &EncodedEntry, entry: &Entry) -> Result<(), BrokenLog> {
+        if self.head.hash.chain(encoded.payload.as_bytes()) != encoded.hash {
+            return Err(BrokenLog::Chain(encoded.version));
+        }
+        self.committed.apply(entry)?;
+        self.head = Head { version: encoded.version, hash: encoded.hash };
+        Ok(())
+    }
+
+    fn roll_back(&mut self) -> Vec<Arc<Submission>> {
+        let again = self.tail.drain(..).map(|tentative| tentative.submission).collect();
+        self.appending = 0;
+        self.tip = self.committed.clone();
+        self.tip_head = self.head;
+        self.history.truncate(self.head.version);
+        again
+    }
+
+    fn append(&mut self) {
+        if self.appending > 0 || self.tail.is_empty() {
+            return;
+        }
+        self.appending = self.tail.len().min(APPEND_BATCHES);
+        let records =
+            self.tail.iter().take(self.appending).map(|tentative| tentative.record.clone()).collect();
+        self.effects.push_back(SequencerEffect::Append(Append { expected: self.head, records }));
+    }
+
+    fn refuse(&mut self, submission: &Submission, refusal: Refusal) {
+        self.effects.push_back(SequencerEffect::Refuse(submission.client, submission.batch.seq, refusal));
+    }
+
+    fn sequence(&mut self, now: Millis, submission: Arc<Submission>, older: &[Entry]) {
+        // Who asked before gets the first answer again, whatever else holds now.
+        match self.look_up(&submission) {
+            Ok(Some(answer)) => {
+                return self.effects.push_back(SequencerEffect::Answer(submission.client, answer));
+            }
+            Ok(None) if self.is_tentative(&submission) => return,
+            Ok(None) => {}
+            Err(refusal) => return self.refuse(&submission, refusal),
+        }
+        let batch = &submission.batch;
+        let covered = older.first().map_or(self.history.oldest(), |entry| entry.version.saturating_sub(1));
+        if batch.base > self.head.version || batch.base < covered {
+            return self.refuse(&submission, Refusal::BadBase);
+        }
+        if batch.changes.is_empty() || batch.changes.len() > self.limits.batch_changes {
+            return self.refuse(&submission, Refusal::BadBatch);
+        }
+        match self.entry(now, &submission, older) {
+            Ok((entry, result)) => self.push_tentative(submission, entry, result),
+            Err(error) => {
+                // Judged changes always apply; if not, the tip is not to be trusted any more.
+                debug_assert!(false, "a planned change did not apply: {error}");
+                let again = self.roll_back();
+                for submission in again.iter().chain([&submission]) {
+                    self.refuse(submission, Refusal::Internal);
+                }
+            }
+        }
+    }
+
+    fn push_tentative(&mut self, submission: Arc<Submission>, entry: Option<Entry>, result: AnswerResult) {
+        let encoded = entry.as_ref().map(|entry| EncodedEntry::new(entry, self.tip_head.hash));
+        if let (Some(encoded), Some(entry)) = (&encoded, &entry) {
+            self.tip_head = Head { version: encoded.version, hash: encoded.hash };
+            self.history.push(entry);
+        }
+        let answer = Answer { seq: submission.batch.seq, payload: submission.payload, result };
+        let record = Record { entry: encoded, client: submission.client, answer };
+        self.tail.push_back(Tentative { record, entry, submission });
+    }
+
+    /// The answer this very batch got before, if it did.
+    fn look_up(&self, submission: &Submission) -> Result<Option<Answer>, Refusal> {
+        let committed = self.answers.get(&submission.client).ok_or(Refusal::NotOpen)?;
+        let tentative = self.tail.iter().rev().find(|t| t.submission.client == submission.client);
+        let last = tentative.map(|t| &t.record.answer).or(committed.as_ref());
+        let (seq, last_seq) = (submission.batch.seq, last.map_or(0, |answer| answer.seq));
+        if seq == last_seq.saturating_add(1) {
+            return Ok(None);
+        }
+        match last {
+            Some(answer) if answer.seq == seq && answer.payload == submission.payload => {
+                Ok(tentative.is_none().then(|| answer.clone()))
+            }
+            _ if seq > last_seq => Err(Refusal::SeqGap),
+            _ => Err(Refusal::SeqReused),
+        }
+    }
+
+    fn is_tentative(&self, submission: &Submission) -> bool {
+        let same = |t: &Tentative| {
+            t.record.client == submission.client && t.record.answer.seq == submission.batch.seq
+        };
+        self.tail.iter().any(same)
+    }
+
+    /// Makes the entry of a batch and applies it to the tip; no entry where every change is rejected.
+    fn entry(
+        &mut self,
+        now: Millis,
+        submission: &Submission,
+        older: &[Entry],
+    ) -> Result<(Option<Entry>, AnswerResult), FoldError> {
+        let Submission { client, user, batch, skew, .. } = submission;
+        let planner = Planner {
+            tip: &self.tip,
+            history: &self.history,
+            older,
+            patch_sets: &self.patch_sets,
+            limits: &self.limits,
+            user,
+            client: *client,
+            skew: *skew,
+            now,
+        };
+        let plan = planner.plan(batch);
+        let rejected = |(change, reason): (usize, _)| Verdict { change, outcome: Outcome::Rejected(reason) };
+        if plan.iter().all(Result::is_err) {
+            let reasons = plan.into_iter().filter_map(Result::err).enumerate();
+            return Ok((None, AnswerResult::Rejected(reasons.map(rejected).collect())));
+        }
+        let version = self.tip.version + 1;
+        let mut entry = Entry {
+            format: ENTRY_FORMAT,
+            version,
+            author: user.clone(),
+            client: *client,
+            seq: batch.seq,
+            at: now,
+            facts: Vec::new(),
+            verdicts: Vec::new(),
+        };
+        for (change, planned) in plan.into_iter().enumerate() {
+            match planned {
+                Err(reason) => entry.verdicts.push(rejected((change, reason))),
+                Ok(planned) => self.settle(&mut entry, change, planned, *skew)?,
+            }
+        }
+        self.tip.version = version;
+        Ok((Some(entry), AnswerResult::Committed(version)))
+    }
+
+    /// Turns a planned change into facts and applies them to the tip.
+    fn settle(
+        &mut self,
+        entry: &mut Entry,
+        change: usize,
+        planned: Planned,
+        skew: i64,
+    ) -> Result<(), FoldError> {
+        let fact = match planned {
+            Planned::Nothing => return Ok(()),
+            Planned::Fact(fact) => fact,
+            Planned::Edit(comment, op) => {
+                let checksum = self.tip.edit(comment, &op, entry.version)?.checksum();
+                entry.facts.push(Fact::TextEdited { comment, op, checksum });
+                return Ok(());
+            }
+            Planned::Fields(entity, fields, at) => {
+                for (field, write) in fields {
+                    let at = at.corrected(skew, entry.at);
+                    match self.decide(entry, entity, &field, write, at) {
+                        Decision::Same => {}
+                        Decision::Loses(outcome) => entry.verdicts.push(Verdict { change, outcome }),
+                        Decision::Wins(fact) => {
+                            self.tip.apply_fact(entry.version, &entry.author, entry.at, &fact)?;
+                            entry.facts.push(fact);
+                        }
+                    }
+                }
+                return Ok(());
+            }
+        };
+        self.tip.apply_fact(entry.version, &entry.author, entry.at, &fact)?;
+        entry.facts.push(fact);
+        Ok(())
+    }
+
+    /// Last writer wins, where "last" first of all means: had seen the other's value.
+    fn decide(&self, entry: &Entry, entity: Entity, field: &str, write: FieldWrite, at: HlcTime) -> Decision {
+        let current = self.tip.holder(entity).and_then(|(_, fields)| fields.register(field));
+        let mut stamp = Stamp { at, client: entry.client };
+        let mut unseen = None;
+        if let Some(Register { value, version, stamp: Some(standing), by }) = current {
+            if *value == write.value {
+                return Decision::Same;
+            }
+            let saw_it = *version <= write.seen || standing.client == entry.client;
+            if !saw_it && stamp <= *standing {
+                let outcome =
+                    Outcome::Superseded { field: field.to_owned(), by: by.clone(), value: value.clone() };
+                return Decision::Loses(outcome);
+            }
+            if stamp <= *standing {
+                stamp.at = standing.at.next();
+            }
+            unseen = (!saw_it).then(|| by.clone());
+        }
+        Decision::Wins(Fact::FieldSet { entity, field: field.to_owned(), value: write.value, stamp, unseen })
+    }
+}
+
+enum Decision {
+    Same,
+    Wins(Fact),
+    Loses(Outcome),
+}
