@@ -1,0 +1,71 @@
+// Chromium, and people in it: each person is a browser context of their own.
+
+import { chromium } from "playwright-core";
+
+const ARGS = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync",
+];
+
+export async function startBrowser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    headless: true,
+    args: ARGS,
+  });
+}
+
+/** A person with an empty profile who opens a page and gives a name. Page errors fail the test that asks. */
+export async function person(browser, name, url) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  await page.goto(url);
+  await page.getByTestId("name-input").fill(name);
+  await page.getByTestId("name-save").click();
+  return { name, page, context, errors };
+}
+
+/** The locator of a line of the diff. */
+export function line(page, path, side, number) {
+  const file = page.locator(`[data-testid="file"][data-path="${path}"]`);
+  return file.locator(`[data-testid="line"][data-side="${side}"][data-line="${number}"]`);
+}
+
+/** Comments on a line and resolves to the new thread's locator. */
+export async function comment(page, path, side, number, text) {
+  const target = line(page, path, side, number);
+  await target.hover();
+  await target.getByTestId("add-comment").click();
+  const composer = page.getByTestId("composer");
+  await composer.locator(".cm-content").click();
+  await page.keyboard.type(text);
+  await composer.getByTestId("composer-submit").click();
+  const thread = page.getByTestId("thread").filter({ hasText: text });
+  await thread.waitFor();
+  return thread;
+}
+
+/** Starts editing the first comment of a thread; resolves to the editor's locator. */
+export async function edit(thread) {
+  await thread.getByTestId("comment").first().hover();
+  await thread.getByTestId("comment-edit").first().click();
+  const editor = thread.getByTestId("comment").first().locator(".cm-content");
+  await editor.waitFor();
+  await editor.click();
+  return editor;
+}
+
+/** Waits until `probe` gives a value that `good` accepts; polls, with a deadline. */
+export async function until(probe, good, what, deadlineMs = 15_000) {
+  const end = Date.now() + deadlineMs;
+  let last;
+  for (;;) {
+    last = await probe();
+    if (good(last)) return last;
+    if (Date.now() > end) throw new Error(`${what}: last seen ${JSON.stringify(last)}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}

@@ -1,0 +1,178 @@
+// Two people in two browsers, one real server: they edit one comment at once, see each other, and lose nothing
+// when the server is killed.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { comment, edit, line, person, startBrowser, until } from "./browser.mjs";
+import { createReview, readReview, startServer } from "./server.mjs";
+
+const DIFF = `diff --git a/src/lib.rs b/src/lib.rs
+index 1111111..2222222 100644
+--- a/src/lib.rs
++++ b/src/lib.rs
+@@ -1,4 +1,5 @@ fn main
+ fn main() {
+-    let x = 1;
++    let x = 2;
++    let y = x;
+     println!("{x}");
+ }
+diff --git a/grüße.txt b/grüße.txt
+new file mode 100644
+--- /dev/null
++++ b/grüße.txt
+@@ -0,0 +1 @@
++hallo
+\\ No newline at end of file
+`;
+
+let server;
+let browser;
+
+before(async () => {
+  server = await startServer();
+  browser = await startBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+const textOf = async (id) => {
+  const review = await readReview(server, id);
+  return review.comments.map((found) => found.text).join("|");
+};
+
+test("two people edit one comment at the same time and see each other", async () => {
+  const review = await createReview(server, DIFF, "Live editing");
+  const ann = await person(browser, "Ann", review.url);
+  const bo = await person(browser, "Bo", review.url);
+
+  // Each sees the diff, and that the other is there.
+  await line(ann.page, "grüße.txt", "head", 1).waitFor();
+  assert.match(await line(ann.page, "src/lib.rs", "head", 3).innerText(), /let y = x;/);
+  await until(() => ann.page.getByTestId("avatar").count(), (n) => n >= 2, "Ann sees both avatars");
+
+  const annThread = await comment(ann.page, "src/lib.rs", "head", 3, "Please rename");
+  const boThread = bo.page.getByTestId("thread").filter({ hasText: "Please rename" });
+  await boThread.waitFor();
+
+  const annEditor = await edit(annThread);
+  const boEditor = await edit(boThread);
+  await annEditor.press("Control+Home");
+  await boEditor.press("Control+End");
+  // Both type at once, in turns too short for either to have seen the other's.
+  const annTypes = "Nit \u{1F600}: ";
+  const boTypes = " to total \u4e2d\u6587.";
+  await Promise.all([
+    annEditor.pressSequentially(annTypes, { delay: 7 }),
+    boEditor.pressSequentially(boTypes, { delay: 7 }),
+  ]);
+  const expected = `${annTypes}Please rename${boTypes}`;
+  await until(() => annEditor.innerText(), (text) => text.includes(expected), "Ann's editor");
+  await until(() => boEditor.innerText(), (text) => text.includes(expected), "Bo's editor");
+  await until(() => textOf(review.id), (text) => text === expected, "the committed text");
+
+  // Ann sees Bo's caret, and Bo Ann's.
+  await annThread.getByTestId("remote-caret").waitFor({ state: "attached" });
+  await boThread.getByTestId("remote-caret").waitFor({ state: "attached" });
+  assert.deepEqual([...ann.errors, ...bo.errors], []);
+  await ann.context.close();
+  await until(() => bo.page.getByTestId("avatar").count(), (n) => n === 1, "Ann's avatar goes with her");
+  await bo.context.close();
+});
+
+test("undo takes back one's own typing alone", async () => {
+  const review = await createReview(server, DIFF, "Undo");
+  const ann = await person(browser, "Ann", review.url);
+  const bo = await person(browser, "Bo", review.url);
+  const annThread = await comment(ann.page, "src/lib.rs", "head", 1, "base");
+  const boThread = bo.page.getByTestId("thread").filter({ hasText: "base" });
+  await boThread.waitFor();
+  const annEditor = await edit(annThread);
+  const boEditor = await edit(boThread);
+  await annEditor.press("Control+End");
+  await annEditor.pressSequentially(" ann");
+  await until(() => boEditor.innerText(), (text) => text.includes("base ann"), "Bo sees Ann's");
+  await boEditor.press("Control+Home");
+  await boEditor.pressSequentially("bo ");
+  await until(() => annEditor.innerText(), (text) => text.includes("bo base ann"), "Ann sees Bo's");
+  await annEditor.press("Control+z");
+  await until(() => textOf(review.id), (text) => text === "bo base", "Bo's typing stays");
+  await Promise.all([ann.context.close(), bo.context.close()]);
+});
+
+test("replies, resolving, removing and the decision reach everybody", async () => {
+  const review = await createReview(server, DIFF, "All changes");
+  const ann = await person(browser, "Ann", review.url);
+  const bo = await person(browser, "Bo", review.url);
+  const thread = await comment(ann.page, "src/lib.rs", "base", 2, "Why one?");
+  const boThread = bo.page.getByTestId("thread").filter({ hasText: "Why one?" });
+  await boThread.waitFor();
+
+  await boThread.getByTestId("thread-reply").click();
+  const composer = boThread.getByTestId("composer");
+  await composer.locator(".cm-content").click();
+  await bo.page.keyboard.type("Because");
+  await composer.getByTestId("composer-submit").click();
+  await thread.getByText("Because").waitFor();
+
+  await thread.getByTestId("thread-resolve").click();
+  await until(() => boThread.getAttribute("data-resolved"), (value) => value === "true", "Bo sees it resolved");
+  await bo.page.getByTestId("status-select").selectOption("approved");
+  await until(() => ann.page.getByTestId("status-select").inputValue(), (v) => v === "approved", "Ann sees it");
+  const stored = await until(
+    () => readReview(server, review.id),
+    (now) => now.status === "approved" && now.comments.length === 2 && now.comments[0].resolved,
+    "all of it is committed",
+  );
+  assert.equal(stored.comments[0].anchor.side, "base");
+  await Promise.all([ann.context.close(), bo.context.close()]);
+});
+
+test("markup in a comment is text", async () => {
+  const review = await createReview(server, DIFF, "Markup");
+  const ann = await person(browser, "Ann", review.url);
+  const hostile = '<img src=x onerror="window.hacked=1"><b>bold</b>';
+  const thread = await comment(ann.page, "src/lib.rs", "head", 1, hostile);
+  assert.ok((await thread.innerText()).includes(hostile));
+  assert.equal(await ann.page.evaluate(() => window.hacked), undefined);
+  await ann.context.close();
+});
+
+test("a page lists reviews and takes a pasted diff; a bad one is told by its line", async () => {
+  const ann = await person(browser, "Ann", `${server.url}/new`);
+  await ann.page.getByTestId("new-title").fill("Pasted");
+  await ann.page.getByTestId("new-diff").fill("this is no diff\n");
+  await ann.page.getByTestId("new-create").click();
+  assert.match(await ann.page.getByTestId("new-error").innerText(), /line/i);
+  assert.equal(await ann.page.getByTestId("new-diff").inputValue(), "this is no diff\n");
+  await ann.page.getByTestId("new-diff").fill(DIFF);
+  await ann.page.getByTestId("new-create").click();
+  await line(ann.page, "src/lib.rs", "head", 2).waitFor();
+  await ann.page.goto(server.url);
+  await ann.page.getByTestId("review-row").filter({ hasText: "Pasted" }).waitFor();
+  await ann.context.close();
+});
+
+test("typing goes on while the server is killed, and nothing is lost or doubled", async () => {
+  const review = await createReview(server, DIFF, "Killed");
+  const ann = await person(browser, "Ann", review.url);
+  const thread = await comment(ann.page, "src/lib.rs", "head", 2, "start");
+  await until(() => textOf(review.id), (text) => text === "start", "the first text is committed");
+  const editor = await edit(thread);
+  await editor.press("Control+End");
+  await editor.pressSequentially(" before");
+  await server.kill();
+  await editor.pressSequentially(" while away", { delay: 5 });
+  const badge = ann.page.getByTestId("connection");
+  await until(() => badge.getAttribute("data-state"), (state) => state !== "connected", "the page says so");
+  assert.ok((await editor.innerText()).includes("start before while away"));
+  server = await startServer({ data: server.data, port: server.port });
+  await until(() => textOf(review.id), (text) => text === "start before while away", "all of it arrives once", 45_000);
+  await until(() => badge.getAttribute("data-state"), (state) => state === "connected", "the page says so");
+  assert.deepEqual(ann.errors, []);
+  await ann.context.close();
+});
