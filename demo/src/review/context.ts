@@ -1,0 +1,25 @@
+// What everything inside a review page needs: the review, the visitor, their drafts and their presence.
+import type { Review, User } from "interline";
+import { createContext, use, useSyncExternalStore } from "react";
+import type { OwnPresence } from "../presence/own-presence.ts";
+import type { DraftKey, Drafts } from "./drafts.ts";
+
+export interface ReviewScope {
+  review: Review;
+  me: User;
+  drafts: Drafts;
+  own: OwnPresence;
+}
+
+export const ReviewContext = createContext<ReviewScope | undefined>(undefined);
+
+export function useScope(): ReviewScope {
+  const scope = use(ReviewContext);
+  if (!scope) throw new Error("useScope outside of a review page");
+  return scope;
+}
+
+export function useOpenDrafts(): readonly DraftKey[] {
+  const { drafts } = useScope();
+  return useSyncExternalStore(drafts.subscribe, () => drafts.open);
+}
