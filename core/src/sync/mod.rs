@@ -17,6 +17,7 @@ pub use history::History;
 pub use pending::Pending;
 pub use replica::{
     EditError, Event, Frozen, Origin, Rejected, Replica, ReplicaEffect, ResyncReason, Saved, SavedInFlight,
+    Thread, Unsynced,
 };
 pub use sequencer::{Append, Record, Refusal, Sequencer, SequencerEffect, Submission};
 

@@ -416,7 +416,7 @@ fn offline_edits_compose_into_one_batch() {
     for n in 0..100 {
         replica.replace_text(n, comment(1), 1, 0, "\u{1F600}").unwrap();
     }
-    assert_eq!(replica.unsynced(), super::replica::Unsynced { count: 1, since: Some(0) });
+    assert_eq!(replica.unsynced(), Unsynced { count: 1, since: Some(0) });
     replica.opening();
     replica.resumed(5_000, 1);
     let sent = drain(&mut replica, 5_000).0;

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use edit::EditError;
 pub use receive::ResyncReason;
+pub use view::Thread;
 
 use super::{Batcher, History, Pending};
 use crate::change::{Batch, Change, Entity};
