@@ -49,6 +49,8 @@ pub enum Refusal {
     SeqReused,
     /// The seq is not the last one plus 1: something of this client is missing here.
     SeqGap,
+    /// An earlier batch of the client is not durable yet: one at a time, so that the tail stays bounded.
+    Busy,
     /// The base is newer than the log, or too far behind.
     BadBase,
     /// The batch is empty or has too many changes.
@@ -337,7 +339,7 @@ impl Sequencer {
         let last = tentative.map(|t| &t.record.answer).or(committed.as_ref());
         let (seq, last_seq) = (submission.batch.seq, last.map_or(0, |answer| answer.seq));
         if seq == last_seq.saturating_add(1) {
-            return Ok(None);
+            return if tentative.is_some() { Err(Refusal::Busy) } else { Ok(None) };
         }
         match last {
             Some(answer) if answer.seq == seq && answer.payload == submission.payload => {

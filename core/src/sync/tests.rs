@@ -129,9 +129,11 @@ fn rejected(reason: Reason) -> Outcome {
 fn nothing_is_told_before_it_is_durable() {
     let mut server = Server::new();
     server.submit(1, 1, 1, vec![add(1, "a")]);
-    server.submit(1, 2, 1, vec![add(2, "b")]);
+    server.submit(2, 1, 1, vec![add(2, "b")]);
     assert_eq!((server.delivered.len(), server.appends.len()), (0, 1), "one append at a time");
     assert!(server.sequencer.committed().comments.is_empty());
+    server.submit(1, 2, 1, vec![add(3, "c")]);
+    assert_eq!(server.refused, [Refusal::Busy], "and one batch of a client");
     server.commit();
     assert_eq!(server.delivered.iter().map(|e| e.version).collect::<Vec<_>>(), [2, 3]);
 }
