@@ -194,3 +194,26 @@ fn the_limits_themselves_are_fine() {
     assert_eq!(most.components(), Limits::LOG_OP_COMPONENTS);
     assert_eq!(serde_json::from_str::<TextOp>("[]").unwrap(), TextOp::default());
 }
+
+/// The vectors that `docs/protocol.md` offers to clients in other languages. They were worked out by a second
+/// implementation, from the words of the protocol alone.
+#[test]
+fn the_published_vectors_hold() {
+    #[derive(serde::Deserialize)]
+    struct Vector {
+        name: String,
+        text: String,
+        history: TextOp,
+        op: TextOp,
+        history_after_op: TextOp,
+        op_after_history: TextOp,
+        result: String,
+    }
+    let vectors: Vec<Vector> = serde_json::from_str(include_str!("../../../docs/vectors/transform.json")).unwrap();
+    for vector in vectors {
+        let (history, op) = transform(&vector.history, &vector.op).unwrap();
+        assert_eq!((&history, &op), (&vector.history_after_op, &vector.op_after_history), "{}", vector.name);
+        let result = applied(applied(&vector.text, &vector.history).as_str(), &op);
+        assert_eq!(result.as_str(), vector.result, "{}", vector.name);
+    }
+}
