@@ -5,8 +5,10 @@
 //! again on the same data.
 
 pub mod http;
+pub mod proxy;
 pub mod raw;
 pub mod server;
+pub mod simulation;
 
 use std::time::{Duration, Instant};
 

@@ -52,6 +52,8 @@ impl History {
     /// Forgets every entry after a version: they did not become part of the log.
     pub fn truncate(&mut self, version: Version) {
         self.newest = self.newest.min(version);
+        // What was forgotten for newer entries' sake is in the store.
+        self.oldest = self.oldest.min(version);
         self.order.retain(|(at, _)| *at <= version);
         self.ops.retain(|_, ops| {
             ops.retain(|(at, _)| *at <= version);
@@ -59,14 +61,69 @@ impl History {
         });
     }
 
+    /// Forgets the oldest entry, whole: half an entry here would be stepped over a second time by those who
+    /// read from the store what is missing.
     fn forget_oldest(&mut self) {
-        let Some((version, comment)) = self.order.pop_front() else { return };
-        self.oldest = self.oldest.max(version);
-        if let Some(ops) = self.ops.get_mut(&comment) {
-            ops.pop_front();
-            if ops.is_empty() {
-                self.ops.remove(&comment);
+        let Some((version, _)) = self.order.front().copied() else { return };
+        self.oldest = version;
+        while let Some((_, comment)) = self.order.pop_front_if(|(at, _)| *at <= version) {
+            if let Some(ops) = self.ops.get_mut(&comment) {
+                ops.pop_front();
+                if ops.is_empty() {
+                    self.ops.remove(&comment);
+                }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::entry::ENTRY_FORMAT;
+    use crate::id::{ClientId, UserId};
+
+    fn comment(n: u128) -> CommentId {
+        CommentId(Uuid::from_u128(n))
+    }
+
+    fn entry(version: Version, comments: &[u128]) -> Entry {
+        let edit = |n: &u128| Fact::TextEdited { comment: comment(*n), op: TextOp::identity(1), checksum: 0 };
+        Entry {
+            format: ENTRY_FORMAT,
+            version,
+            author: UserId::new("a").unwrap(),
+            client: ClientId(Uuid::nil()),
+            seq: version,
+            at: 0,
+            facts: comments.iter().map(edit).collect(),
+            verdicts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn entries_are_forgotten_whole() {
+        let mut history = History::new(0, 4);
+        (1..=3).for_each(|version| history.push(&entry(version, &[1, 2])));
+        assert_eq!(history.oldest(), 1);
+        for n in [1, 2] {
+            assert_eq!(history.since(comment(n), 0).count(), 2, "comment {n}");
+        }
+        history.push(&entry(4, &[1]));
+        assert_eq!((history.oldest(), history.since(comment(2), 0).count()), (2, 1));
+    }
+
+    #[test]
+    fn what_was_rolled_back_is_gone() {
+        let mut history = History::new(0, 4);
+        (1..=6).for_each(|version| history.push(&entry(version, &[1])));
+        history.truncate(4);
+        assert_eq!((history.oldest(), history.since(comment(1), 2).count()), (2, 2));
+        history.truncate(1);
+        assert_eq!((history.oldest(), history.since(comment(1), 0).count()), (1, 0));
+        history.push(&entry(2, &[1]));
+        assert_eq!(history.since(comment(1), 1).count(), 1);
     }
 }

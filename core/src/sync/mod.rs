@@ -19,7 +19,7 @@ pub use replica::{
     EditError, Event, Frozen, Origin, Rejected, Replica, ReplicaEffect, ResyncReason, Saved, SavedInFlight,
     Thread, Unsynced,
 };
-pub use sequencer::{Append, Record, Refusal, Sequencer, SequencerEffect, Submission};
+pub use sequencer::{Append, BrokenLog, Record, Refusal, Sequencer, SequencerEffect, Submission};
 
 #[cfg(test)]
 mod convergence;

@@ -430,17 +430,41 @@ fn offline_edits_compose_into_one_batch() {
 fn a_snapshot_under_pending_edits_drops_nothing_silently() {
     let mut replica = replica(1);
     replica.add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "mine").unwrap();
+    replica.set_field(0, Entity::Review, "status", Status::Approved.into()).unwrap();
     let (_, review, head) = created();
     replica.opening();
     replica.snapshot(10, review, head).unwrap();
     let told = drain(&mut replica, 10).1;
-    let kept = told.iter().find_map(|event| match event {
-        Event::Rejected(rejected) => rejected.mine.as_deref(),
-        _ => None,
-    });
-    assert_eq!(kept, Some("mine"));
-    assert_eq!(replica.rejected().len(), 1);
-    assert_eq!(replica.unsynced().count, 0);
+    let kept: Vec<_> = told.iter().filter(|event| matches!(event, Event::Rejected(_))).collect();
+    assert_eq!(kept.len(), 2);
+    let of = |id| replica.rejected().iter().find(|rejected| rejected.comment == id).unwrap();
+    assert_eq!(of(Some(comment(1))).mine.as_deref(), Some("mine"));
+    assert!(
+        matches!(of(None).changes[..], [Change::FieldsChanged { .. }]),
+        "the review's own fields as well"
+    );
+    assert!(told.contains(&Event::Unsynced(Unsynced::default())));
+}
+
+#[test]
+fn a_batch_in_flight_outlives_a_snapshot() {
+    let mut server = Server::new();
+    let mut replica = replica(1);
+    replica.add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "mine").unwrap();
+    replica.tick(50);
+    let sent = drain(&mut replica, 50).0.remove(0);
+    let (_, review, head) = created();
+    replica.opening();
+    replica.snapshot(60, review, head).unwrap();
+    assert_eq!(drain(&mut replica, 60).0, [sent.clone()], "it is sent again as it was");
+    let batch: Batch = serde_json::from_str(&sent.payload).unwrap();
+    server.take(1, batch.seq, batch.base, batch.changes);
+    let hash = head.hash;
+    replica.receive(70, &EncodedEntry::new(&server.delivered[0], hash)).unwrap();
+    let told = drain(&mut replica, 70).1;
+    let back = told.iter().any(|event| matches!(event, Event::CommentAdded { origin: Origin::Remote, .. }));
+    assert!(back, "and comes back to the screen with its entry");
+    assert_eq!((replica.unsynced().count, replica.comment(comment(1)).unwrap().text.as_str()), (0, "mine"));
 }
 
 #[test]

@@ -209,7 +209,8 @@ fn the_published_vectors_hold() {
         op_after_history: TextOp,
         result: String,
     }
-    let vectors: Vec<Vector> = serde_json::from_str(include_str!("../../../docs/vectors/transform.json")).unwrap();
+    let vectors: Vec<Vector> =
+        serde_json::from_str(include_str!("../../../docs/vectors/transform.json")).unwrap();
     for vector in vectors {
         let (history, op) = transform(&vector.history, &vector.op).unwrap();
         assert_eq!((&history, &op), (&vector.history_after_op, &vector.op_after_history), "{}", vector.name);

@@ -125,6 +125,8 @@ pub struct Saved {
     pub in_flight: Option<SavedInFlight>,
     /// What was done since.
     pub buffer: Pending,
+    /// When the oldest of that was done.
+    pub buffered_since: Option<Millis>,
     /// The next batch's number.
     pub next_seq: Seq,
     /// The replica's clock.
@@ -310,7 +312,7 @@ impl Replica {
         replica.clock = saved.clock;
         replica.rejected = saved.rejected;
         if !replica.buffer.is_empty() {
-            replica.batcher.edited(now);
+            replica.batcher.edited(saved.buffered_since.map_or(now, |since| since.min(now)));
             replica.batcher.flush();
         }
         replica
@@ -476,6 +478,7 @@ impl Replica {
                 since: batch.since,
             }),
             buffer: self.buffer.clone(),
+            buffered_since: self.batcher.since(),
             next_seq: self.next_seq,
             clock: self.clock.clone(),
             rejected: self.rejected.clone(),

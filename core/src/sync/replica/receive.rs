@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Event, HISTORY_OPS, InFlight, Link, Origin, RESEND_MS, Rejected, Replica};
-use crate::change::{Change, Entity};
+use crate::change::{Batch, Change, Entity};
 use crate::clock::Millis;
 use crate::entry::{Answer, AnswerResult, EncodedEntry, Entry, Fact, Head, Outcome, Reason, Verdict};
 use crate::id::{CommentId, Seq, UserId, Version};
@@ -34,14 +34,15 @@ impl Replica {
     /// The review was asked for over a new connection. Nothing freezes until it has been caught up.
     pub fn opening(&mut self) {
         self.link = Link::Opening(None);
+        // What was under way may be lost, and is sent again once everything before it is here.
+        if let Some(batch) = &mut self.in_flight {
+            batch.sent = None;
+        }
     }
 
     /// The connection is gone.
     pub fn offline(&mut self) {
         self.link = Link::Offline;
-        if let Some(batch) = &mut self.in_flight {
-            batch.sent = None;
-        }
         if self.roster.clear() {
             self.emit(Event::Presence);
         }
@@ -59,8 +60,9 @@ impl Replica {
         if review.version != head.version || review.id != self.confirmed.id || review.version == 0 {
             return Err(ResyncReason::Diverged);
         }
-        let fallen = self.comments_of_buffer();
-        let shown: Vec<_> = fallen.iter().filter_map(|id| self.comment(*id)).collect();
+        let buffered: BTreeSet<_> = self.buffer.changes().iter().map(Change::comment).collect();
+        let texts = buffered.iter().map(|id| id.and_then(|id| self.comment(id)).map(|comment| comment.text));
+        let fallen: Vec<_> = buffered.iter().copied().zip(texts.collect::<Vec<_>>()).collect();
         self.confirmed = review;
         self.head = head;
         self.history = History::new(head.version, HISTORY_OPS);
@@ -71,11 +73,12 @@ impl Replica {
         self.batcher.taken();
         self.dirty += 1;
         self.emit(Event::Loaded);
-        for mine in shown {
-            let of = |change: &&Change| change.comment() == Some(mine.id);
+        for (comment, text) in fallen {
+            let of = |change: &&Change| change.comment() == comment;
             let changes = changes.changes().iter().filter(of).cloned().collect();
-            self.reject(Some(mine.id), None, Some(mine.text.as_str().to_owned()), changes);
+            self.reject(comment, None, text.map(|text| text.as_str().to_owned()), changes);
         }
+        self.emit(Event::Unsynced(self.unsynced()));
         self.link = Link::Opening(Some(head.version));
         self.caught_up(now);
         Ok(())
@@ -178,7 +181,12 @@ impl Replica {
     /// Our own entry: what was in flight is confirmed now, at its place in the stream.
     fn promote(&mut self, entry: &Entry, head: Head) -> Result<(), ResyncReason> {
         let shown = self.shown();
-        self.apply(entry, head)?;
+        if self.in_flight.as_ref().is_some_and(|batch| batch.changes.is_empty()) {
+            // A snapshot has taken it off the screen: it comes back as somebody else's would.
+            self.take_in(entry, head)?;
+        } else {
+            self.apply(entry, head)?;
+        }
         self.take_back(&entry.verdicts, shown);
         self.emit(Event::Unsynced(self.unsynced()));
         Ok(())
@@ -233,20 +241,20 @@ impl Replica {
         }
     }
 
-    fn comments_of_buffer(&self) -> BTreeSet<CommentId> {
-        self.buffer.changes().iter().filter_map(Change::comment).collect()
-    }
-
     /// Ends the flight: takes back what the server rejected, with everything buffered that builds on it.
     fn take_back(&mut self, verdicts: &[Verdict], shown: Shown) {
-        let Some(InFlight { changes: batch, .. }) = self.in_flight.take() else { return };
+        let Some(InFlight { frozen, changes, .. }) = self.in_flight.take() else { return };
         if verdicts.is_empty() {
             return;
         }
+        // Where a snapshot has taken the carried changes away, those that were sent still say what was meant.
+        let sent =
+            || serde_json::from_str::<Batch>(&frozen.payload).map(|batch| batch.changes).unwrap_or_default();
+        let batch = if changes.is_empty() { sent() } else { changes.changes().to_vec() };
         let mut records: Vec<(Option<CommentId>, Reason, Vec<Change>)> = Vec::new();
         let mut fallen = BTreeSet::new();
         for Verdict { change, outcome } in verdicts {
-            let Some(change) = batch.changes().get(*change) else { continue };
+            let Some(change) = batch.get(*change) else { continue };
             match outcome {
                 Outcome::Superseded { field, by, value } => {
                     let Change::FieldsChanged { entity, .. } = change else { continue };

@@ -1,0 +1,73 @@
+import type {
+  Anchor, ClientEvents, CommentData, ConnectionStatus, PatchSet, PresenceUpdate, Rejected, ReviewData,
+  ReviewEvents, ReviewSummary, Status, TextChange, Thread, Unsynced, User, UserPresence,
+} from "./types.js";
+
+/** Stops the subscription that returned it. */
+export type Unsubscribe = () => void;
+
+/** How to reach a server and as whom. */
+export interface ConnectOptions {
+  /** The server's origin, such as `location.origin`. */
+  url: string;
+  /** Until the server knows tokens, a guest says who they are. */
+  user: User;
+  /** How long typing rests before it is sent, in milliseconds; 50 unless given. */
+  debounceMs?: number;
+}
+
+/** One connection to one server; reconnects by itself until closed. */
+export interface Client {
+  readonly user: User;
+  readonly connection: ConnectionStatus;
+  /** Opens a review by its id or by the key it was created with. Rejects with `unknown_review` and the like. */
+  open(idOrKey: string): Promise<Review>;
+  reviews(): Promise<ReviewSummary[]>;
+  /** Creates a review from a unified diff. Rejects with the parser's code and line for a bad diff. */
+  createReview(diff: string, options: { title: string; key?: string }): Promise<{ id: string; url: string }>;
+  on<E extends keyof ClientEvents>(event: E, listener: (value: ClientEvents[E]) => void): Unsubscribe;
+  /** Tries to connect now instead of after the current backoff. */
+  reconnect(): void;
+  close(): void;
+}
+
+/** A live review. Every edit is applied here at once and sent in the background. */
+export interface Review {
+  readonly data: ReviewData;
+  readonly unsynced: Unsynced;
+  readonly rejected: Rejected[];
+  /** All threads in order of file, line and age; a removed thread without replies is left out. */
+  threads(): Thread[];
+  /** Starts a thread on a line of the diff. Throws `unknown_line` for a line that the diff does not carry. */
+  comment(anchor: Anchor, text: string): Comment;
+  /** The handle of an existing comment. Throws `unknown_comment`. */
+  get(commentId: string): Comment;
+  setStatus(status: Status): void;
+  setTitle(title: string): void;
+  /** The code under review; fetched once per patch set. */
+  diff(): Promise<PatchSet>;
+  presence(): UserPresence[];
+  updatePresence(update: PresenceUpdate): void;
+  /** Resolves once everything done here so far is durable on the server. */
+  synced(): Promise<void>;
+  on<E extends keyof ReviewEvents>(event: E, listener: (value: ReviewEvents[E]) => void): Unsubscribe;
+  close(): void;
+}
+
+/** One comment. Offsets are UTF-16 code units into `text` as it stands. */
+export interface Comment {
+  readonly id: string;
+  readonly data: CommentData;
+  readonly text: string;
+  insert(at: number, text: string): void;
+  delete(at: number, length: number): void;
+  replace(from: number, to: number, text: string): void;
+  /** Replaces the whole text; only what differs becomes an edit. */
+  setText(text: string): void;
+  /** Several replacements at once, as an editor reports them: offsets refer to the text before all of them. */
+  apply(changes: TextChange[]): void;
+  reply(text: string): Comment;
+  resolve(): void;
+  reopen(): void;
+  remove(): void;
+}

@@ -1,0 +1,68 @@
+import type { Comment } from "./api.js";
+import { guard, InterlineError } from "./error.js";
+import type { CommentData, TextChange } from "./types.js";
+import type { RawReview } from "./wasm.js";
+
+/** One comment, by its id: it holds nothing itself. */
+export class CommentHandle implements Comment {
+  readonly #raw: RawReview;
+  readonly id: string;
+
+  constructor(raw: RawReview, id: string) {
+    this.#raw = raw;
+    this.id = id;
+  }
+
+  get data(): CommentData {
+    return guard(() => JSON.parse(this.#raw.comment_data(this.id)) as CommentData);
+  }
+
+  get text(): string {
+    return guard(() => this.#raw.text(this.id));
+  }
+
+  insert(at: number, text: string): void {
+    this.apply([{ from: at, to: at, insert: text }]);
+  }
+
+  delete(at: number, length: number): void {
+    this.apply([{ from: at, to: at + offset(length), insert: "" }]);
+  }
+
+  replace(from: number, to: number, text: string): void {
+    this.apply([{ from, to, insert: text }]);
+  }
+
+  setText(text: string): void {
+    guard(() => this.#raw.set_text(this.id, text));
+  }
+
+  apply(changes: TextChange[]): void {
+    const from = Uint32Array.from(changes, (change) => offset(change.from));
+    const to = Uint32Array.from(changes, (change) => offset(change.to));
+    const insert = changes.map((change) => change.insert);
+    guard(() => this.#raw.apply(this.id, from, to, insert));
+  }
+
+  reply(text: string): Comment {
+    return new CommentHandle(this.#raw, guard(() => this.#raw.reply(this.id, text)));
+  }
+
+  resolve(): void {
+    guard(() => this.#raw.resolve(this.id));
+  }
+
+  reopen(): void {
+    guard(() => this.#raw.reopen(this.id));
+  }
+
+  remove(): void {
+    guard(() => this.#raw.remove(this.id));
+  }
+}
+
+/** Checks what wasm would silently make another number of. */
+function offset(value: number): number {
+  if (Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff) return value;
+  throw new InterlineError({ code: "out_of_range", message: `${value} is not an offset`, retryable: false });
+}

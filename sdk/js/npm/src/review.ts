@@ -1,0 +1,160 @@
+import type { Comment, Review, Unsubscribe } from "./api.js";
+import { CommentHandle } from "./comment.js";
+import { hasLine } from "./diff.js";
+import { Emitter } from "./emitter.js";
+import { guard, guardAsync, InterlineError } from "./error.js";
+import { diff } from "./rest.js";
+import type {
+  Anchor, InterlineErrorData, PatchSet, PresenceUpdate, Rejected, ReviewData, ReviewEvents, Status, Superseded, Thread,
+  Unsynced, UserPresence,
+} from "./types.js";
+import type { RawReview } from "./wasm.js";
+
+/** What the wasm module tells: the events of `ReviewEvents`, presence without its value, and `loaded`. */
+type Told =
+  | ({ type: "edit" } & ReviewEvents["edit"])
+  | ({ type: "comment" } & ReviewEvents["comment"])
+  | ({ type: "field" } & ReviewEvents["field"])
+  | ({ type: "unsynced" } & Unsynced)
+  | ({ type: "rejected" } & Rejected)
+  | ({ type: "superseded" } & Superseded)
+  | ({ type: "error" } & InterlineErrorData)
+  | { type: "presence" }
+  | { type: "loaded" };
+
+/**
+ * An open review.
+ *
+ * Listeners are called within the call that changes the review: an edit made here, or the arrival of a frame. The page
+ * is single-threaded, so nothing can edit a text between its change and the `edit` event that tells of it. `change`
+ * alone comes later, in a microtask of its own, once per turn.
+ */
+export class OpenReview implements Review {
+  readonly #raw: RawReview;
+  readonly #origin: string;
+  readonly #key: string | undefined;
+  readonly #emitter = new Emitter<ReviewEvents>();
+  readonly #diffs = new Map<number, Promise<PatchSet>>();
+  /** Those of them that have come. */
+  readonly #code = new Map<number, PatchSet>();
+  #changed = false;
+  #closed = false;
+
+  constructor(raw: RawReview, origin: string, requested: string) {
+    this.#raw = raw;
+    this.#origin = origin;
+    this.#key = requested === this.data.id ? undefined : requested;
+    guard(() => raw.listen((event) => this.#told(JSON.parse(event) as Told)));
+  }
+
+  get data(): ReviewData {
+    const data = guard(() => JSON.parse(this.#raw.data()) as ReviewData);
+    return this.#key === undefined ? data : { ...data, key: this.#key };
+  }
+
+  get unsynced(): Unsynced {
+    return guard(() => JSON.parse(this.#raw.unsynced()) as Unsynced);
+  }
+
+  get rejected(): Rejected[] {
+    return guard(() => JSON.parse(this.#raw.rejected()) as Rejected[]);
+  }
+
+  threads(): Thread[] {
+    return guard(() => JSON.parse(this.#raw.threads()) as Thread[]);
+  }
+
+  comment(anchor: Anchor, text: string): Comment {
+    const { file, side, line, patchSet } = anchor;
+    // Where the code is not here yet, the server says so instead, by a `rejected` event.
+    const code = this.#code.get(patchSet ?? this.data.patchSet);
+    if (!isLine(line) || (code && !hasLine(code, file, side, line))) {
+      throw new InterlineError({ code: "unknown_line", message: "The diff carries no such line.", retryable: false });
+    }
+    return new CommentHandle(this.#raw, guard(() => this.#raw.comment(file, side, line, patchSet, text)));
+  }
+
+  get(commentId: string): Comment {
+    guard(() => this.#raw.comment_data(commentId));
+    return new CommentHandle(this.#raw, commentId);
+  }
+
+  setStatus(status: Status): void {
+    guard(() => this.#raw.set_status(status));
+  }
+
+  setTitle(title: string): void {
+    guard(() => this.#raw.set_title(title));
+  }
+
+  diff(): Promise<PatchSet> {
+    const { id, patchSet } = this.data;
+    let code = this.#diffs.get(patchSet);
+    if (!code) {
+      code = diff(this.#origin, id, patchSet);
+      this.#diffs.set(patchSet, code);
+      code.then(
+        (come) => this.#code.set(patchSet, come),
+        // A failure must not be remembered, or a retry could never succeed.
+        () => this.#diffs.delete(patchSet),
+      );
+    }
+    return code;
+  }
+
+  presence(): UserPresence[] {
+    return guard(() => JSON.parse(this.#raw.presence()) as UserPresence[]);
+  }
+
+  updatePresence(update: PresenceUpdate): void {
+    const { currentFile, currentLine, currentSide, selection, isActive = true } = update;
+    const line = isLine(currentLine) ? currentLine : undefined;
+    const { commentId, anchor = 0, head = 0 } = selection ?? {};
+    guard(() => this.#raw.update_presence(currentFile, line, currentSide, commentId, anchor, head, isActive));
+  }
+
+  synced(): Promise<void> {
+    return guardAsync(() => this.#raw.synced());
+  }
+
+  on<E extends keyof ReviewEvents>(event: E, listener: (value: ReviewEvents[E]) => void): Unsubscribe {
+    return this.#emitter.on(event, listener);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#emitter.clear();
+    this.#raw.close();
+  }
+
+  #told(told: Told): void {
+    if (this.#closed) return;
+    this.#change();
+    switch (told.type) {
+      case "loaded":
+        break;
+      case "presence":
+        if (this.#emitter.has("presence")) this.#emitter.emit("presence", this.presence());
+        break;
+      default: {
+        const { type, ...value } = told;
+        this.#emitter.emit(type, value as ReviewEvents[typeof type]);
+      }
+    }
+  }
+
+  /** However much happens in this turn, it is told once, after it. */
+  #change(): void {
+    if (this.#changed) return;
+    this.#changed = true;
+    queueMicrotask(() => {
+      this.#changed = false;
+      this.#emitter.emit("change", undefined);
+    });
+  }
+}
+
+function isLine(line: number | undefined): line is number {
+  return line !== undefined && Number.isInteger(line) && line > 0 && line <= 0xffff_ffff;
+}

@@ -1,0 +1,204 @@
+/**
+ * The values that cross the border between an application and Interline.
+ *
+ * Units: every offset and length in a text is counted in UTF-16 code units, as JavaScript strings
+ * and editors count them. Lines are counted from 1. Times are milliseconds since the Unix epoch.
+ */
+
+/** Which half of a diff a line belongs to: the code before the change, or after it. */
+export type Side = "base" | "head";
+
+/** Where a comment sits. `patchSet` is the review's current one unless given. */
+export interface Anchor {
+  file: string;
+  side: Side;
+  line: number;
+  patchSet?: number;
+}
+
+/** The review's own decision field. */
+export type Status = "pending" | "approved" | "changes_requested";
+
+/** A person, as others see them. `id` is opaque and stable; `displayName` may change. */
+export interface User {
+  id: string;
+  displayName: string;
+}
+
+/** Replace the text between `from` and `to` by `insert`; offsets refer to the text before the whole list. */
+export interface TextChange {
+  from: number;
+  to: number;
+  insert: string;
+}
+
+export type ConnectionState = "connecting" | "connected" | "disconnected";
+
+/** Why a client is disconnected. With `retryable` false, somebody has to act before it can connect. */
+export interface ConnectionStatus {
+  state: ConnectionState;
+  reason?: "offline" | "server_unavailable" | "unauthorized" | "upgrade_required" | "refused" | "closed";
+  message?: string;
+  retryable: boolean;
+}
+
+/** A comment as it stands now: what the server confirmed, with your own pending edits on top. */
+export interface CommentData {
+  id: string;
+  /** The root comment of the thread that this one belongs to; its own id for a root. */
+  threadId: string;
+  anchor: Required<Anchor>;
+  author: User;
+  text: string;
+  createdAt: number;
+  resolved: boolean;
+  /** A tombstone: shown only while it has replies. */
+  removed: boolean;
+  /** True while something of it is not yet durable on the server. */
+  pending: boolean;
+}
+
+/** A thread: its root first, replies in the one order that every client computes alike. */
+export interface Thread {
+  id: string;
+  anchor: Required<Anchor>;
+  resolved: boolean;
+  comments: CommentData[];
+}
+
+/** The fields of a review. */
+export interface ReviewData {
+  id: string;
+  key?: string;
+  title: string;
+  status: Status;
+  version: number;
+  patchSet: number;
+  createdAt: number;
+}
+
+/** A row of the list of reviews. */
+export interface ReviewSummary {
+  id: string;
+  key?: string;
+  title: string;
+  status: Status;
+  url: string;
+  createdAt: number;
+  comments: number;
+  version: number;
+}
+
+/** Somebody who has the review open, one per session: the same person with two tabs appears twice. */
+export interface UserPresence {
+  sessionId: string;
+  userId: string;
+  displayName: string;
+  currentFile?: string;
+  currentLine?: number;
+  currentSide?: Side;
+  /** Caret (`head`) and selection (`anchor`..`head`) in a comment's text as it stands here. */
+  selection?: { commentId: string; anchor: number; head: number };
+  lastSeen: number;
+  isActive: boolean;
+}
+
+/** What a page tells about its own user; fields left out are cleared. */
+export interface PresenceUpdate {
+  currentFile?: string;
+  currentLine?: number;
+  currentSide?: Side;
+  selection?: { commentId: string; anchor: number; head: number };
+  isActive?: boolean;
+}
+
+/** How much of what was done here is not durable on the server yet. */
+export interface Unsynced {
+  count: number;
+  /** When the oldest of it was made. */
+  since?: number;
+}
+
+/** A change that the server refused, with everything that depended on it; kept until it is discarded. */
+export interface Rejected {
+  commentId?: string;
+  /** A stable code, such as `comment_removed` or `text_too_long`; `docs/protocol.md` lists them. */
+  code: string;
+  message: string;
+  /** What was typed, as it would have stood. */
+  text?: string;
+}
+
+/** A field that was written here and lost against a concurrent write. */
+export interface Superseded {
+  commentId?: string;
+  field: string;
+  by: User;
+  value: string | boolean;
+}
+
+export type Origin = "local" | "remote" | "rollback";
+
+export interface ClientEvents {
+  connection: ConnectionStatus;
+}
+
+export interface ReviewEvents {
+  /** Anything at all changed; fired at most once per turn. Enough to render from. */
+  change: void;
+  /** The text of one comment changed. Apply `changes` to an editor unless `origin` is `local`. */
+  edit: { commentId: string; changes: TextChange[]; origin: Origin; author: User };
+  comment: { commentId: string; kind: "added" | "removed" | "restored"; origin: Origin; author: User };
+  field: { commentId?: string; field: string; value: string | boolean; origin: Origin; author: User };
+  presence: UserPresence[];
+  unsynced: Unsynced;
+  rejected: Rejected;
+  superseded: Superseded;
+  error: InterlineErrorData;
+}
+
+/** Every failure has a stable code and says whether trying the same thing again can help. */
+export interface InterlineErrorData {
+  code: string;
+  message: string;
+  retryable: boolean;
+}
+
+/** The parsed diff of a patch set: only the lines that the diff carries. */
+export interface PatchSet {
+  files: FileDiff[];
+}
+
+export interface FileDiff {
+  /** The name that anchors use: the new path, or the old one of a deleted file. */
+  path: string;
+  status: "added" | "deleted" | "modified" | "renamed" | "copied" | "mode_changed";
+  oldPath?: string;
+  newPath?: string;
+  oldMode?: string;
+  newMode?: string;
+  similarity?: number;
+  binary: boolean;
+  additions: number;
+  deletions: number;
+  hunks: Hunk[];
+}
+
+export interface Hunk {
+  oldStart: number;
+  oldCount: number;
+  newStart: number;
+  newCount: number;
+  section: string;
+  lines: DiffLine[];
+}
+
+export interface DiffLine {
+  kind: "context" | "added" | "removed";
+  text: string;
+  /** Line number on the base side; absent for an added line. */
+  oldLine?: number;
+  /** Line number on the head side; absent for a removed line. */
+  newLine?: number;
+  noNewline: boolean;
+}

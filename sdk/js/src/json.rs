@@ -1,0 +1,297 @@
+//! What crosses to JavaScript, in the shapes of `npm/src/types.ts`.
+
+use interline::{
+    Anchor, Coded, ConnectionState, DisconnectReason, Entity, FieldValue, Millis, Origin, Presence, Problem,
+    Review, Side, Status, Unsynced, User, UserId,
+};
+use interline_core::text::units::{Utf16Change, to_utf16};
+use serde::Serialize;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JsUser {
+    id: String,
+    display_name: String,
+}
+
+impl From<User> for JsUser {
+    fn from(user: User) -> JsUser {
+        JsUser { id: user.id.into(), display_name: user.display_name.into() }
+    }
+}
+
+pub(crate) fn person(review: &Review, id: &UserId) -> JsUser {
+    review.user(id).into()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JsAnchor {
+    file: String,
+    side: Side,
+    line: u32,
+    patch_set: u32,
+}
+
+impl From<Anchor> for JsAnchor {
+    fn from(anchor: Anchor) -> JsAnchor {
+        let Anchor { patch_set, file, side, line, .. } = anchor;
+        JsAnchor { file, side, line, patch_set }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JsComment {
+    id: String,
+    thread_id: String,
+    anchor: JsAnchor,
+    author: JsUser,
+    text: String,
+    created_at: Millis,
+    resolved: bool,
+    removed: bool,
+    pending: bool,
+}
+
+pub(crate) fn comment(review: &Review, data: interline::CommentData) -> JsComment {
+    JsComment {
+        id: data.id.to_string(),
+        thread_id: data.thread.to_string(),
+        anchor: data.anchor.into(),
+        author: person(review, &data.author),
+        text: data.text,
+        created_at: data.created_at,
+        resolved: data.resolved,
+        removed: data.removed,
+        pending: data.pending,
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct JsThread {
+    id: String,
+    anchor: JsAnchor,
+    resolved: bool,
+    comments: Vec<JsComment>,
+}
+
+pub(crate) fn threads(review: &Review) -> Vec<JsThread> {
+    let thread = |thread: interline::Thread| JsThread {
+        id: thread.id.to_string(),
+        anchor: thread.anchor.into(),
+        resolved: thread.resolved,
+        comments: thread.comments.into_iter().map(|data| comment(review, data)).collect(),
+    };
+    review.threads().into_iter().map(thread).collect()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JsReview {
+    id: String,
+    title: String,
+    status: Status,
+    version: u64,
+    patch_set: u32,
+    created_at: Millis,
+}
+
+impl From<&Review> for JsReview {
+    fn from(review: &Review) -> JsReview {
+        JsReview {
+            id: review.id().to_string(),
+            title: review.title(),
+            status: review.status(),
+            version: review.version(),
+            patch_set: review.patch_set(),
+            created_at: review.created_at(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JsPresence {
+    session_id: String,
+    user_id: String,
+    display_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_side: Option<Side>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selection: Option<JsSelection>,
+    last_seen: Millis,
+    is_active: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsSelection {
+    comment_id: String,
+    anchor: usize,
+    head: usize,
+}
+
+pub(crate) fn presence(review: &Review) -> Vec<JsPresence> {
+    let one = |presence: Presence| JsPresence {
+        session_id: presence.session.to_string(),
+        user_id: presence.user.id.into(),
+        display_name: presence.user.display_name.into(),
+        current_file: presence.place.file,
+        current_line: presence.place.line,
+        current_side: presence.place.side,
+        selection: presence.selection.and_then(|selection| {
+            let text = review.comment_data(selection.comment)?.text;
+            let unit = |offset| to_utf16(&text, offset).0;
+            let (anchor, head) = (unit(selection.anchor), unit(selection.head));
+            Some(JsSelection { comment_id: selection.comment.to_string(), anchor, head })
+        }),
+        last_seen: presence.last_seen,
+        is_active: presence.active,
+    };
+    review.presence().into_iter().map(one).collect()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JsRejected {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment_id: Option<String>,
+    code: String,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+}
+
+impl From<interline::Rejected> for JsRejected {
+    fn from(rejected: interline::Rejected) -> JsRejected {
+        let message = match rejected.reason {
+            Some(reason) => reason.to_string(),
+            None => "the server's state had to replace what was here".into(),
+        };
+        let comment_id = rejected.comment.map(|id| id.to_string());
+        JsRejected { comment_id, code: rejected.code().into(), message, text: rejected.mine }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct JsConnection {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<DisconnectReason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    retryable: bool,
+}
+
+impl From<ConnectionState> for JsConnection {
+    fn from(state: ConnectionState) -> JsConnection {
+        let retryable = state.is_retryable();
+        let plain = |state| JsConnection { state, reason: None, message: None, retryable };
+        match state {
+            ConnectionState::Connecting => plain("connecting"),
+            ConnectionState::Connected => plain("connected"),
+            ConnectionState::Disconnected { reason, message } => {
+                JsConnection { reason: Some(reason), message: Some(message), ..plain("disconnected") }
+            }
+        }
+    }
+}
+
+/// What a review's listeners are told. The names are those of `ReviewEvents`, and `loaded`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub(crate) enum JsEvent {
+    Loaded,
+    #[serde(rename_all = "camelCase")]
+    Edit {
+        comment_id: String,
+        changes: Vec<Utf16Change>,
+        origin: Origin,
+        author: JsUser,
+    },
+    #[serde(rename_all = "camelCase")]
+    Comment {
+        comment_id: String,
+        kind: &'static str,
+        origin: Origin,
+        author: JsUser,
+    },
+    #[serde(rename_all = "camelCase")]
+    Field {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        comment_id: Option<String>,
+        field: String,
+        value: FieldValue,
+        origin: Origin,
+        author: JsUser,
+    },
+    Presence,
+    Unsynced(Unsynced),
+    Rejected(JsRejected),
+    #[serde(rename_all = "camelCase")]
+    Superseded {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        comment_id: Option<String>,
+        field: String,
+        by: JsUser,
+        value: FieldValue,
+    },
+    Error(Problem),
+}
+
+/// The comment whose field it is, if not the review's.
+pub(crate) fn holder(entity: Entity) -> Option<String> {
+    match entity {
+        Entity::Review => None,
+        Entity::Comment(id) => Some(id.to_string()),
+    }
+}
+
+/// What a field is before anybody has written it.
+pub(crate) fn unset(field: &str) -> FieldValue {
+    match field {
+        "resolved" => FieldValue::Flag(false),
+        "status" => Status::default().into(),
+        _ => FieldValue::Text(String::new()),
+    }
+}
+
+pub(crate) fn text(value: &impl Serialize) -> String {
+    // Plain data, always encodes.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_of_events() {
+        let edit = JsEvent::Edit {
+            comment_id: "c".into(),
+            changes: vec![Utf16Change { from: 0, to: 1, insert: "x".into() }],
+            origin: Origin::Remote,
+            author: JsUser { id: "ann".into(), display_name: "Ann".into() },
+        };
+        let expected = concat!(
+            r#"{"type":"edit","commentId":"c","changes":[{"from":0,"to":1,"insert":"x"}],"#,
+            r#""origin":"remote","author":{"id":"ann","displayName":"Ann"}}"#
+        );
+        assert_eq!(text(&edit), expected);
+        let unsynced = JsEvent::Unsynced(Unsynced { count: 2, since: Some(5) });
+        assert_eq!(text(&unsynced), r#"{"type":"unsynced","count":2,"since":5}"#);
+        assert_eq!(text(&JsEvent::Presence), r#"{"type":"presence"}"#);
+        let closed = ConnectionState::Disconnected {
+            reason: DisconnectReason::ServerUnavailable,
+            message: "gone".into(),
+        };
+        let expected =
+            r#"{"state":"disconnected","reason":"server_unavailable","message":"gone","retryable":true}"#;
+        assert_eq!(text(&JsConnection::from(closed)), expected);
+    }
+}

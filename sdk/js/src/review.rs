@@ -1,0 +1,252 @@
+//! An open review and its comments, as JavaScript gets them.
+
+use std::cell::RefCell;
+
+use interline::{
+    Anchor, Closed, Comment, CommentId, EditError, Observer, PresenceUpdate, Review, Side, Status,
+    TextSelection,
+};
+use interline_core::review::FieldValue;
+use interline_core::text::units::{UnitError, Utf16, Utf16Change, op_from_changes, to_scalar};
+use js_sys::Function;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::client::{bad, call, thrown};
+use crate::events::translate;
+use crate::json;
+use crate::mirror::Mirror;
+
+/// A `Review` of `api.ts`, with JSON in the place of objects, and comments by their ids.
+#[wasm_bindgen]
+pub struct RawReview {
+    open: RefCell<Option<Open>>,
+}
+
+struct Open {
+    review: Review,
+    observer: Option<Observer>,
+}
+
+type Thrown<T> = Result<T, JsValue>;
+
+impl RawReview {
+    pub(crate) fn new(review: Review) -> RawReview {
+        RawReview { open: RefCell::new(Some(Open { review, observer: None })) }
+    }
+
+    fn review(&self) -> Thrown<Review> {
+        self.open.borrow().as_ref().map(|open| open.review.clone()).ok_or_else(|| thrown(&Closed))
+    }
+
+    fn of(&self, id: &str) -> Thrown<Comment> {
+        let unknown = || bad("unknown_comment", "there is no such comment");
+        let id: CommentId = id.parse().map_err(|_| unknown())?;
+        self.review()?.get(id).map_err(|error| thrown(&error))
+    }
+
+    fn edit<T>(&self, id: &str, edit: impl FnOnce(&Comment) -> Result<T, EditError>) -> Thrown<T> {
+        edit(&self.of(id)?).map_err(|error| thrown(&error))
+    }
+}
+
+#[wasm_bindgen]
+impl RawReview {
+    /// Calls `told` with the JSON of every event, within the call that causes it.
+    pub fn listen(&self, told: Function) -> Thrown<()> {
+        let review = self.review()?;
+        let mirror = RefCell::new(Mirror::default());
+        review.comments().iter().for_each(|comment| {
+            mirror.borrow_mut().catch_up(comment.id, &comment.text);
+        });
+        let watched = review.clone();
+        let observer = review.observe(move |event| {
+            let events = translate(&watched, &mut mirror.borrow_mut(), event);
+            events.iter().for_each(|event| call(&told, &json::text(event)));
+        });
+        if let Some(open) = self.open.borrow_mut().as_mut() {
+            open.observer = Some(observer);
+        }
+        Ok(())
+    }
+
+    /// The review's own fields.
+    pub fn data(&self) -> Thrown<String> {
+        Ok(json::text(&json::JsReview::from(&self.review()?)))
+    }
+
+    /// All threads.
+    pub fn threads(&self) -> Thrown<String> {
+        Ok(json::text(&json::threads(&self.review()?)))
+    }
+
+    /// Who is here.
+    pub fn presence(&self) -> Thrown<String> {
+        Ok(json::text(&json::presence(&self.review()?)))
+    }
+
+    /// How much is not durable.
+    pub fn unsynced(&self) -> Thrown<String> {
+        Ok(json::text(&self.review()?.unsynced()))
+    }
+
+    /// What was refused.
+    pub fn rejected(&self) -> Thrown<String> {
+        let rejected = self.review()?.rejected().into_iter().map(json::JsRejected::from);
+        Ok(json::text(&rejected.collect::<Vec<_>>()))
+    }
+
+    /// Starts a thread; returns the comment's id.
+    pub fn comment(
+        &self,
+        file: String,
+        side: &str,
+        line: u32,
+        patch_set: Option<u32>,
+        text: &str,
+    ) -> Thrown<String> {
+        let review = self.review()?;
+        let patch_set = patch_set.unwrap_or_else(|| review.patch_set());
+        let anchor = Anchor { patch_set, file, side: parse_side(side)?, line, hash: None };
+        let comment = review.comment(anchor, text).map_err(|error| thrown(&error))?;
+        Ok(comment.id().to_string())
+    }
+
+    /// A comment.
+    pub fn comment_data(&self, id: &str) -> Thrown<String> {
+        let data = self.edit(id, Comment::data)?;
+        Ok(json::text(&json::comment(&self.review()?, data)))
+    }
+
+    /// A comment's text.
+    pub fn text(&self, id: &str) -> Thrown<String> {
+        Ok(self.of(id)?.text())
+    }
+
+    /// Applies replacements whose offsets refer to the text before all of them.
+    pub fn apply(&self, id: &str, from: Vec<u32>, to: Vec<u32>, insert: Vec<String>) -> Thrown<()> {
+        let changes: Vec<_> = from
+            .into_iter()
+            .zip(to)
+            .zip(insert)
+            .map(|((from, to), insert)| Utf16Change { from: from as usize, to: to as usize, insert })
+            .collect();
+        let comment = self.of(id)?;
+        comment.apply_with(|text| op_from_changes(text, &changes).map_err(Bad::Unit)).map_err(|error| {
+            match error {
+                Bad::Unit(error) => thrown(&error),
+                Bad::Edit(error) => thrown(&error),
+            }
+        })
+    }
+
+    /// Replaces the whole text.
+    pub fn set_text(&self, id: &str, text: &str) -> Thrown<()> {
+        self.edit(id, |comment| comment.set_text(text))
+    }
+
+    /// Adds a reply; returns its id.
+    pub fn reply(&self, id: &str, text: &str) -> Thrown<String> {
+        self.edit(id, |comment| comment.reply(text)).map(|reply| reply.id().to_string())
+    }
+
+    /// Settles the thread.
+    pub fn resolve(&self, id: &str) -> Thrown<()> {
+        self.edit(id, Comment::resolve)
+    }
+
+    /// Takes the thread up again.
+    pub fn reopen(&self, id: &str) -> Thrown<()> {
+        self.edit(id, Comment::reopen)
+    }
+
+    /// Removes the comment.
+    pub fn remove(&self, id: &str) -> Thrown<()> {
+        self.edit(id, Comment::remove)
+    }
+
+    /// Decides.
+    pub fn set_status(&self, status: &str) -> Thrown<()> {
+        let unknown = || bad("bad_value", "there is no such status");
+        let status = Status::from_value(&FieldValue::Text(status.into())).ok_or_else(unknown)?;
+        self.review()?.set_status(status).map_err(|error| thrown(&error))
+    }
+
+    /// Gives it another title.
+    pub fn set_title(&self, title: &str) -> Thrown<()> {
+        self.review()?.set_title(title).map_err(|error| thrown(&error))
+    }
+
+    /// Tells where the user is. A selection is `comment`, `anchor` and `head`.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "an object would have to be JSON, and is told many times a second"
+    )]
+    pub fn update_presence(
+        &self,
+        file: Option<String>,
+        line: Option<u32>,
+        side: Option<String>,
+        comment: Option<String>,
+        anchor: u32,
+        head: u32,
+        active: bool,
+    ) -> Thrown<()> {
+        let review = self.review()?;
+        let side = side.as_deref().map(parse_side).transpose()?;
+        let selection = comment.and_then(|comment| {
+            let comment = comment.parse().ok()?;
+            let text = review.comment_data(comment)?.text;
+            Some(TextSelection { comment, anchor: near(&text, anchor), head: near(&text, head) })
+        });
+        review.update_presence(PresenceUpdate { file, line, side, selection, active });
+        Ok(())
+    }
+
+    /// Resolves once everything done so far is durable.
+    pub async fn synced(&self) -> Thrown<()> {
+        let review = self.review()?;
+        review.synced().await.map_err(|error| thrown(&error))
+    }
+
+    /// Sends what waits.
+    pub fn flush(&self) -> Thrown<()> {
+        self.review()?.flush();
+        Ok(())
+    }
+
+    /// Gives the handle back. What it was asked to send is still sent.
+    pub fn close(&self) {
+        let open = self.open.borrow_mut().take();
+        if let Some(Open { review, observer }) = open {
+            drop(observer);
+            review.flush();
+        }
+    }
+}
+
+enum Bad {
+    Unit(UnitError),
+    Edit(EditError),
+}
+
+impl From<EditError> for Bad {
+    fn from(error: EditError) -> Bad {
+        Bad::Edit(error)
+    }
+}
+
+fn parse_side(side: &str) -> Thrown<Side> {
+    match side {
+        "base" => Ok(Side::Base),
+        "head" => Ok(Side::Head),
+        _ => Err(bad("bad_value", "a side is \"base\" or \"head\"")),
+    }
+}
+
+/// The offset of a caret, which may be a little off: it only shows where somebody is.
+fn near(text: &str, offset: u32) -> usize {
+    let offset = offset as usize;
+    let exact = |offset| to_scalar(text, Utf16(offset)).ok();
+    exact(offset).or_else(|| exact(offset.checked_sub(1)?)).unwrap_or_else(|| text.chars().count())
+}

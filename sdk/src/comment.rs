@@ -1,0 +1,213 @@
+//! A comment of an open review.
+
+use interline_core::change::Entity;
+use interline_core::clock::Millis;
+use interline_core::id::{CommentId, UserId};
+use interline_core::review::{self, Anchor, FieldValue, Place};
+use interline_core::sync::{EditError as InvalidEdit, Replica};
+use interline_core::text::TextOp;
+
+use crate::error::EditError;
+use crate::presence::{PresenceUpdate, TextSelection};
+use crate::review::Review;
+
+/// A comment. A handle: it can be cloned, and stays valid while others edit or remove the comment.
+///
+/// Offsets and lengths count Unicode scalars of the text as it is shown at the time of the call.
+#[derive(Clone)]
+pub struct Comment {
+    pub(crate) review: Review,
+    pub(crate) id: CommentId,
+}
+
+/// A comment as it is shown.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CommentData {
+    /// Which comment.
+    pub id: CommentId,
+    /// The root of its thread: its own id, unless it is a reply.
+    pub thread: CommentId,
+    /// Where its thread sits.
+    pub anchor: Anchor,
+    /// Who wrote it first.
+    pub author: UserId,
+    /// Its text.
+    pub text: String,
+    /// When it was written.
+    pub created_at: Millis,
+    /// Whether its thread is settled.
+    pub resolved: bool,
+    /// Whether it was removed.
+    pub removed: bool,
+    /// Whether something of it is not durable on the server.
+    pub pending: bool,
+}
+
+/// A thread: its root, and the replies in the one order that every replica computes alike.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Thread {
+    /// The root's id.
+    pub id: CommentId,
+    /// Where it sits.
+    pub anchor: Anchor,
+    /// Whether it is settled.
+    pub resolved: bool,
+    /// The root first.
+    pub comments: Vec<CommentData>,
+}
+
+impl Comment {
+    /// Its id.
+    pub fn id(&self) -> CommentId {
+        self.id
+    }
+
+    /// The review that it is part of.
+    pub fn review(&self) -> &Review {
+        &self.review
+    }
+
+    /// As it is shown now; fails where it never came to be, because the server refused it.
+    pub fn data(&self) -> Result<CommentData, EditError> {
+        self.review.comment_data(self.id).ok_or(InvalidEdit::UnknownComment.into())
+    }
+
+    /// Its text; empty where it never came to be.
+    pub fn text(&self) -> String {
+        let comment = self.review.slot().read(|inner| inner.replica.comment(self.id));
+        comment.map(|comment| comment.text.as_str().to_owned()).unwrap_or_default()
+    }
+
+    /// Inserts at an offset.
+    pub fn insert(&self, at: usize, text: &str) -> Result<(), EditError> {
+        self.edit(|replica, now| replica.replace_text(now, self.id, at, 0, text))
+    }
+
+    /// Deletes `length` scalars from an offset on.
+    pub fn delete(&self, at: usize, length: usize) -> Result<(), EditError> {
+        self.edit(|replica, now| replica.replace_text(now, self.id, at, length, ""))
+    }
+
+    /// Replaces what lies between two offsets.
+    pub fn replace(&self, from: usize, to: usize, text: &str) -> Result<(), EditError> {
+        let Some(length) = to.checked_sub(from) else {
+            let out = interline_core::text::OpError::OutOfRange { position: to, len: from };
+            return Err(InvalidEdit::Op(out).into());
+        };
+        self.edit(|replica, now| replica.replace_text(now, self.id, from, length, text))
+    }
+
+    /// Replaces the whole text; only what differs becomes an edit.
+    pub fn set_text(&self, text: &str) -> Result<(), EditError> {
+        self.edit(|replica, now| replica.set_text(now, self.id, text))
+    }
+
+    /// Applies an op that was made for the text as it is shown.
+    pub fn apply(&self, op: TextOp) -> Result<(), EditError> {
+        self.edit(|replica, now| replica.edit_text(now, self.id, op))
+    }
+
+    /// Makes an op from the text as it is shown, and applies it before anybody else can change that text.
+    pub fn apply_with<E: From<EditError>>(
+        &self,
+        make: impl FnOnce(&str) -> Result<TextOp, E>,
+    ) -> Result<(), E> {
+        let mut failed = None;
+        let done = self.edit(|replica, now| {
+            let comment = replica.comment(self.id).ok_or(InvalidEdit::UnknownComment)?;
+            match make(comment.text.as_str()) {
+                Ok(op) => replica.edit_text(now, self.id, op),
+                Err(error) => {
+                    failed = Some(error);
+                    Ok(())
+                }
+            }
+        });
+        failed.map_or(done.map_err(E::from), Err)
+    }
+
+    /// Adds a comment to its thread.
+    pub fn reply(&self, text: &str) -> Result<Comment, EditError> {
+        self.review.add(Place::Reply(self.root()?), text)
+    }
+
+    /// Settles its thread.
+    pub fn resolve(&self) -> Result<(), EditError> {
+        self.set_resolved(true)
+    }
+
+    /// Takes its thread up again.
+    pub fn reopen(&self) -> Result<(), EditError> {
+        self.set_resolved(false)
+    }
+
+    /// Removes it. Only its author may.
+    pub fn remove(&self) -> Result<(), EditError> {
+        self.edit(|replica, now| replica.remove_comment(now, self.id))
+    }
+
+    /// Tells the others that this user's caret or selection is here, as [`Review::update_presence`] does.
+    pub fn select(&self, anchor: usize, head: usize) -> Result<(), EditError> {
+        let Anchor { file, side, line, .. } = self.data()?.anchor;
+        self.review.update_presence(PresenceUpdate {
+            file: Some(file),
+            line: Some(line),
+            side: Some(side),
+            selection: Some(TextSelection { comment: self.id, anchor, head }),
+            active: true,
+        });
+        Ok(())
+    }
+
+    fn set_resolved(&self, resolved: bool) -> Result<(), EditError> {
+        let root = Entity::Comment(self.root()?);
+        self.edit(|replica, now| replica.set_field(now, root, "resolved", FieldValue::Flag(resolved)))
+    }
+
+    fn root(&self) -> Result<CommentId, EditError> {
+        let comment = self.review.slot().read(|inner| inner.replica.comment(self.id));
+        Ok(root_of(&comment.ok_or(InvalidEdit::UnknownComment)?))
+    }
+
+    fn edit<R>(
+        &self,
+        edit: impl FnOnce(&mut Replica, Millis) -> Result<R, InvalidEdit>,
+    ) -> Result<R, EditError> {
+        self.review.slot().edit(edit)
+    }
+}
+
+fn root_of(comment: &review::Comment) -> CommentId {
+    match &comment.place {
+        Place::Line(_) => comment.id,
+        Place::Reply(root) => *root,
+    }
+}
+
+/// What is to be told of a comment; nothing where its thread is not there.
+pub(crate) fn data(replica: &Replica, comment: &review::Comment) -> Option<CommentData> {
+    match &comment.place {
+        Place::Line(_) => data_in(replica, comment, comment),
+        Place::Reply(root) => data_in(replica, comment, &replica.comment(*root)?),
+    }
+}
+
+/// What is to be told of a comment in the thread of `root`.
+pub(crate) fn data_in(
+    replica: &Replica,
+    comment: &review::Comment,
+    root: &review::Comment,
+) -> Option<CommentData> {
+    let Place::Line(anchor) = &root.place else { return None };
+    Some(CommentData {
+        id: comment.id,
+        thread: root.id,
+        anchor: anchor.clone(),
+        author: comment.author.clone(),
+        text: comment.text.as_str().to_owned(),
+        created_at: comment.created.at.ms,
+        resolved: root.resolved(),
+        removed: comment.removed.is_some(),
+        pending: replica.is_pending(comment.id),
+    })
+}

@@ -1,0 +1,106 @@
+//! What open reviews want done: saves, batches, carets; each in its turn.
+
+use std::sync::Arc;
+
+use interline_core::clock::Millis;
+use interline_core::sync::{Frozen, Saved};
+use interline_core::wire::{ClientFrame, Submit};
+use serde_json::value::RawValue;
+
+use super::{Driver, Stored};
+use crate::error::{Coded, Problem};
+use crate::lock::lock;
+use crate::slot::{Door, Slot, Work};
+
+/// The longest sleep: clocks are set, laptops wake.
+const MAX_SLEEP_MS: u64 = 60_000;
+/// With so much waiting to be written, carets can wait too, in bytes.
+const CONGESTED_BYTES: usize = 256 * 1024;
+/// When to look again whether that is so, in milliseconds.
+const CONGESTED_MS: u64 = 100;
+
+impl Driver {
+    /// Lets time pass in every review and does what it wants done; says when the next of them wants to wake.
+    pub(super) fn serve_slots(&mut self, now: Millis) -> Millis {
+        let mut wake_at = now + MAX_SLEEP_MS;
+        for slot in self.shared.slots() {
+            slot.with(|inner, now| inner.replica.tick(now));
+            for work in slot.take_work() {
+                match work {
+                    Work::Save { generation, state } => self.save(&slot, generation, state),
+                    Work::Send(frozen) => self.submit(&slot, frozen),
+                }
+            }
+            if let Some(at) = self.send_presence(now, &slot) {
+                wake_at = wake_at.min(at);
+            }
+            let others = [self.ask_again_if_due(now, &slot), slot.read(|inner| inner.replica.wake_at())];
+            wake_at = others.into_iter().flatten().fold(wake_at, Millis::min);
+            self.leave_if_done(&slot);
+        }
+        wake_at
+    }
+
+    fn save(&mut self, slot: &Arc<Slot>, generation: u64, state: Box<Saved>) {
+        slot.with(|inner, _| inner.saving = true);
+        let (slot, shared) = (Arc::clone(slot), Arc::clone(&self.shared));
+        self.stores.push(Box::pin(async move {
+            let config = &shared.config;
+            let result = config.store.save(&config.scope, slot.id, &state).await;
+            Stored::Saved { slot, generation, result }
+        }));
+    }
+
+    pub(super) fn stored(&mut self, stored: Stored) {
+        match stored {
+            Stored::Saved { slot, generation, result } => {
+                let problem = slot.with(|inner, now| {
+                    inner.saving = false;
+                    match &result {
+                        Ok(()) => inner.replica.saved(now, generation),
+                        Err(_) => inner.replica.save_failed(now),
+                    }
+                    let told = std::mem::replace(&mut inner.save_failed, result.is_err());
+                    result.err().filter(|_| !told)
+                });
+                if let Some(error) = problem {
+                    lock(&self.shared.counters).counted.failed_saves += 1;
+                    let (code, retryable) = (error.code(), error.is_retryable());
+                    slot.problem(Problem { code, message: error.to_string(), retryable });
+                }
+            }
+            Stored::Loaded { key, reply, result } => self.loaded(key, reply, result),
+            Stored::Remembered => {}
+        }
+    }
+
+    fn submit(&mut self, slot: &Arc<Slot>, frozen: Frozen) {
+        // A review that is not open has forgotten that it wanted this, and wants it again once it is.
+        if slot.read(|inner| inner.door != Door::Open) {
+            return;
+        }
+        let Ok(batch) = RawValue::from_string(frozen.payload.to_string()) else { return };
+        let first = slot.with(|inner, _| inner.sending(frozen.seq));
+        {
+            let counted = &mut lock(&self.shared.counters).counted;
+            *(if first { &mut counted.batches } else { &mut counted.retries }) += 1;
+        }
+        self.send(&ClientFrame::Submit(Submit { review: slot.id, batch }));
+    }
+
+    /// Tells where the user is, if that is due; says when it will be.
+    fn send_presence(&mut self, now: Millis, slot: &Arc<Slot>) -> Option<Millis> {
+        let sender = &self.link.ready()?.sender;
+        if slot.read(|inner| inner.door != Door::Open || inner.presence.due_at().is_none()) {
+            return None;
+        }
+        if sender.queued() > CONGESTED_BYTES {
+            return Some(now + CONGESTED_MS);
+        }
+        let due = slot.with(|inner, now| inner.presence.take(now, &inner.replica));
+        if let Some(update) = due {
+            self.send(&ClientFrame::Presence { review: slot.id, update });
+        }
+        slot.read(|inner| inner.presence.due_at())
+    }
+}

@@ -1,0 +1,265 @@
+//! What can go wrong, narrow per operation. Every error has a stable code and says whether a retry makes sense.
+
+use std::borrow::Cow;
+
+use interline_core::entry::Reason;
+use interline_core::id::BadName;
+use interline_core::sync::{EditError as InvalidEdit, Rejected};
+use interline_core::text::units::UnitError;
+use interline_core::wire::ErrorCode;
+use serde::Serialize;
+
+use crate::connection::DisconnectReason;
+use crate::store::StoreError;
+
+/// What every error of this crate can tell a program.
+pub trait Coded {
+    /// A stable name of what went wrong, in snake case.
+    fn code(&self) -> Cow<'static, str>;
+
+    /// Whether trying the same thing again later can help.
+    fn is_retryable(&self) -> bool;
+}
+
+/// A client cannot be built.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum BuildError {
+    /// The address is not one of a server.
+    #[error("`{0}` is not the address of a server, such as http://127.0.0.1:8080")]
+    BadUrl(String),
+    /// No user was given.
+    #[error("a client needs a user")]
+    NoUser,
+    /// The user's id or name cannot be.
+    #[error("a user's id or name {0}")]
+    BadUser(#[from] BadName),
+    /// The local store failed.
+    #[error("the local store failed: {0}")]
+    Store(#[from] StoreError),
+    /// There was no connection at the first try.
+    #[error("{reason}: {message}")]
+    Disconnected {
+        /// Why.
+        reason: DisconnectReason,
+        /// For people.
+        message: String,
+    },
+}
+
+/// A review cannot be opened.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum OpenError {
+    /// The client was closed.
+    #[error("the client was closed")]
+    Closed,
+    /// There is no copy here, and no connection to get one.
+    #[error("{reason}: {message}")]
+    Disconnected {
+        /// Why there is no connection.
+        reason: DisconnectReason,
+        /// For people.
+        message: String,
+    },
+    /// The server does not open it: there is no such review, or it cannot now.
+    #[error("{}", .0.message)]
+    Server(Problem),
+    /// The copy in the local store could not be read. It is left as it is.
+    #[error("the local store failed: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// An edit cannot be made. Nothing has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// The client was closed: nothing would save or send it.
+    #[error("the client was closed")]
+    Closed,
+    /// It does not fit what is shown here.
+    #[error(transparent)]
+    Invalid(#[from] InvalidEdit),
+}
+
+/// The client was closed before everything was durable. What was not is in the local store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the client was closed before everything was synced")]
+pub struct Closed;
+
+/// Something went wrong that no call can answer for: it arrives as [`Event::Problem`](crate::Event::Problem).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// A stable name, in snake case: the server's, or `store_failed`.
+    pub code: Cow<'static, str>,
+    /// For people.
+    pub message: String,
+    /// Whether it may go away by itself.
+    pub retryable: bool,
+}
+
+impl Coded for BuildError {
+    fn code(&self) -> Cow<'static, str> {
+        match self {
+            BuildError::BadUrl(_) => "bad_url".into(),
+            BuildError::NoUser | BuildError::BadUser(_) => "bad_user".into(),
+            BuildError::Store(error) => error.code(),
+            BuildError::Disconnected { reason, .. } => reason.code().into(),
+        }
+    }
+
+    fn is_retryable(&self) -> bool {
+        match self {
+            BuildError::Disconnected { reason, .. } => reason.is_retryable(),
+            BuildError::Store(error) => error.is_retryable(),
+            _ => false,
+        }
+    }
+}
+
+impl Coded for OpenError {
+    fn code(&self) -> Cow<'static, str> {
+        match self {
+            OpenError::Closed => Closed.code(),
+            OpenError::Disconnected { reason, .. } => reason.code().into(),
+            OpenError::Server(problem) => problem.code(),
+            OpenError::Store(error) => error.code(),
+        }
+    }
+
+    fn is_retryable(&self) -> bool {
+        match self {
+            OpenError::Closed => false,
+            OpenError::Disconnected { reason, .. } => reason.is_retryable(),
+            OpenError::Server(problem) => problem.retryable,
+            OpenError::Store(error) => error.is_retryable(),
+        }
+    }
+}
+
+impl Coded for Closed {
+    fn code(&self) -> Cow<'static, str> {
+        "closed".into()
+    }
+
+    fn is_retryable(&self) -> bool {
+        false
+    }
+}
+
+impl Coded for Problem {
+    fn code(&self) -> Cow<'static, str> {
+        self.code.clone()
+    }
+
+    fn is_retryable(&self) -> bool {
+        self.retryable
+    }
+}
+
+impl Coded for StoreError {
+    fn code(&self) -> Cow<'static, str> {
+        "store_failed".into()
+    }
+
+    fn is_retryable(&self) -> bool {
+        true
+    }
+}
+
+impl Coded for EditError {
+    fn code(&self) -> Cow<'static, str> {
+        match self {
+            EditError::Closed => Closed.code(),
+            EditError::Invalid(error) => error.code(),
+        }
+    }
+
+    fn is_retryable(&self) -> bool {
+        matches!(self, EditError::Invalid(error) if error.is_retryable())
+    }
+}
+
+impl Coded for InvalidEdit {
+    fn code(&self) -> Cow<'static, str> {
+        let code = match self {
+            InvalidEdit::NotLoaded => "not_loaded",
+            InvalidEdit::UnknownComment => "unknown_comment",
+            InvalidEdit::DuplicateComment => "duplicate_comment",
+            InvalidEdit::CommentRemoved => "comment_removed",
+            InvalidEdit::NotAllowed => "not_allowed",
+            InvalidEdit::TextTooLong { .. } => "text_too_long",
+            InvalidEdit::UnknownField => "unknown_field",
+            InvalidEdit::BadValue => "bad_value",
+            InvalidEdit::Op(_) => "out_of_range",
+        };
+        code.into()
+    }
+
+    fn is_retryable(&self) -> bool {
+        matches!(self, InvalidEdit::NotLoaded)
+    }
+}
+
+impl Coded for UnitError {
+    fn code(&self) -> Cow<'static, str> {
+        let code = match self {
+            UnitError::OutOfRange { .. } | UnitError::Op(_) => "out_of_range",
+            UnitError::InsideSurrogatePair { .. } => "inside_surrogate_pair",
+            UnitError::Unordered { .. } => "unordered",
+        };
+        code.into()
+    }
+
+    fn is_retryable(&self) -> bool {
+        false
+    }
+}
+
+impl Coded for ErrorCode {
+    fn code(&self) -> Cow<'static, str> {
+        word(self)
+    }
+
+    fn is_retryable(&self) -> bool {
+        self.retryable()
+    }
+}
+
+impl Coded for Reason {
+    fn code(&self) -> Cow<'static, str> {
+        word(self)
+    }
+
+    fn is_retryable(&self) -> bool {
+        false
+    }
+}
+
+impl Coded for Rejected {
+    /// The server's reason, or `resync` where this replica had to start over from the server's state.
+    fn code(&self) -> Cow<'static, str> {
+        self.reason.map_or("resync".into(), |reason| reason.code())
+    }
+
+    fn is_retryable(&self) -> bool {
+        false
+    }
+}
+
+/// The word that stands for a plain variant on the wire.
+fn word(value: &impl Serialize) -> Cow<'static, str> {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word.into(),
+        _ => "internal".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_the_words_of_the_wire() {
+        assert_eq!(ErrorCode::UnknownReview.code(), "unknown_review");
+        assert_eq!(Reason::TextTooLong.code(), "text_too_long");
+        assert_eq!(EditError::from(InvalidEdit::TextTooLong { max: 1 }).code(), "text_too_long");
+    }
+}

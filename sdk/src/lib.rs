@@ -1,0 +1,85 @@
+//! The Interline SDK: live code review that goes on working offline.
+//!
+//! ```no_run
+//! use interline::{Anchor, Client, Event, Status};
+//! use futures_util::StreamExt;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder("http://127.0.0.1:8080").user("ann", "Ann").connect().await?;
+//! let review = client.open("pr-456").await?;
+//! let comment = review.comment(Anchor::head("src/lib.rs", 42), "Fix indentation")?;
+//! comment.insert(0, "Please: ")?;
+//! review.set_status(Status::Approved)?;
+//! review.synced().await?; // durable on the server
+//!
+//! let mut events = review.events();
+//! while let Some(event) = events.next().await {
+//!     if let Event::TextEdited { comment, by, .. } = event {
+//!         println!("{by} wrote in {comment}: {}", review.get(comment)?.text());
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How it works
+//!
+//! `interline-core` thinks: a replica per open review holds what is confirmed, what is in flight and what was typed
+//! since, and says what has to be done, in which order. This crate does it:
+//!
+//! 1. A handle ([`Review`], [`Comment`]) calls into the replica. The edit is applied at once, and events go out.
+//! 2. The driver, one task per [`Client`], wakes when typing rests, saves the batch to the [`store`], and only then
+//!    sends it, byte for byte as it was saved, again and again until the server has settled it.
+//! 3. Entries from the server go into the replica in their one order; what they change on the screen comes back as
+//!    [`Event`]s.
+//!
+//! The connection may come and go meanwhile. [`Review::synced`] is the durability barrier, [`Review::unsynced`] tells
+//! how much lies before it, and whatever the server refuses is kept in [`Review::rejected`].
+//!
+//! # Native and browser
+//!
+//! One source for both: what differs is in one small module per target. Natively a client needs a tokio runtime; in a
+//! browser (`wasm32-unknown-unknown`) it runs on the page's event loop. The JavaScript API is the crate `interline-js`.
+
+#![cfg_attr(
+    target_arch = "wasm32",
+    allow(clippy::arc_with_non_send_sync, reason = "a browser has one thread")
+)]
+
+mod analytics;
+mod client;
+mod comment;
+mod connection;
+mod driver;
+mod error;
+mod event;
+mod lock;
+mod platform;
+mod presence;
+mod progress;
+mod reconnect;
+mod review;
+mod shared;
+mod slot;
+pub mod store;
+
+pub use interline_core::change::{Change, Entity};
+pub use interline_core::clock::Millis;
+pub use interline_core::entry::Reason;
+pub use interline_core::id::{ClientId, CommentId, DisplayName, ReviewId, SessionId, User, UserId, Version};
+pub use interline_core::presence::{Presence, PresencePlace, Selection};
+pub use interline_core::review::{Anchor, FieldValue, LineHash, Side, Status};
+pub use interline_core::sync::{EditError as InvalidEdit, Origin, Rejected, Saved, Unsynced};
+pub use interline_core::text::TextOp;
+pub use interline_core::wire::ErrorCode;
+
+pub use analytics::{Analytics, Latency};
+pub use client::{Client, ClientBuilder};
+pub use comment::{Comment, CommentData, Thread};
+pub use connection::{ConnectionState, DisconnectReason};
+pub use error::{BuildError, Closed, Coded, EditError, OpenError, Problem};
+pub use event::{Event, Events};
+pub use platform::{MaybeSend, MaybeSync};
+pub use presence::{PresenceUpdate, TextSelection};
+pub use review::{Observer, Review};
+pub use store::{MemoryStore, Store, StoreError};

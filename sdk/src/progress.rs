@@ -1,0 +1,100 @@
+//! How far what was done here has become durable: for whoever waits for it, and for the counters.
+
+use interline_core::clock::Millis;
+use interline_core::id::Seq;
+use interline_core::sync::Saved;
+use tokio::sync::watch;
+use web_time::Instant;
+
+use crate::analytics::Counters;
+use crate::platform;
+
+/// How far local edits have become durable, counted in edits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Durable {
+    pub(crate) edits: u64,
+    /// Nothing more will become durable: the client was closed.
+    pub(crate) closed: bool,
+}
+
+/// A batch that was sent and is not settled.
+struct Sent {
+    seq: Seq,
+    first: Instant,
+    /// When the oldest edit in it was made.
+    since: Option<Millis>,
+}
+
+/// The progress of one review's edits.
+pub(crate) struct Progress {
+    edits: u64,
+    /// All edits up to this number are in batches up to this one.
+    covered: Option<(Seq, u64)>,
+    sent: Option<Sent>,
+    durable: watch::Sender<Durable>,
+}
+
+impl Progress {
+    /// Begins; what was pending when the program last ended counts as one edit made before all others.
+    pub(crate) fn new(pending: bool) -> Progress {
+        Progress { edits: u64::from(pending), covered: None, sent: None, durable: watch::Sender::default() }
+    }
+
+    /// How many edits there were, and how to hear of their becoming durable.
+    pub(crate) fn watch(&self) -> (u64, watch::Receiver<Durable>) {
+        (self.edits, self.durable.subscribe())
+    }
+
+    /// An edit was made.
+    pub(crate) fn edited(&mut self) {
+        self.edits += 1;
+    }
+
+    /// The replica is as in `state`: where nothing is buffered, all edits are in the batch in flight.
+    pub(crate) fn saving(&mut self, state: &Saved) {
+        if let (true, Some(batch)) = (state.buffer.is_empty(), &state.in_flight) {
+            self.covered = Some((batch.frozen.seq, self.edits));
+        }
+    }
+
+    /// A batch goes out whose oldest edit is this old; says whether for the first time.
+    pub(crate) fn sending(&mut self, seq: Seq, since: Option<Millis>) -> bool {
+        if self.sent.as_ref().is_some_and(|sent| sent.seq == seq) {
+            return false;
+        }
+        self.sent = Some(Sent { seq, first: Instant::now(), since });
+        true
+    }
+
+    /// The server has settled a batch. Called before anything that this gives rise to is taken out of the replica,
+    /// such as the next batch.
+    pub(crate) fn settled(&mut self, seq: Seq, counters: &mut Counters) {
+        if let Some((_, edits)) = self.covered.take_if(|(covered, _)| *covered <= seq) {
+            self.advance(edits);
+        }
+        if let Some(sent) = self.sent.take_if(|sent| sent.seq == seq) {
+            counters.ack.push(sent.first.elapsed().as_secs_f64() * 1_000.0);
+            if let Some(since) = sent.since {
+                counters.durable.push(platform::now_ms().saturating_sub(since) as f64);
+            }
+        }
+    }
+
+    /// Nothing is pending.
+    pub(crate) fn all_settled(&self) {
+        self.advance(self.edits);
+    }
+
+    /// Nothing more will be settled.
+    pub(crate) fn close(&self) {
+        self.durable.send_modify(|durable| durable.closed = true);
+    }
+
+    fn advance(&self, edits: u64) {
+        self.durable.send_if_modified(|durable| {
+            let later = durable.edits < edits;
+            durable.edits = durable.edits.max(edits);
+            later
+        });
+    }
+}

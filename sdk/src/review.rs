@@ -1,0 +1,275 @@
+//! An open review.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use interline_core::change::Entity;
+use interline_core::clock::Millis;
+use interline_core::id::{CommentId, ReviewId, User, UserId, Version};
+use interline_core::presence::Presence;
+use interline_core::review::{Anchor, Place, Status};
+use interline_core::sync::{EditError as InvalidEdit, Rejected, Unsynced};
+
+use crate::client::ClientHandle;
+use crate::comment::{Comment, CommentData, Thread, data, data_in};
+use crate::error::{Closed, EditError};
+use crate::event::{Event, Events};
+use crate::platform;
+use crate::presence::PresenceUpdate;
+use crate::shared::Command;
+use crate::slot::{Slot, Tap};
+
+/// An open review: what is confirmed, with everything done here on top.
+///
+/// A handle: clones, and further openings, share one replica. Edits are applied at once and never wait; the client
+/// saves and sends them in the background. Once the last handle is gone and everything is durable, the review is
+/// left.
+#[derive(Clone)]
+pub struct Review {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    slot: Arc<Slot>,
+    // The client lives as long as anything opened with it.
+    client: Arc<ClientHandle>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.slot.release();
+    }
+}
+
+/// Ends what [`Review::observe`] began when dropped.
+#[must_use = "nothing is told once this is dropped"]
+pub struct Observer {
+    slot: Arc<Slot>,
+    id: u64,
+}
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        self.slot.untap(self.id);
+    }
+}
+
+impl Review {
+    /// Takes over a handle that was counted in the slot.
+    pub(crate) fn new(slot: Arc<Slot>, client: Arc<ClientHandle>) -> Review {
+        Review { handle: Arc::new(Handle { slot, client }) }
+    }
+
+    pub(crate) fn slot(&self) -> &Slot {
+        &self.handle.slot
+    }
+
+    /// Its id.
+    pub fn id(&self) -> ReviewId {
+        self.slot().id
+    }
+
+    /// What it is called.
+    pub fn title(&self) -> String {
+        self.slot().read(|inner| inner.replica.title())
+    }
+
+    /// Its decision.
+    pub fn status(&self) -> Status {
+        self.slot().read(|inner| inner.replica.status())
+    }
+
+    /// How much of its history is here: the version of the confirmed review.
+    pub fn version(&self) -> Version {
+        self.slot().read(|inner| inner.replica.confirmed().version)
+    }
+
+    /// The number of the code's newest state, counted from 1.
+    pub fn patch_set(&self) -> u32 {
+        self.slot().read(|inner| inner.replica.confirmed().patch_set)
+    }
+
+    /// When it was created, on the server's clock.
+    pub fn created_at(&self) -> Millis {
+        self.slot().read(|inner| inner.replica.confirmed().created_at)
+    }
+
+    /// Whether it is open at the server and caught up.
+    pub fn is_online(&self) -> bool {
+        self.slot().read(|inner| inner.replica.is_online())
+    }
+
+    /// All threads: by file, line and age. A removed root stays while it has replies.
+    pub fn threads(&self) -> Vec<Thread> {
+        self.slot().read(|inner| {
+            let replica = &inner.replica;
+            let thread = |of: &interline_core::sync::Thread| {
+                let comments = std::iter::once(&of.root).chain(&of.replies);
+                let comments: Vec<_> = comments.filter_map(|one| data_in(replica, one, &of.root)).collect();
+                let first = comments.first()?;
+                let (id, anchor, resolved) = (first.id, first.anchor.clone(), first.resolved);
+                Some(Thread { id, anchor, resolved, comments })
+            };
+            replica.threads().iter().filter_map(thread).collect()
+        })
+    }
+
+    /// Every comment, removed ones included, in the order of their ids.
+    pub fn comments(&self) -> Vec<CommentData> {
+        self.slot().read(|inner| {
+            let replica = &inner.replica;
+            let confirmed = replica.confirmed().comments.keys().copied();
+            let threads = replica.threads();
+            let shown =
+                threads.iter().flat_map(|thread| std::iter::once(&thread.root).chain(&thread.replies));
+            let ids: BTreeSet<_> = confirmed.chain(shown.map(|comment| comment.id)).collect();
+            ids.into_iter().filter_map(|id| data(replica, &replica.comment(id)?)).collect()
+        })
+    }
+
+    /// Starts a thread on a line of the diff. A line that the diff does not carry comes back as
+    /// [`Event::Rejected`]: the code is not here to check.
+    pub fn comment(&self, anchor: Anchor, text: &str) -> Result<Comment, EditError> {
+        self.add(Place::Line(anchor), text)
+    }
+
+    pub(crate) fn add(&self, place: Place, text: &str) -> Result<Comment, EditError> {
+        let id = CommentId(platform::new_id());
+        self.slot().edit(|replica, now| replica.add_comment(now, id, place, text))?;
+        Ok(Comment { review: self.clone(), id })
+    }
+
+    /// The handle of a comment that is there, or was: a removed one can still be looked at.
+    pub fn get(&self, comment: CommentId) -> Result<Comment, EditError> {
+        let exists = self.slot().read(|inner| inner.replica.comment(comment).is_some());
+        if !exists {
+            return Err(InvalidEdit::UnknownComment.into());
+        }
+        Ok(Comment { review: self.clone(), id: comment })
+    }
+
+    /// A comment as it is shown, if there is one.
+    pub fn comment_data(&self, comment: CommentId) -> Option<CommentData> {
+        self.slot().read(|inner| data(&inner.replica, &inner.replica.comment(comment)?))
+    }
+
+    /// Decides.
+    pub fn set_status(&self, status: Status) -> Result<(), EditError> {
+        self.slot().edit(|replica, now| replica.set_field(now, Entity::Review, "status", status.into()))
+    }
+
+    /// Gives it another title.
+    pub fn set_title(&self, title: &str) -> Result<(), EditError> {
+        let title = interline_core::review::FieldValue::Text(title.to_owned());
+        self.slot().edit(|replica, now| replica.set_field(now, Entity::Review, "title", title))
+    }
+
+    /// Everybody else who has it open, one per session, with their selections in the texts as they are shown.
+    pub fn presence(&self) -> Vec<Presence> {
+        self.slot().read(|inner| inner.replica.presence())
+    }
+
+    /// Tells the others where this user is. The latest update counts; it goes out at most ten times a second, and
+    /// again after a reconnect. A selection moves with the text until the next update.
+    pub fn update_presence(&self, update: PresenceUpdate) {
+        self.slot().with(|inner, _| inner.presence.update(update));
+        self.handle.client.shared.wake.notify_one();
+    }
+
+    /// A person by their id: the name under which they were last here, or the id where that is not known.
+    pub fn user(&self, id: &UserId) -> User {
+        let name = self.slot().read(|inner| inner.names.get(id).cloned());
+        let fallback =
+            || interline_core::id::DisplayName::new(id.as_str().chars().take(80).collect::<String>().trim());
+        match name.map_or_else(fallback, Ok) {
+            Ok(display_name) => User { id: id.clone(), display_name },
+            Err(_) => User {
+                id: id.clone(),
+                display_name: self.handle.client.shared.config.user.display_name.clone(),
+            },
+        }
+    }
+
+    /// Everybody whose name is known here: who took part, and who is here.
+    pub fn users(&self) -> Vec<User> {
+        let user = |(id, name): (&UserId, &interline_core::id::DisplayName)| User {
+            id: id.clone(),
+            display_name: name.clone(),
+        };
+        self.slot().read(|inner| inner.names.iter().map(user).collect())
+    }
+
+    /// What happens from now on. A subscriber that falls behind by more than 1,024 events misses the oldest and
+    /// gets [`Event::Lagged`].
+    pub fn events(&self) -> Events {
+        Events::new(self.slot().subscribe())
+    }
+
+    /// Calls `tell` with every event from now on, within the very call that causes it: an edit made here, or the
+    /// arrival of a frame. Nothing else of this program runs in between where there is one thread, as in a browser;
+    /// an editor that applies [`Event::TextEdited`] there never sends an edit that refers to an older text.
+    ///
+    /// `tell` may call into the review; what comes of that is told after it returns. It must be quick, and must not
+    /// panic.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn observe(&self, tell: impl Fn(&Event) + Send + Sync + 'static) -> Observer {
+        self.tap(Arc::new(tell))
+    }
+
+    /// Calls `tell` with every event from now on, within the very call that causes it: an edit made here, or the
+    /// arrival of a frame. Nothing else of this program runs in between where there is one thread, as in a browser;
+    /// an editor that applies [`Event::TextEdited`] there never sends an edit that refers to an older text.
+    ///
+    /// `tell` may call into the review; what comes of that is told after it returns. It must be quick, and must not
+    /// panic.
+    #[cfg(target_arch = "wasm32")]
+    pub fn observe(&self, tell: impl Fn(&Event) + 'static) -> Observer {
+        self.tap(Arc::new(tell))
+    }
+
+    fn tap(&self, tap: Arc<Tap>) -> Observer {
+        let slot = Arc::clone(&self.handle.slot);
+        let id = slot.tap(tap);
+        Observer { slot, id }
+    }
+
+    /// How much of what was done here is not durable on the server.
+    pub fn unsynced(&self) -> Unsynced {
+        self.slot().read(|inner| inner.replica.unsynced())
+    }
+
+    /// What the server refused, until it is discarded.
+    pub fn rejected(&self) -> Vec<Rejected> {
+        self.slot().read(|inner| inner.replica.rejected().to_vec())
+    }
+
+    /// Forgets what the server refused.
+    pub fn discard_rejected(&self) {
+        self.slot().with(|inner, _| inner.replica.discard_rejected());
+    }
+
+    /// Sends what waits for typing to rest, as soon as that is possible.
+    pub fn flush(&self) {
+        self.slot().with(|inner, now| inner.replica.flush(now));
+        self.handle.client.shared.wake.notify_one();
+    }
+
+    /// Waits until everything done here so far is settled by the server: durable, or refused and in
+    /// [`rejected`](Review::rejected). Flushes. Waits as long as it takes; fails only when the client is closed.
+    pub async fn synced(&self) -> Result<(), Closed> {
+        let (edits, mut durable) = self.slot().progress();
+        self.flush();
+        let reached = durable.wait_for(|durable| durable.edits >= edits || durable.closed).await;
+        match reached {
+            Ok(durable) if durable.edits >= edits => Ok(()),
+            _ => Err(Closed),
+        }
+    }
+
+    /// Starts over from what the server has, for a [problem](Event::Problem) that stays, such as `history_lost`.
+    /// What is buffered cannot be carried over: it is kept as [rejected](Review::rejected).
+    pub fn reload(&self) {
+        // Fails only for a closed client, which has nothing to start over.
+        let _ = self.handle.client.shared.command(Command::Reload(self.id()));
+    }
+}

@@ -1,0 +1,282 @@
+//! One open review: its replica behind a lock, and what the replica wants done.
+//!
+//! Every call into a replica goes through [`Slot::with`]: it locks, calls, takes all effects out, and unlocks.
+//! Events go out at once, saves and frames are left for the driver. Nothing waits while the lock is held.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use interline_core::clock::Millis;
+use interline_core::id::{DisplayName, ReviewId, Seq, User, UserId};
+use interline_core::sync::{EditError as InvalidEdit, Frozen, Replica, ReplicaEffect, Saved};
+use tokio::sync::{broadcast, watch};
+
+use crate::error::{EditError, Problem};
+use crate::event::{self, Event};
+use crate::lock::lock;
+use crate::platform::{self, MaybeSend, MaybeSync};
+use crate::presence::Outgoing;
+use crate::progress::{Durable, Progress};
+use crate::shared::Shared;
+
+/// Whether the server has this review open for us.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Door {
+    /// No.
+    Shut,
+    /// It was asked to. What comes of the review before the answer belongs to an earlier opening.
+    Asked,
+    /// Yes.
+    Open,
+    /// It will not, or not without somebody's decision.
+    Refused,
+}
+
+/// What a replica wants done by the driver.
+pub(crate) enum Work {
+    Save { generation: u64, state: Box<Saved> },
+    Send(Frozen),
+}
+
+/// Hears every event, on the spot.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) type Tap = dyn Fn(&Event) + Send + Sync;
+/// Hears every event, on the spot.
+#[cfg(target_arch = "wasm32")]
+pub(crate) type Tap = dyn Fn(&Event);
+
+pub(crate) struct Inner {
+    pub(crate) replica: Replica,
+    pub(crate) names: BTreeMap<UserId, DisplayName>,
+    pub(crate) door: Door,
+    /// What is here has come to differ from what the server has: the next opening starts from a snapshot.
+    pub(crate) start_over: bool,
+    /// When this replica was last found to differ.
+    pub(crate) differed_at: Option<Millis>,
+    /// When to ask again after a refusal that may have been for the moment.
+    pub(crate) ask_again_at: Option<Millis>,
+    /// How many handles there are.
+    pub(crate) handles: usize,
+    pub(crate) presence: Outgoing,
+    pub(crate) work: VecDeque<Work>,
+    pub(crate) saving: bool,
+    /// The last save failed, and that was told.
+    pub(crate) save_failed: bool,
+    events: Option<broadcast::Sender<Event>>,
+    taps: Vec<(u64, Arc<Tap>)>,
+    next_tap: u64,
+    /// Events that the taps have not heard yet.
+    queue: VecDeque<Event>,
+    delivering: bool,
+    progress: Progress,
+}
+
+/// One open review.
+pub(crate) struct Slot {
+    pub(crate) id: ReviewId,
+    pub(crate) shared: Arc<Shared>,
+    inner: Mutex<Inner>,
+}
+
+impl Slot {
+    pub(crate) fn new(shared: Arc<Shared>, replica: Replica) -> Arc<Slot> {
+        let inner = Inner {
+            names: BTreeMap::new(),
+            door: Door::Shut,
+            start_over: false,
+            differed_at: None,
+            ask_again_at: None,
+            handles: 0,
+            presence: Outgoing::default(),
+            work: VecDeque::new(),
+            saving: false,
+            save_failed: false,
+            events: Some(broadcast::channel(event::QUEUE).0),
+            taps: Vec::new(),
+            next_tap: 0,
+            queue: VecDeque::new(),
+            delivering: false,
+            progress: Progress::new(replica.unsynced().count > 0),
+            replica,
+        };
+        let id = inner.replica.review();
+        Arc::new(Slot { id, shared, inner: Mutex::new(inner) })
+    }
+
+    /// Calls into the replica and takes care of everything that comes of it.
+    pub(crate) fn with<R>(&self, call: impl FnOnce(&mut Inner, Millis) -> R) -> R {
+        let now = platform::now_ms();
+        let (result, busy) = {
+            let mut inner = lock(&self.inner);
+            let before = inner.replica.wake_at();
+            let result = call(&mut inner, now);
+            Self::drain(&mut inner);
+            (result, !inner.work.is_empty() || inner.replica.wake_at() != before)
+        };
+        if busy {
+            self.shared.wake.notify_one();
+        }
+        self.deliver();
+        result
+    }
+
+    /// Looks at the replica.
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&Inner) -> R) -> R {
+        look(&lock(&self.inner))
+    }
+
+    /// One more handle.
+    pub(crate) fn hold(&self) {
+        lock(&self.inner).handles += 1;
+    }
+
+    /// One handle less.
+    pub(crate) fn release(&self) {
+        lock(&self.inner).handles -= 1;
+        self.shared.wake.notify_one();
+    }
+
+    /// Makes an edit.
+    pub(crate) fn edit<R>(
+        &self,
+        edit: impl FnOnce(&mut Replica, Millis) -> Result<R, InvalidEdit>,
+    ) -> Result<R, EditError> {
+        let done = self.with(|inner, now| {
+            // Without a driver nothing would be saved.
+            if inner.events.is_none() {
+                return Err(EditError::Closed);
+            }
+            let done = edit(&mut inner.replica, now)?;
+            inner.progress.edited();
+            Ok(done)
+        })?;
+        lock(&self.shared.counters).counted.edits += 1;
+        Ok(done)
+    }
+
+    /// How many edits there were, and how to hear of their becoming durable.
+    pub(crate) fn progress(&self) -> (u64, watch::Receiver<Durable>) {
+        lock(&self.inner).progress.watch()
+    }
+
+    /// What is to be done, for the driver.
+    pub(crate) fn take_work(&self) -> VecDeque<Work> {
+        std::mem::take(&mut lock(&self.inner).work)
+    }
+
+    /// Subscribes to events; to none if the client was closed.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Event> {
+        let inner = lock(&self.inner);
+        inner.events.as_ref().map_or_else(|| broadcast::channel(1).1, broadcast::Sender::subscribe)
+    }
+
+    /// Has every event told on the spot; returns what [`untap`](Slot::untap) takes.
+    pub(crate) fn tap(&self, tap: Arc<Tap>) -> u64 {
+        let mut inner = lock(&self.inner);
+        inner.next_tap += 1;
+        let id = inner.next_tap;
+        inner.taps.push((id, tap));
+        id
+    }
+
+    /// Tells no more.
+    pub(crate) fn untap(&self, id: u64) {
+        let mut inner = lock(&self.inner);
+        // Dropped outside of the lock: what it holds may call in here.
+        let gone = inner.taps.iter().position(|(tap, _)| *tap == id).map(|at| inner.taps.remove(at));
+        drop(inner);
+        drop(gone);
+    }
+
+    /// Tells of something that is not of the replica.
+    pub(crate) fn tell(&self, event: Event) {
+        lock(&self.inner).emit(event);
+        self.deliver();
+    }
+
+    /// Tells of something that went wrong.
+    pub(crate) fn problem(&self, problem: Problem) {
+        self.tell(Event::Problem(problem));
+    }
+
+    /// Nothing happens here any more.
+    pub(crate) fn close(&self) {
+        let mut inner = lock(&self.inner);
+        inner.progress.close();
+        inner.events = None;
+    }
+
+    fn drain(inner: &mut Inner) {
+        while let Some(effect) = inner.replica.poll() {
+            match effect {
+                ReplicaEffect::Save { generation, state } => {
+                    inner.progress.saving(&state);
+                    inner.work.push_back(Work::Save { generation, state });
+                }
+                ReplicaEffect::Send(frozen) => inner.work.push_back(Work::Send(frozen)),
+                ReplicaEffect::Event(change) => {
+                    inner.presence.carry(&change);
+                    inner.emit(change.into());
+                }
+            }
+        }
+        if inner.replica.unsynced().count == 0 {
+            inner.progress.all_settled();
+        }
+    }
+
+    /// Tells the taps, in order, outside of the lock. A call that a tap makes in here leaves what comes of it for
+    /// the loop that is running.
+    fn deliver(&self) {
+        let mut inner = lock(&self.inner);
+        if inner.delivering {
+            return;
+        }
+        inner.delivering = true;
+        while let Some(event) = inner.queue.pop_front() {
+            let taps: Vec<_> = inner.taps.iter().map(|(_, tap)| Arc::clone(tap)).collect();
+            drop(inner);
+            taps.iter().for_each(|tap| tap(&event));
+            drop(taps);
+            inner = lock(&self.inner);
+        }
+        inner.delivering = false;
+    }
+}
+
+impl Inner {
+    fn emit(&mut self, event: Event) {
+        if !self.taps.is_empty() {
+            self.queue.push_back(event.clone());
+        }
+        if let Some(events) = &self.events {
+            // Fails only where nobody listens.
+            let _ = events.send(event);
+        }
+    }
+
+    /// A batch goes out; says whether for the first time.
+    pub(crate) fn sending(&mut self, seq: Seq) -> bool {
+        let since = self.replica.unsynced().since;
+        self.progress.sending(seq, since)
+    }
+
+    /// The server has settled a batch of ours.
+    pub(crate) fn settled(&mut self, seq: Seq, shared: &Shared) {
+        self.progress.settled(seq, &mut lock(&shared.counters));
+        self.presence.confirmed();
+    }
+
+    /// Learns names.
+    pub(crate) fn learn(&mut self, users: impl IntoIterator<Item = User>) {
+        for user in users {
+            self.names.insert(user.id, user.display_name);
+        }
+    }
+}
+
+// What handles share must be shareable where there are threads.
+const _: fn() = || {
+    fn shareable<T: MaybeSend + MaybeSync>() {}
+    shareable::<Slot>();
+};

@@ -1,0 +1,301 @@
+//! A server small enough to misbehave on request: the real sequencer over a log in memory, one lock around it all.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use futures_util::{SinkExt, StreamExt};
+use interline::{ClientId, ReviewId, SessionId, User};
+use interline_core::change::Batch;
+use interline_core::diff::PatchSet;
+use interline_core::entry::{EncodedEntry, Entry, Fact, Hash, Head};
+use interline_core::limits::Limits;
+use interline_core::presence::Presence;
+use interline_core::review::{PatchSets, Review};
+use interline_core::sync::{Sequencer, SequencerEffect, Submission};
+use interline_core::wire::{
+    self, ClientFrame, ErrorCode, ErrorFrame, Hello, Opened, Refused, ServerFrame, Welcome,
+};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Message;
+use uuid::Uuid;
+
+const DIFF: &str = "--- a/src/lib.rs\n+++ b/src/lib.rs\n@@ -1,2 +1,3 @@\n one\n+two\n three\n";
+
+/// A running server; stops with the runtime.
+#[derive(Clone)]
+pub struct Server {
+    pub url: String,
+    world: Arc<Mutex<World>>,
+}
+
+/// What the server does next other than it should. Each happens once.
+#[derive(Default)]
+pub struct Mischief {
+    /// Commits the next batch and forgets to tell anybody.
+    pub swallow: bool,
+    /// Refuses the next batch for the moment.
+    pub refuse: bool,
+    /// Sends the next entry with another hash.
+    pub corrupt: bool,
+    /// Leaves out the next entry for its subscribers.
+    pub skip: bool,
+}
+
+#[derive(Default)]
+pub struct World {
+    keys: BTreeMap<String, ReviewId>,
+    rooms: BTreeMap<ReviewId, Room>,
+    sessions: BTreeMap<SessionId, mpsc::UnboundedSender<String>>,
+    /// New connections are turned away.
+    pub away: bool,
+    pub mischief: Mischief,
+    pub hellos: Vec<Hello>,
+    /// The bytes of every batch that came.
+    pub submitted: Vec<String>,
+    pub presences: usize,
+}
+
+struct Room {
+    sequencer: Sequencer,
+    log: Vec<EncodedEntry>,
+    here: BTreeMap<SessionId, (ClientId, Presence)>,
+}
+
+impl Server {
+    pub async fn start() -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = Server { url, world: Arc::default() };
+        server.world().create("pr-1");
+        server.world().create("pr-2");
+        let accepting = server.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                if !accepting.world().away {
+                    tokio::spawn(accepting.clone().session(stream));
+                }
+            }
+        });
+        server
+    }
+
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap()
+    }
+
+    async fn session(self, stream: tokio::net::TcpStream) {
+        let Ok(socket) = tokio_tungstenite::accept_async(stream).await else { return };
+        let (mut sink, mut frames) = socket.split();
+        let (out, mut outgoing) = mpsc::unbounded_channel();
+        let id = SessionId(Uuid::now_v7());
+        let mut who: Option<(ClientId, User)> = None;
+        loop {
+            tokio::select! {
+                text = outgoing.recv() => match text {
+                    Some(text) => if sink.send(Message::text(text)).await.is_err() { break },
+                    None => break,
+                },
+                frame = frames.next() => {
+                    let Some(Ok(Message::Text(text))) = frame else { break };
+                    let mut world = self.world();
+                    match wire::decode_client(text.as_str()).expect("clients send frames") {
+                        ClientFrame::Hello(hello) => {
+                            who = Some((hello.client, hello.user.clone()));
+                            world.sessions.insert(id, out.clone());
+                            let (user, limits) = (hello.user.clone(), Limits::default());
+                            world.hellos.push(hello);
+                            let protocol = wire::PROTOCOL;
+                            world.tell(id, &ServerFrame::Welcome(Welcome { protocol, session: id, user, now: 5, limits }));
+                        }
+                        frame => {
+                            let (client, user) = who.clone().expect("hello comes first");
+                            world.frame(id, client, user, frame);
+                        }
+                    }
+                }
+            }
+            // The world drops the sender of a session that it wants to end.
+            if who.is_some() && !self.world().sessions.contains_key(&id) {
+                break;
+            }
+        }
+        self.world().end(id);
+    }
+
+    /// Ends all connections.
+    pub fn cut(&self) {
+        let mut world = self.world();
+        let sessions: Vec<_> = world.sessions.keys().copied().collect();
+        for id in sessions {
+            // Wakes the session, which then finds itself gone.
+            world.tell(id, &ServerFrame::Pong { nonce: 0 });
+            world.end(id);
+        }
+    }
+}
+
+impl World {
+    fn create(&mut self, key: &str) {
+        let id = ReviewId(Uuid::now_v7());
+        let entry = Entry {
+            format: 1,
+            version: 1,
+            author: interline::UserId::new("root").unwrap(),
+            client: ClientId(Uuid::nil()),
+            seq: 1,
+            at: 1,
+            facts: vec![Fact::ReviewCreated { title: key.into() }, Fact::PatchSetAdded { number: 1 }],
+            verdicts: Vec::new(),
+        };
+        let encoded = EncodedEntry::new(&entry, Hash::default());
+        let mut review = Review::new(id);
+        review.apply(&entry).unwrap();
+        let mut code = PatchSets::default();
+        code.insert(1, Arc::new(PatchSet::parse(DIFF.as_bytes()).unwrap()));
+        let head = Head { version: 1, hash: encoded.hash };
+        let sequencer = Sequencer::new(review, head, code, Limits::default());
+        self.keys.insert(key.into(), id);
+        self.rooms.insert(id, Room { sequencer, log: vec![encoded], here: BTreeMap::new() });
+    }
+
+    /// The review as it is durable.
+    pub fn committed(&self, key: &str) -> &Review {
+        self.rooms[&self.keys[key]].sequencer.committed()
+    }
+
+    pub fn present(&self, key: &str) -> Vec<Presence> {
+        self.rooms[&self.keys[key]].here.values().map(|(_, presence)| presence.clone()).collect()
+    }
+
+    pub fn broadcast(&self, frame: &ServerFrame) {
+        self.sessions.keys().for_each(|id| self.tell(*id, frame));
+    }
+
+    fn tell(&self, session: SessionId, frame: &ServerFrame) {
+        if let Some(out) = self.sessions.get(&session) {
+            let _ = out.send(wire::encode(frame));
+        }
+    }
+
+    fn end(&mut self, session: SessionId) {
+        self.sessions.remove(&session);
+        let reviews: Vec<_> = self.rooms.keys().copied().collect();
+        reviews.into_iter().for_each(|review| self.leave(session, review));
+    }
+
+    fn leave(&mut self, session: SessionId, review: ReviewId) {
+        let Some(room) = self.rooms.get_mut(&review) else { return };
+        if room.here.remove(&session).is_some() {
+            let others: Vec<_> = room.here.keys().copied().collect();
+            others.into_iter().for_each(|other| self.tell(other, &ServerFrame::Gone { review, session }));
+        }
+    }
+
+    fn frame(&mut self, session: SessionId, client: ClientId, user: User, frame: ClientFrame) {
+        match frame {
+            ClientFrame::Open(open) => self.open(session, client, user, open),
+            ClientFrame::Submit(submit) => {
+                self.submitted.push(submit.batch.get().to_owned());
+                let payload = Hash::of(submit.batch.get().as_bytes());
+                let batch: Batch = serde_json::from_str(submit.batch.get()).expect("clients send batches");
+                let review = submit.review;
+                if std::mem::take(&mut self.mischief.refuse) {
+                    let (seq, code) = (batch.seq, ErrorCode::Overloaded);
+                    let (message, retry_after_ms) = ("later".into(), Some(50));
+                    let refused = Refused { review, seq, code, message, retryable: true, retry_after_ms };
+                    return self.tell(session, &ServerFrame::Refused(refused));
+                }
+                let room = self.rooms.get_mut(&review).unwrap();
+                let submission = Submission { client, user: user.id, batch, payload, skew: 0 };
+                room.sequencer.submit(interline_now(), submission, &[]);
+                self.run(session, review);
+            }
+            ClientFrame::Presence { review, update } => {
+                self.presences += 1;
+                let room = self.rooms.get_mut(&review).unwrap();
+                let Some((_, presence)) = room.here.get_mut(&session) else { return };
+                presence.place = update.place;
+                presence.selection = update.selection;
+                presence.active = update.active;
+                let presence = presence.clone();
+                let others: Vec<_> = room.here.keys().copied().filter(|id| *id != session).collect();
+                let frame = ServerFrame::Presence { review, presence };
+                others.into_iter().for_each(|other| self.tell(other, &frame));
+            }
+            ClientFrame::Leave { review } => self.leave(session, review),
+            ClientFrame::Ping { nonce } => self.tell(session, &ServerFrame::Pong { nonce }),
+            ClientFrame::Hello(_) => panic!("hello twice"),
+        }
+    }
+
+    fn open(&mut self, session: SessionId, client: ClientId, user: User, open: wire::Open) {
+        let id = self.keys.get(&open.review).copied().or_else(|| open.review.parse().ok());
+        let room = id.and_then(|id| self.rooms.get_mut(&id).map(|room| (id, room)));
+        let Some((review, room)) = room else {
+            let mut error = ErrorFrame::new(ErrorCode::UnknownReview, "no such review");
+            error.requested = Some(open.review);
+            return self.tell(session, &ServerFrame::Error(error));
+        };
+        if room.here.contains_key(&session) {
+            let mut error = ErrorFrame::new(ErrorCode::AlreadyOpen, "already open");
+            (error.requested, error.review) = (Some(open.review), Some(review));
+            return self.tell(session, &ServerFrame::Error(error));
+        }
+        room.sequencer.client_opened(client, None);
+        let presence: Vec<_> = room.here.values().map(|(_, presence)| presence.clone()).collect();
+        let me = Presence {
+            session,
+            user: user.clone(),
+            place: Default::default(),
+            selection: None,
+            active: true,
+            last_seen: 1,
+        };
+        let others: Vec<_> = room.here.keys().copied().collect();
+        room.here.insert(session, (client, me.clone()));
+        let snapshot = open.have.is_none().then(|| room.sequencer.committed().clone());
+        let users = presence.iter().map(|presence| presence.user.clone()).chain([user]).collect();
+        let opened =
+            Opened { requested: open.review, review, head: room.sequencer.head(), snapshot, users, presence };
+        let missed: Vec<_> = open.have.map_or(Vec::new(), |have| room.log[have.version as usize..].to_vec());
+        self.tell(session, &ServerFrame::Opened(Box::new(opened)));
+        others
+            .into_iter()
+            .for_each(|other| self.tell(other, &ServerFrame::Presence { review, presence: me.clone() }));
+        for entry in missed {
+            let _ = self.sessions[&session].send(wire::entry_frame(review, &entry));
+        }
+    }
+
+    fn run(&mut self, from: SessionId, review: ReviewId) {
+        let swallow = std::mem::take(&mut self.mischief.swallow);
+        loop {
+            let room = self.rooms.get_mut(&review).unwrap();
+            match room.sequencer.poll() {
+                Some(SequencerEffect::Append(_)) => room.sequencer.appended().unwrap(),
+                Some(SequencerEffect::Deliver(mut entry)) => {
+                    room.log.push(entry.clone());
+                    if swallow || std::mem::take(&mut self.mischief.skip) {
+                        continue;
+                    }
+                    if std::mem::take(&mut self.mischief.corrupt) {
+                        entry.hash = Hash::default();
+                    }
+                    for id in room.here.keys() {
+                        let _ = self.sessions[id].send(wire::entry_frame(review, &entry));
+                    }
+                }
+                Some(SequencerEffect::Answer(_, answer)) => {
+                    self.tell(from, &ServerFrame::Answer { review, answer });
+                }
+                Some(SequencerEffect::Refuse(_, seq, refusal)) => panic!("batch {seq} refused: {refusal:?}"),
+                None => return,
+            }
+        }
+    }
+}
+
+fn interline_now() -> u64 {
+    web_time::SystemTime::now().duration_since(web_time::SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64
+}

@@ -1,0 +1,175 @@
+//! A server, put together: store, presence, rooms, HTTP.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::Compress;
+use actix_web::{App, HttpServer, web};
+use interline_core::limits::Limits;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing_actix_web::TracingLogger;
+use uuid::Uuid;
+
+use crate::config::{Config, Timing};
+use crate::data_dir::DataDir;
+use crate::http;
+use crate::http::Origins;
+use crate::presence::{Board, MemoryPresence, PresenceStore, RedisPresence};
+use crate::room::{RoomContext, Rooms};
+use crate::session::Connection;
+use crate::store::committer::Committer;
+use crate::store::{SqliteStore, Store};
+
+/// Why a server does not start; one line, with the remedy.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(pub String);
+
+/// What requests and sessions share.
+#[derive(Clone)]
+pub(crate) struct AppState {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) rooms: Arc<Rooms>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) limits: Limits,
+    pub(crate) timing: Timing,
+    pub(crate) origins: Arc<Origins>,
+    /// This process, among others that share a presence store.
+    pub(crate) node: Uuid,
+    /// How many connections there are.
+    pub(crate) sessions: Arc<AtomicUsize>,
+    /// Becomes true when the server stops.
+    pub(crate) draining: watch::Receiver<bool>,
+}
+
+/// A server that runs.
+pub struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) state: AppState,
+    pub(crate) http: ServerHandle,
+    pub(crate) http_task: JoinHandle<std::io::Result<()>>,
+    pub(crate) tasks: Vec<JoinHandle<()>>,
+    pub(crate) drain: watch::Sender<bool>,
+    pub(crate) data: DataDir,
+}
+
+impl Server {
+    /// Starts a server on the current runtime, which must be a multi-threaded one.
+    pub async fn start(config: Config, timing: Timing) -> Result<Server, StartError> {
+        let (data, listener) = Self::claim(&config)?;
+        let store = SqliteStore::open(data.path()).await.map_err(|error| StartError(error.to_string()))?;
+        Self::run(Arc::new(store), data, listener, config, timing)
+    }
+
+    /// Starts a server over a store of the caller's.
+    pub async fn start_over(
+        store: Arc<dyn Store>,
+        config: Config,
+        timing: Timing,
+    ) -> Result<Server, StartError> {
+        let (data, listener) = Self::claim(&config)?;
+        Self::run(store, data, listener, config, timing)
+    }
+
+    /// Takes what only one server can have.
+    fn claim(config: &Config) -> Result<(DataDir, TcpListener), StartError> {
+        config.check()?;
+        let data = DataDir::lock(&config.data_dir)?;
+        Ok((data, listen(config.listen)?))
+    }
+
+    fn run(
+        store: Arc<dyn Store>,
+        data: DataDir,
+        listener: TcpListener,
+        config: Config,
+        timing: Timing,
+    ) -> Result<Server, StartError> {
+        let address = listener.local_addr().map_err(|error| StartError(error.to_string()))?;
+        let presence: Arc<dyn PresenceStore> = match config.redis_url() {
+            Some(url) => {
+                let unusable = |error| StartError(format!("--redis-url cannot be used: {error}"));
+                Arc::new(RedisPresence::new(url).map_err(unusable)?)
+            }
+            None => Arc::new(MemoryPresence::new()),
+        };
+        let (board, board_task) = Board::start(presence);
+        let (committer, committer_task) = Committer::start(store.clone());
+        let limits = Limits::default();
+        let context = RoomContext {
+            store: store.clone(),
+            committer,
+            board: board.clone(),
+            limits,
+            idle: timing.room_idle,
+        };
+        let (drain, draining) = watch::channel(false);
+        let state = AppState {
+            store,
+            rooms: Rooms::new(context),
+            board,
+            limits,
+            timing,
+            origins: Arc::new(Origins::new(address.port(), config.origins)),
+            node: Uuid::new_v4(),
+            sessions: Arc::default(),
+            draining,
+        };
+        let server = serve(listener, state.clone(), timing.stop)?;
+        let http = server.handle();
+        let http_task = tokio::spawn(server);
+        Ok(Server { address, state, http, http_task, tasks: vec![board_task, committer_task], drain, data })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What to tell whoever started it.
+    pub fn banner(&self) -> String {
+        crate::banner::banner(self.address, &self.state)
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|error| {
+        StartError(match error.kind() {
+            std::io::ErrorKind::AddrInUse => format!(
+                "port {} is in use: stop what listens there, or choose another with --listen {}",
+                address.port(),
+                SocketAddr::new(address.ip(), 0)
+            ),
+            _ => format!("cannot listen on {address} ({error}): choose another address with --listen"),
+        })
+    })
+}
+
+fn serve(
+    listener: TcpListener,
+    state: AppState,
+    stop: Duration,
+) -> Result<actix_web::dev::Server, StartError> {
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(web::Data::new(state.clone()))
+            .wrap(Compress::default())
+            .wrap(http::headers())
+            .wrap(actix_web::middleware::from_fn(http::check_host))
+            .wrap(TracingLogger::default())
+            .configure(http::routes)
+    });
+    let server = server
+        .on_connect(Connection::remember)
+        // Nagle's algorithm holds small frames back until the last one is acknowledged.
+        .tcp_nodelay(true)
+        .disable_signals()
+        .shutdown_timeout(stop.as_secs().max(1))
+        .listen(listener)
+        .map_err(|error| StartError(format!("cannot listen: {error}")))?;
+    Ok(server.run())
+}

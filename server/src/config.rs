@@ -1,0 +1,121 @@
+//! What an operator can choose.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::app::StartError;
+
+/// A self-hosted server for live code review.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "interline-server", version, about)]
+pub struct Config {
+    /// Address to listen on; loopback only, for there are no tokens yet. Port 0 takes any free port
+    #[arg(long, env = "INTERLINE_LISTEN", default_value = "127.0.0.1:8080", value_parser = address)]
+    pub listen: SocketAddr,
+    /// Where reviews are kept; made if it does not exist
+    #[arg(long, env = "INTERLINE_DATA_DIR", default_value = "./data")]
+    pub data_dir: PathBuf,
+    /// Keep presence in this Redis, as in redis://127.0.0.1:6379; in memory without
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
+    /// A further origin that browsers may use the server from, as in https://review.example.com
+    #[arg(long = "origin", env = "INTERLINE_ORIGIN", value_delimiter = ',', value_parser = origin)]
+    pub origins: Vec<String>,
+    /// What to log to stderr, as in info or interline_server=debug
+    #[arg(long, env = "RUST_LOG", default_value = "info,sqlx=warn,actix_server=warn")]
+    pub log: String,
+}
+
+/// How long things take; tests are less patient than operators.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// How long a connection may take to say hello.
+    pub hello: Duration,
+    /// How often a silent client is asked whether it is still there.
+    pub ping: Duration,
+    /// How long it may stay silent.
+    pub silence: Duration,
+    /// How long a room stays loaded once nobody wants it.
+    pub room_idle: Duration,
+    /// How long stopping may take.
+    pub stop: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Timing {
+            hello: Duration::from_secs(5),
+            ping: Duration::from_secs(20),
+            silence: Duration::from_secs(60),
+            room_idle: Duration::from_secs(60),
+            stop: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Config {
+    /// Refuses what can be read and yet must not be; one line.
+    pub fn check(&self) -> Result<(), StartError> {
+        if self.listen.ip().is_loopback() {
+            return Ok(());
+        }
+        Err(StartError(format!(
+            "refusing to listen on {}: without tokens anybody who reaches the server may do anything, so it \
+             listens on loopback only; use --listen 127.0.0.1:{}",
+            self.listen,
+            self.listen.port()
+        )))
+    }
+
+    /// Where Redis is, if it is to be used.
+    pub(crate) fn redis_url(&self) -> Option<&str> {
+        // A variable that is set to nothing is how some environments say that it is not set.
+        self.redis_url.as_deref().filter(|url| !url.trim().is_empty())
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    match text.strip_prefix("localhost:").map(str::parse) {
+        Some(Ok(port)) => Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)),
+        _ => text.parse().map_err(|_| "give an address and a port, as in 127.0.0.1:8080".to_owned()),
+    }
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    let origin = text.trim_end_matches('/').to_ascii_lowercase();
+    let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => Ok(origin),
+        _ => Err("give a scheme and a host, as in https://review.example.com".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_listened_on() {
+        let check = |listen: &str| {
+            let listen = address(listen)?;
+            let config = Config { listen, ..Config::parse_from(["interline-server"]) };
+            config.check().map_err(|error| error.to_string()).map(|()| listen.port())
+        };
+        assert!(check("127.0.0.1:0").is_ok() && check("[::1]:8080").is_ok());
+        assert_eq!(check("localhost:81"), Ok(81));
+        let why = check("0.0.0.0:8080").unwrap_err();
+        assert!(why.contains("tokens") && why.contains("127.0.0.1:8080") && !why.contains('\n'), "{why}");
+        assert!(check("192.168.0.1:8080").is_err() && check("8080").is_err());
+    }
+
+    #[test]
+    fn an_origin_is_no_url() {
+        assert_eq!(origin("https://Review.example.com/").unwrap(), "https://review.example.com");
+        assert!(origin("review.example.com").is_err());
+        assert!(origin("https://review.example.com/path").is_err());
+        assert!(origin("https://").is_err());
+    }
+}

@@ -1,0 +1,67 @@
+//! HTTP: reviews in and out, the socket, health, and the demo.
+
+mod create;
+mod demo;
+mod error;
+mod guard;
+mod health;
+mod read;
+mod socket;
+
+use actix_web::http::Method;
+use actix_web::middleware::DefaultHeaders;
+use actix_web::{HttpRequest, Resource, web};
+
+pub(crate) use demo::is_embedded as demo_is_embedded;
+pub(crate) use error::ApiError;
+pub(crate) use guard::{Origins, check_host};
+
+/// Only what this server serves runs in its pages, and no other page frames them.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
+    script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; connect-src 'self' ws:; \
+    base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// What every response says.
+pub(crate) fn headers() -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add(("content-security-policy", CONTENT_SECURITY_POLICY))
+        .add(("x-content-type-options", "nosniff"))
+        .add(("referrer-policy", "same-origin"))
+}
+
+/// Every path there is.
+pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    let query = web::QueryConfig::default()
+        .error_handler(|error, _| ApiError::bad_request("bad_query", error.to_string()).into());
+    let api = web::scope("/api")
+        .app_data(query)
+        .service(resource("/socket").route(web::get().to(socket::socket)))
+        .service(resource("/reviews").route(web::post().to(create::create)).route(web::get().to(read::list)))
+        // A key may hold slashes.
+        .service(resource("/reviews/{name:.+}/patchsets/{number}").route(web::get().to(read::patch_set)))
+        .service(resource("/reviews/{name:.+}").route(web::get().to(read::show)))
+        .default_service(web::to(unknown_path));
+    config
+        .service(resource("/healthz").route(web::get().to(health::healthz)))
+        .service(resource("/readyz").route(web::get().to(health::readyz)))
+        .service(api)
+        .default_service(web::to(demo::serve));
+}
+
+/// A path that answers other methods than its own with an error like all others.
+fn resource(path: &str) -> Resource {
+    web::resource(path.to_owned()).default_service(web::to(wrong_method))
+}
+
+async fn wrong_method(request: HttpRequest) -> Result<&'static str, ApiError> {
+    Err(ApiError::method_not_allowed(request.method()))
+}
+
+async fn unknown_path(request: HttpRequest) -> Result<&'static str, ApiError> {
+    Err(ApiError::not_found(format!("there is nothing at {}", request.path())))
+}
+
+/// Whether a method only looks.
+fn only_looks(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}

@@ -1,0 +1,176 @@
+//! Where this node's sessions are, and the task that tells the presence store.
+//!
+//! The board holds the latest of each session, so it is bounded by how many there are. A store that is slow or
+//! gone makes it late, and nothing else: what changes meanwhile is told once, as it is by then.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use interline_core::id::{ReviewId, SessionId};
+use interline_core::presence::Presence;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tracing::{info, warn};
+
+use super::{HEARTBEAT, PresenceStore, PresenceWrite, SessionRecord, TTL};
+
+/// How long changes gather before they are written.
+const GATHER: Duration = Duration::from_millis(50);
+/// How many go into one write.
+const WRITES: usize = 500;
+
+/// Where this node's sessions are.
+pub struct Board {
+    state: Mutex<State>,
+    changed: Notify,
+    healthy: AtomicBool,
+    store: Arc<dyn PresenceStore>,
+}
+
+#[derive(Default)]
+struct State {
+    present: BTreeMap<(ReviewId, SessionId), Presence>,
+    sessions: BTreeMap<SessionId, SessionRecord>,
+    changed: BTreeSet<Changed>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Changed {
+    Presence(ReviewId, SessionId),
+    Session(SessionId),
+}
+
+impl Board {
+    /// An empty board over a store, and the task that tells the store.
+    pub fn start(store: Arc<dyn PresenceStore>) -> (Arc<Board>, JoinHandle<()>) {
+        let board = Arc::new(Board {
+            state: Mutex::default(),
+            changed: Notify::new(),
+            healthy: AtomicBool::new(true),
+            store,
+        });
+        let task = tokio::spawn(run(board.clone()));
+        (board, task)
+    }
+
+    /// For people: which store is behind it.
+    pub fn describe(&self) -> String {
+        self.store.describe()
+    }
+
+    /// Whether the store took the last write.
+    pub fn healthy(&self) -> bool {
+        self.healthy.load(Ordering::Relaxed)
+    }
+
+    /// Somebody is in a review, and there.
+    pub fn here(&self, review: ReviewId, presence: Presence) {
+        let key = (review, presence.session);
+        self.change(Changed::Presence(review, presence.session), |state| {
+            state.present.insert(key, presence);
+        });
+    }
+
+    /// Somebody has left a review.
+    pub fn gone(&self, review: ReviewId, session: SessionId) {
+        self.change(Changed::Presence(review, session), |state| {
+            state.present.remove(&(review, session));
+        });
+    }
+
+    /// A connection is up, or has other reviews open.
+    pub fn connected(&self, record: SessionRecord) {
+        self.change(Changed::Session(record.session), |state| {
+            state.sessions.insert(record.session, record);
+        });
+    }
+
+    /// A connection is gone.
+    pub fn disconnected(&self, session: SessionId) {
+        self.change(Changed::Session(session), |state| {
+            state.sessions.remove(&session);
+        });
+    }
+
+    /// Tells the store whatever it has not heard, now.
+    pub async fn flush(&self) {
+        let changed = std::mem::take(&mut self.lock().changed);
+        self.tell(changed.into_iter().collect()).await;
+    }
+
+    fn change(&self, changed: Changed, apply: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        apply(&mut state);
+        state.changed.insert(changed);
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Says again what holds, and notices that way whether the store is there.
+    async fn heartbeat(&self) {
+        let all = {
+            let state = self.lock();
+            let present = state.present.keys().map(|(review, session)| Changed::Presence(*review, *session));
+            present.chain(state.sessions.keys().copied().map(Changed::Session)).collect()
+        };
+        self.tell(all).await;
+    }
+
+    async fn tell(&self, changed: Vec<Changed>) {
+        // Nothing to say still finds out whether the store is there.
+        let pieces: Vec<&[Changed]> =
+            if changed.is_empty() { vec![&[]] } else { changed.chunks(WRITES).collect() };
+        for piece in pieces {
+            let writes = self.writes(piece);
+            let told = self.store.write(&writes, TTL).await;
+            let was_healthy = self.healthy.swap(told.is_ok(), Ordering::Relaxed);
+            match told {
+                Ok(()) if !was_healthy => info!("the presence store is back"),
+                Ok(()) => {}
+                // The next heartbeat says it all again.
+                Err(error) => {
+                    if was_healthy {
+                        warn!(%error, "presence is local for now");
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn writes(&self, changed: &[Changed]) -> Vec<PresenceWrite> {
+        let state = self.lock();
+        let write = |changed: &Changed| match changed {
+            Changed::Presence(review, session) => match state.present.get(&(*review, *session)) {
+                Some(presence) => PresenceWrite::Put(*review, presence.clone()),
+                None => PresenceWrite::Remove(*review, *session),
+            },
+            Changed::Session(session) => match state.sessions.get(session) {
+                Some(record) => PresenceWrite::PutSession(record.clone()),
+                None => PresenceWrite::RemoveSession(*session),
+            },
+        };
+        changed.iter().map(write).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn run(board: Arc<Board>) {
+    let mut heartbeat = interval(HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = heartbeat.tick() => board.heartbeat().await,
+            () = board.changed.notified() => {
+                sleep(GATHER).await;
+                board.flush().await;
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Who comes in, with what they have, and who goes.
+
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use futures_util::FutureExt;
+use interline_core::entry::{Answer, Head};
+use interline_core::id::{ClientId, ReviewId, SessionId, User};
+use interline_core::presence::{Presence, PresencePlace};
+use interline_core::wire::{ErrorCode, encode};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::members::Member;
+use super::ring::Position;
+use super::task::{Event, Room};
+use super::{Behind, Failure, Join, Joining};
+use crate::store::StoreError;
+use crate::time::now_ms;
+
+/// How many entries a session may miss to be let in at once: what fits into its outbox with room to spare.
+const CATCH_UP: usize = 128;
+/// How many it gets at a time until then.
+const PIECE: usize = 256;
+
+/// Where a joining session's client stands.
+enum Stand {
+    /// It has nothing.
+    Nothing,
+    /// It lacks so many entries.
+    Lacks(usize),
+    /// It has to be caught up first, with so many entries from here, or from the store if there are none.
+    Behind(usize),
+    /// It has what this log has not.
+    Lost,
+}
+
+impl Room {
+    pub(super) fn join(&mut self, join: Box<Join>) {
+        match self.stand(&join) {
+            Stand::Nothing if self.sequencer.knows(join.client) => self.admit(*join, None, None),
+            Stand::Lacks(lacks) if self.sequencer.knows(join.client) => self.admit(*join, Some(lacks), None),
+            Stand::Nothing | Stand::Lacks(_) => {
+                self.joining.insert(join.session, join.client);
+                let (store, review) = (self.context.store.clone(), self.id);
+                let look_up = async move {
+                    let answer = store.last_answer(review, join.client).await;
+                    Event::LastAnswer(join, answer)
+                };
+                self.work.push(look_up.boxed());
+            }
+            Stand::Behind(count) => self.send_piece(*join, count),
+            Stand::Lost => self.say_lost(*join),
+        }
+    }
+
+    /// A joining client's last answer is here. What the sequencer knows by now is newer, so it keeps that.
+    pub(super) fn answer_found(&mut self, join: Box<Join>, answer: Result<Option<Answer>, StoreError>) {
+        // It has left meanwhile.
+        if self.joining.remove(&join.session).is_none() {
+            return self.forget_client(join.client);
+        }
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                let _ = join.reply.send(Joining::Failed(error.into()));
+                return;
+            }
+        };
+        match self.stand(&join) {
+            Stand::Nothing => self.admit(*join, None, answer),
+            Stand::Lacks(lacks) => self.admit(*join, Some(lacks), answer),
+            Stand::Behind(count) => self.send_piece(*join, count),
+            Stand::Lost => self.say_lost(*join),
+        }
+    }
+
+    fn stand(&self, join: &Join) -> Stand {
+        let Some(have) = join.have.filter(|have| have.version > 0) else { return Stand::Nothing };
+        match self.ring.position(have) {
+            Position::Here(0) => Stand::Lacks(0),
+            Position::Here(lacks) if lacks <= CATCH_UP && join.outbox.free() > 2 * CATCH_UP => {
+                Stand::Lacks(lacks)
+            }
+            Position::Here(lacks) => Stand::Behind(lacks),
+            Position::Older => Stand::Behind(0),
+            Position::Nowhere => Stand::Lost,
+        }
+    }
+
+    fn say_lost(&self, join: Join) {
+        let message = "this log does not contain what the client says it has";
+        let _ = join.reply.send(Joining::Failed(Failure::new(ErrorCode::HistoryLost, message)));
+    }
+
+    fn send_piece(&mut self, join: Join, lacks: usize) {
+        let entries = self.ring.last(lacks).take(PIECE).cloned().collect();
+        let presence = self.members.presence_but(join.session);
+        let told = presence.iter().map(|presence| presence.session).collect();
+        let opened = self.opened(&join.requested, None, presence);
+        let _ = join.reply.send(Joining::Behind(Behind { opened, told, entries }));
+    }
+
+    /// From here on the session gets every entry, in order: first the snapshot, or the entries it lacks.
+    fn admit(&mut self, join: Join, lacks: Option<usize>, answer: Option<Answer>) {
+        let Join { session, client, user, requested, told, outbox, reply, .. } = join;
+        // The session hears of it before the client does.
+        if reply.send(Joining::Joined).is_err() {
+            return self.forget_client(client);
+        }
+        self.sequencer.client_opened(client, answer);
+        self.departed.remove(&client);
+        self.names.insert(user.id.clone(), user.clone());
+        match told {
+            None => {
+                let snapshot = if lacks.is_none() { self.snapshot_json() } else { None };
+                let opened = self.opened(&requested, snapshot, self.members.presence_but(session));
+                outbox.push(opened);
+            }
+            // Since it was sent `opened` some have come, some moved, some gone.
+            Some(told) => {
+                let gone = told.iter().copied().filter(|told| self.members.get(*told).is_none());
+                for other in self.members.iter().map(|(other, _)| other).chain(gone) {
+                    outbox.push(self.members.frame_of(other));
+                }
+            }
+        }
+        for (_, frame) in self.ring.last(lacks.unwrap_or(0)) {
+            outbox.push(frame.clone());
+        }
+        let place = PresencePlace::default();
+        let presence = Presence { session, user, place, selection: None, active: true, last_seen: now_ms() };
+        self.context.board.here(self.id, presence.clone());
+        self.members.insert(session, Member::new(client, outbox, presence));
+        self.tell_of(session);
+    }
+
+    pub(super) fn leave(&mut self, session: SessionId) {
+        self.joining.remove(&session);
+        let Some(member) = self.members.remove(session) else { return };
+        self.context.board.gone(self.id, session);
+        self.tell_of(session);
+        self.forget_client(member.client);
+    }
+
+    /// Forgets a client's last answer once nothing can need it: neither a session, nor a batch under way, nor
+    /// a look-up that would bring an older answer than the one that is known.
+    pub(super) fn forget_client(&mut self, client: ClientId) {
+        if self.members.has_client(client) || self.joining.values().any(|joining| *joining == client) {
+            return;
+        }
+        self.sequencer.client_closed(client);
+        if self.sequencer.knows(client) {
+            self.departed.insert(client);
+        } else {
+            self.departed.remove(&client);
+        }
+    }
+
+    fn opened(
+        &self,
+        requested: &str,
+        snapshot: Option<Arc<RawValue>>,
+        presence: Vec<Presence>,
+    ) -> ByteString {
+        let (review, head) = (self.id, self.sequencer.head());
+        let opened = OpenedFrame { requested, review, head, snapshot, users: self.users(), presence };
+        encode(&Frame::Opened(opened)).into()
+    }
+}
+
+/// [`Opened`](interline_core::wire::Opened) around a snapshot that is encoded already.
+#[derive(Serialize)]
+struct OpenedFrame<'a> {
+    requested: &'a str,
+    review: ReviewId,
+    head: Head,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot: Option<Arc<RawValue>>,
+    users: Vec<User>,
+    presence: Vec<Presence>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Frame<'a> {
+    Opened(OpenedFrame<'a>),
+}

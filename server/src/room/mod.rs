@@ -1,0 +1,191 @@
+//! Rooms: one task per loaded review, which owns everything about it.
+//!
+//! A room takes [`Input`]s from a bounded mailbox one at a time and carries out what the sequencer in core
+//! says. It never waits: an append or a read of the store runs beside the mailbox and comes back as an event,
+//! and a subscriber whose outbox is full is cut off.
+
+mod join;
+mod load;
+mod members;
+mod place;
+mod registry;
+mod ring;
+mod submit;
+mod task;
+
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use interline_core::entry::Head;
+use interline_core::id::{ClientId, ReviewId, SessionId, User};
+use interline_core::presence::PresenceUpdate;
+use interline_core::review::Review;
+use interline_core::sync::Submission;
+use interline_core::wire::{ErrorCode, ErrorFrame, ServerFrame, encode};
+use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use registry::{RoomContext, Rooms};
+pub(crate) use submit::refused;
+
+use crate::session::Outbox;
+
+/// How many inputs wait for a room.
+const MAILBOX: usize = 256;
+
+/// Everything that can be asked of a room.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A session wants to take part.
+    Join(Box<Join>),
+    /// A session takes no part any longer.
+    Leave(SessionId),
+    /// A session hands in a batch.
+    Submit(Box<Submit>),
+    /// A session tells where its user is.
+    Presence(SessionId, Box<PresenceUpdate>),
+    /// Somebody wants to look.
+    Read(oneshot::Sender<Result<View, Failure>>),
+    /// The server stops: finish what is under way, then end.
+    Stop,
+}
+
+/// A session on its way in.
+#[derive(Debug)]
+pub(crate) struct Join {
+    pub(crate) session: SessionId,
+    pub(crate) client: ClientId,
+    pub(crate) user: User,
+    /// The name that the client opened the review by.
+    pub(crate) requested: String,
+    /// What the client has; nothing if absent.
+    pub(crate) have: Option<Head>,
+    /// Set once the client was sent `opened`: the sessions it was told of.
+    pub(crate) told: Option<Vec<SessionId>>,
+    pub(crate) outbox: Outbox,
+    pub(crate) reply: oneshot::Sender<Joining>,
+}
+
+/// What becomes of a [`Join`].
+#[derive(Debug)]
+pub(crate) enum Joining {
+    /// The session is in: it has been sent, and will be sent, every entry behind what it had.
+    Joined,
+    /// The client is too far behind to be caught up in one go: send it these and join again.
+    Behind(Behind),
+    /// It cannot be.
+    Failed(Failure),
+}
+
+/// What a client that is far behind gets before it can join.
+#[derive(Debug)]
+pub(crate) struct Behind {
+    /// The `opened` frame, to be sent first and only once.
+    pub(crate) opened: ByteString,
+    /// The sessions that it tells of.
+    pub(crate) told: Vec<SessionId>,
+    /// The next entries; none where they are so old that they have to come from the store.
+    pub(crate) entries: Vec<(Head, ByteString)>,
+}
+
+/// A batch on its way in.
+#[derive(Debug)]
+pub(crate) struct Submit {
+    pub(crate) session: SessionId,
+    pub(crate) submission: Submission,
+    /// For the refusal, where the session is not in the room.
+    pub(crate) outbox: Outbox,
+}
+
+/// A review as far as it is durable.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    pub(crate) review: Arc<Review>,
+    pub(crate) head: Head,
+    pub(crate) users: Vec<User>,
+}
+
+/// Why a room cannot do something.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Failure {
+        Failure { code, message: message.into() }
+    }
+
+    /// The room ended under the request.
+    pub(crate) fn ended() -> Failure {
+        Failure::new(ErrorCode::Internal, "the review is being reloaded, open it again")
+    }
+
+    /// As an `error` frame about a review.
+    pub(crate) fn frame(&self, review: Option<ReviewId>, requested: Option<String>) -> ByteString {
+        let error = ErrorFrame { review, requested, ..ErrorFrame::new(self.code, self.message.clone()) };
+        encode(&ServerFrame::Error(error)).into()
+    }
+}
+
+impl From<crate::store::StoreError> for Failure {
+    fn from(error: crate::store::StoreError) -> Failure {
+        Failure::new(error.code(), error.to_string())
+    }
+}
+
+/// The way to a room. Whoever holds one keeps the room loaded.
+#[derive(Clone, Debug)]
+pub(crate) struct RoomHandle {
+    id: ReviewId,
+    mailbox: mpsc::Sender<Input>,
+}
+
+impl RoomHandle {
+    pub(crate) fn id(&self) -> ReviewId {
+        self.id
+    }
+
+    /// Whether the room has ended; a new one is to be had from [`Rooms`].
+    pub(crate) fn ended(&self) -> bool {
+        self.mailbox.is_closed()
+    }
+
+    /// Hands in a batch, unless the mailbox is full.
+    pub(crate) fn submit(&self, submit: Submit) -> Result<(), ErrorCode> {
+        self.mailbox.try_send(Input::Submit(Box::new(submit))).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => ErrorCode::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => ErrorCode::NotOpen,
+        })
+    }
+
+    /// Joins; waits for a place in the mailbox.
+    pub(crate) async fn join(&self, join: Join, joining: oneshot::Receiver<Joining>) -> Joining {
+        let _ = self.mailbox.send(Input::Join(Box::new(join))).await;
+        joining.await.unwrap_or_else(|_| Joining::Failed(Failure::ended()))
+    }
+
+    /// Tells where a session's user is; waits for a place in the mailbox.
+    pub(crate) async fn presence(&self, session: SessionId, update: PresenceUpdate) {
+        let _ = self.mailbox.send(Input::Presence(session, Box::new(update))).await;
+    }
+
+    /// Takes a session out, behind everything that it has sent; waits for a place in the mailbox.
+    pub(crate) async fn leave(self, session: SessionId) {
+        let _ = self.mailbox.send(Input::Leave(session)).await;
+    }
+
+    /// Takes out a session that never comes back.
+    pub(crate) fn leave_soon(self, session: SessionId) {
+        if let Err(mpsc::error::TrySendError::Full(leave)) = self.mailbox.try_send(Input::Leave(session)) {
+            tokio::spawn(async move { self.mailbox.send(leave).await });
+        }
+    }
+
+    /// Looks at the review.
+    pub(crate) async fn read(&self) -> Result<View, Failure> {
+        let (reply, view) = oneshot::channel();
+        let _ = self.mailbox.send(Input::Read(reply)).await;
+        view.await.unwrap_or_else(|_| Err(Failure::ended()))
+    }
+}

@@ -1,0 +1,107 @@
+//! Which rooms are loaded. A room is made when somebody asks for it and goes when nobody has for a while.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use interline_core::id::ReviewId;
+use interline_core::limits::Limits;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::warn;
+
+use super::{Input, MAILBOX, RoomHandle, task};
+use crate::presence::Board;
+use crate::store::Store;
+use crate::store::committer::Committer;
+
+/// What every room needs.
+#[derive(Clone)]
+pub(crate) struct RoomContext {
+    /// Where logs are read.
+    pub(crate) store: Arc<dyn Store>,
+    /// Where they are appended to.
+    pub(crate) committer: Committer,
+    /// Who is where, for other nodes.
+    pub(crate) board: Arc<Board>,
+    /// What clients may do.
+    pub(crate) limits: Limits,
+    /// How long a room stays loaded once nobody wants it.
+    pub(crate) idle: Duration,
+}
+
+/// The loaded rooms.
+pub(crate) struct Rooms {
+    context: RoomContext,
+    /// Rooms are not tied to the thread that somebody opened them on.
+    runtime: Handle,
+    loaded: Mutex<HashMap<ReviewId, Loaded>>,
+}
+
+struct Loaded {
+    handle: RoomHandle,
+    task: JoinHandle<()>,
+}
+
+impl Rooms {
+    /// No rooms yet; they will run on the runtime that this is called on.
+    pub(crate) fn new(context: RoomContext) -> Arc<Rooms> {
+        Arc::new(Rooms { context, runtime: Handle::current(), loaded: Mutex::default() })
+    }
+
+    /// The room of a review that exists, loaded or about to be.
+    pub(crate) fn get(self: &Arc<Self>, id: ReviewId) -> RoomHandle {
+        let start = || {
+            let (mailbox, inputs) = mpsc::channel(MAILBOX);
+            let task = self.runtime.spawn(task::run(id, self.context.clone(), Arc::downgrade(self), inputs));
+            Loaded { handle: RoomHandle { id, mailbox }, task }
+        };
+        match self.lock().entry(id) {
+            Entry::Vacant(entry) => entry.insert(start()).handle.clone(),
+            Entry::Occupied(mut entry) => {
+                if entry.get().handle.ended() {
+                    entry.insert(start());
+                }
+                entry.get().handle.clone()
+            }
+        }
+    }
+
+    /// How many rooms are loaded.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().values().filter(|room| !room.handle.ended()).count()
+    }
+
+    /// Lets an idle room go, unless somebody has a handle to it or has just left something in its mailbox.
+    pub(super) fn unload(&self, id: ReviewId, inputs: &mpsc::Receiver<Input>) -> bool {
+        let mut loaded = self.lock();
+        // The one strong sender is the map's own; under the lock nobody can get another.
+        let idle = inputs.sender_strong_count() <= 1 && inputs.is_empty();
+        if idle {
+            loaded.remove(&id);
+        }
+        idle
+    }
+
+    /// Lets every room finish what is under way, and waits for them for a while.
+    pub(crate) async fn stop(&self, patience: Duration) {
+        let rooms: Vec<Loaded> = self.lock().drain().map(|(_, room)| room).collect();
+        let all = async {
+            for room in &rooms {
+                let _ = room.handle.mailbox.send(Input::Stop).await;
+            }
+            for room in rooms {
+                let _ = room.task.await;
+            }
+        };
+        if tokio::time::timeout(patience, all).await.is_err() {
+            warn!("some reviews did not finish in time; what was not acknowledged will be sent again");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ReviewId, Loaded>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

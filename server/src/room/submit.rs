@@ -1,0 +1,298 @@
+//! Batches on their way through the sequencer: in, into the store, and only then out to everybody.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use futures_util::FutureExt;
+use interline_core::change::{Batch, Change, Entity};
+use interline_core::entry::{EncodedEntry, Entry, Fact, Head};
+use interline_core::id::{ClientId, CommentId, ReviewId, Seq, UserId, Version};
+use interline_core::review::{FieldValue, Review};
+use interline_core::sync::{Append, Refusal, SequencerEffect, Submission};
+use interline_core::wire::{ErrorCode, Refused, ServerFrame, encode, entry_frame};
+use serde::Deserialize;
+
+use super::Submit;
+use super::load::PAGE;
+use super::task::{Broken, Came, Event, Room};
+use crate::store::{AppendOutcome, ReviewAppend, ReviewSummary, Store, StoreError};
+use crate::time::now_ms;
+
+/// Text edits under way at once. Less than the sequencer keeps to carry late batches over, so that what it
+/// forgets is durable and can be read again.
+const TAIL_EDITS: usize = 2_048;
+/// Batches that wait for older entries at once.
+const HISTORY_READS: usize = 8;
+/// When to send again what did not fit, in milliseconds.
+const RETRY_MS: u64 = 250;
+/// When to send again what the store did not take.
+const STORE_RETRY_MS: u64 = 1_000;
+
+/// A `refused` frame.
+pub(crate) fn refused(review: ReviewId, seq: Seq, code: ErrorCode, message: &str) -> bytestring::ByteString {
+    let retry_after_ms = match code {
+        ErrorCode::Overloaded => Some(RETRY_MS),
+        code if code.retryable() => Some(STORE_RETRY_MS),
+        _ => None,
+    };
+    let message = message.to_owned();
+    let refused = Refused { review, seq, code, message, retryable: code.retryable(), retry_after_ms };
+    encode(&ServerFrame::Refused(refused)).into()
+}
+
+impl Room {
+    pub(super) fn submit(&mut self, submit: Submit) {
+        let Submit { session, submission, outbox } = submit;
+        let seq = submission.batch.seq;
+        if self.members.get(session).is_none() {
+            outbox.push(refused(self.id, seq, ErrorCode::NotOpen, "the review is not open in this session"));
+        } else if self.tail.iter().sum::<usize>() >= TAIL_EDITS {
+            outbox.push(refused(self.id, seq, ErrorCode::Overloaded, "too much is waiting for the store"));
+        } else {
+            self.sequence(submission, Vec::new());
+        }
+    }
+
+    /// Hands a batch to the sequencer, or first reads the entries that are missing between `older` and what
+    /// the sequencer has: that may have grown while `older` were read.
+    fn sequence(&mut self, submission: Submission, older: Vec<Entry>) {
+        if let Some((base, oldest)) = self.sequencer.missing_history(&submission.batch) {
+            let read_to = older.last().map_or(base, |entry| entry.version);
+            if read_to < oldest {
+                return self.read_history(submission, older, read_to, oldest);
+            }
+        }
+        let edits =
+            submission.batch.changes.iter().filter(|c| matches!(c, Change::TextEdited { .. })).count();
+        let before = self.sequencer.tentative_clients().len();
+        self.sequencer.submit(now_ms(), submission, &older);
+        if self.sequencer.tentative_clients().len() > before {
+            self.tail.push_back(edits);
+        }
+        self.execute();
+    }
+
+    fn read_history(&mut self, submission: Submission, older: Vec<Entry>, from: Version, to: Version) {
+        if self.reading_history >= HISTORY_READS {
+            let message = "too many batches wait for older entries";
+            let frame = refused(self.id, submission.batch.seq, ErrorCode::Overloaded, message);
+            return self.members.tell_client(submission.client, &frame);
+        }
+        self.reading_history += 1;
+        let (store, review) = (self.context.store.clone(), self.id);
+        let read = async move {
+            let older = history(&*store, review, &submission.batch, older, from, to).await;
+            Event::History(Box::new(submission), older)
+        };
+        self.work.push(read.boxed());
+    }
+
+    pub(super) fn history_read(&mut self, submission: Submission, older: Result<Vec<Entry>, StoreError>) {
+        self.reading_history -= 1;
+        match older {
+            Ok(older) => self.sequence(submission, older),
+            Err(error) => {
+                let frame = refused(self.id, submission.batch.seq, error.code(), &error.to_string());
+                self.members.tell_client(submission.client, &frame);
+            }
+        }
+    }
+
+    /// Carries out what the sequencer wants, in its order.
+    fn execute(&mut self) {
+        while let Some(effect) = self.sequencer.poll() {
+            match effect {
+                SequencerEffect::Append(append) => self.append(append),
+                SequencerEffect::Deliver(entry) => self.deliver(&entry),
+                SequencerEffect::Answer(client, answer) => {
+                    let frame = encode(&ServerFrame::Answer { review: self.id, answer }).into();
+                    self.members.tell_client(client, &frame);
+                }
+                SequencerEffect::Refuse(client, seq, refusal) => {
+                    let (code, message) = reason(refusal);
+                    self.members.tell_client(client, &refused(self.id, seq, code, message));
+                }
+            }
+        }
+    }
+
+    fn append(&mut self, append: Append) {
+        let committer = self.context.committer.clone();
+        let records = append.records.len();
+        let summary = summary_after(self.sequencer.committed(), &append);
+        let append = ReviewAppend { review: self.id, append, summary };
+        self.work.push(async move { Event::Appended(records, committer.append(append).await) }.boxed());
+    }
+
+    fn deliver(&mut self, entry: &EncodedEntry) {
+        if let Ok(Author { author }) = serde_json::from_str(&entry.payload) {
+            self.authors.insert(author);
+        }
+        let frame: bytestring::ByteString = entry_frame(self.id, entry).into();
+        self.ring.push(Head { version: entry.version, hash: entry.hash }, frame.clone());
+        self.members.broadcast(&frame);
+    }
+
+    pub(super) fn appended(
+        &mut self,
+        records: usize,
+        outcome: Result<AppendOutcome, StoreError>,
+    ) -> Result<(), Broken> {
+        match outcome {
+            Ok(AppendOutcome::Appended) => {
+                self.tail.drain(..records.min(self.tail.len()));
+                self.sequencer.appended().map_err(|error| Broken::Log(error.to_string()))?;
+                self.execute();
+            }
+            Ok(AppendOutcome::Lost) => self.read_what_came(),
+            // It may have happened, and only a log that is read anew can tell.
+            Err(error @ (StoreError::UnknownOutcome(_) | StoreError::Corrupt { .. })) => {
+                return Err(Broken::Store(error));
+            }
+            Err(_) => {
+                self.sequencer.failed();
+                self.tail.clear();
+                self.execute();
+            }
+        }
+        for client in self.departed.iter().copied().collect::<Vec<_>>() {
+            self.forget_client(client);
+        }
+        Ok(())
+    }
+
+    fn read_what_came(&mut self) {
+        let clients = self.sequencer.tentative_clients();
+        let (store, review, head) = (self.context.store.clone(), self.id, self.sequencer.head());
+        self.work
+            .push(async move { Event::Overtaken(what_came(&*store, review, head, clients).await) }.boxed());
+    }
+
+    pub(super) fn overtaken(&mut self, read: Result<Came, StoreError>) -> Result<(), Broken> {
+        let Came { entries, answers } = read.map_err(Broken::Store)?;
+        // More came in meanwhile, from clients whose answers may have moved as well.
+        if self.sequencer.tentative_clients().iter().any(|client| !answers.contains_key(client)) {
+            self.read_what_came();
+            return Ok(());
+        }
+        let lost = self.sequencer.lost(now_ms(), entries, answers.into_iter().collect());
+        lost.map_err(|error| Broken::Log(error.to_string()))?;
+        let left = self.sequencer.tentative_clients().len();
+        self.tail.drain(..self.tail.len().saturating_sub(left));
+        self.execute();
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+struct Author {
+    author: UserId,
+}
+
+/// The entries in (from, to], behind those that are there. Of all but the first only the edits of comments
+/// that the batch edits are kept: a batch may be frozen for weeks, and a busy log is long.
+async fn history(
+    store: &dyn Store,
+    review: ReviewId,
+    batch: &Batch,
+    mut older: Vec<Entry>,
+    from: Version,
+    to: Version,
+) -> Result<Vec<Entry>, StoreError> {
+    let edited: BTreeSet<CommentId> = batch.changes.iter().filter_map(Change::comment).collect();
+    let mut at = from;
+    while at < to {
+        let page = store.entries(review, at, PAGE).await?;
+        if page.is_empty() {
+            return Err(StoreError::corrupt(review, format!("its log ends early, at {at}")));
+        }
+        for encoded in page {
+            if encoded.version != at + 1 {
+                return Err(StoreError::corrupt(review, format!("entry {} is gone", at + 1)));
+            }
+            at = encoded.version;
+            let mut entry = encoded.decode().map_err(|error| StoreError::corrupt(review, error))?;
+            let matters =
+                |fact: &Fact| matches!(fact, Fact::TextEdited { comment, .. } if edited.contains(comment));
+            entry.facts.retain(matters);
+            // The first and the last say how far they reach.
+            if older.is_empty() || !entry.facts.is_empty() || at == to {
+                older.push(entry);
+            }
+            if at == to {
+                return Ok(older);
+            }
+        }
+    }
+    Ok(older)
+}
+
+/// The entries behind a head, and answers that are no older than any of them.
+async fn what_came(
+    store: &dyn Store,
+    review: ReviewId,
+    head: Head,
+    clients: Vec<ClientId>,
+) -> Result<Came, StoreError> {
+    let clients: HashSet<ClientId> = clients.into_iter().collect();
+    let mut entries: Vec<EncodedEntry> = Vec::new();
+    let mut answers = BTreeMap::new();
+    loop {
+        let at = entries.last().map_or(head.version, |entry| entry.version);
+        let page = store.entries(review, at, PAGE).await?;
+        if page.is_empty() && answers.len() == clients.len() {
+            return Ok(Came { entries, answers });
+        }
+        if !page.is_empty() {
+            answers.clear();
+        }
+        let last = page.len() < PAGE as usize;
+        entries.extend(page);
+        if last {
+            for client in &clients {
+                answers.insert(*client, store.last_answer(review, *client).await?);
+            }
+        }
+    }
+}
+
+/// What lists show once an append has happened.
+fn summary_after(committed: &Review, append: &Append) -> ReviewSummary {
+    let mut title = committed.title().to_owned();
+    let mut status = committed.status().name().to_owned();
+    let mut comments = committed.comments.values().filter(|comment| comment.removed.is_none()).count();
+    let mut removed = BTreeSet::new();
+    for entry in append.records.iter().filter_map(|record| record.entry.as_ref()?.decode().ok()) {
+        for fact in entry.facts {
+            match fact {
+                Fact::FieldSet { entity: Entity::Review, field, value: FieldValue::Text(value), .. } => {
+                    match field.as_str() {
+                        "title" => title = value,
+                        "status" => status = value,
+                        _ => {}
+                    }
+                }
+                Fact::CommentAdded { .. } => comments += 1,
+                // One batch may remove a comment twice.
+                Fact::CommentRemoved { comment } => {
+                    let stood = committed.comments.get(&comment).is_none_or(|c| c.removed.is_none());
+                    comments -= usize::from(removed.insert(comment) && stood);
+                }
+                _ => {}
+            }
+        }
+    }
+    ReviewSummary { title, status, comments: u32::try_from(comments).unwrap_or(u32::MAX) }
+}
+
+fn reason(refusal: Refusal) -> (ErrorCode, &'static str) {
+    match refusal {
+        Refusal::NotOpen => (ErrorCode::NotOpen, "the review is not open in this session"),
+        Refusal::SeqReused => (ErrorCode::SeqReused, "the seq was used for another batch"),
+        Refusal::SeqGap => (ErrorCode::SeqGap, "a batch before this one is missing"),
+        Refusal::Busy => (ErrorCode::Overloaded, "an earlier batch of this client is not durable yet"),
+        Refusal::BadBase => (ErrorCode::BadBase, "the batch's base is newer than the log, or too old"),
+        Refusal::BadBatch => (ErrorCode::BadBatch, "the batch is empty or has too many changes"),
+        Refusal::StoreFailed => (ErrorCode::StoreFailed, "the store did not take it; nothing of it happened"),
+        Refusal::Internal => (ErrorCode::Internal, "a defect of the server; nothing of it happened"),
+    }
+}

@@ -1,0 +1,242 @@
+//! A room's life: load, take inputs and events until nobody wants the room or its log breaks, end.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Weak};
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use interline_core::entry::{Answer, EncodedEntry, Entry};
+use interline_core::id::{ClientId, ReviewId, SessionId, User, UserId};
+use interline_core::review::Review;
+use interline_core::sync::{Sequencer, Submission};
+use interline_core::wire::ErrorCode;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, error};
+
+use super::load::{Loaded, load};
+use super::members::Members;
+use super::ring::Ring;
+use super::submit::refused;
+use super::{Failure, Input, Join, Joining, RoomContext, Rooms, View};
+use crate::store::{AppendOutcome, StoreError};
+
+/// A room and everything it knows.
+pub(super) struct Room {
+    pub(super) id: ReviewId,
+    pub(super) context: RoomContext,
+    pub(super) sequencer: Sequencer,
+    pub(super) ring: Ring,
+    pub(super) members: Members,
+    /// Sessions whose client's last answer is being looked up.
+    pub(super) joining: HashMap<SessionId, ClientId>,
+    /// Clients that left while a batch of theirs was under way.
+    pub(super) departed: HashSet<ClientId>,
+    /// Everybody who has an entry in the log.
+    pub(super) authors: BTreeSet<UserId>,
+    pub(super) names: HashMap<UserId, User>,
+    /// What runs beside the mailbox.
+    pub(super) work: FuturesUnordered<BoxFuture<'static, Event>>,
+    /// How many text edits each tentative batch has.
+    pub(super) tail: VecDeque<usize>,
+    /// How many batches wait for older entries.
+    pub(super) reading_history: usize,
+    /// When to tell of presence that was held back.
+    pub(super) presence_due: Option<Instant>,
+    snapshot: Option<Snapshot>,
+}
+
+/// What comes back from work beside the mailbox.
+pub(super) enum Event {
+    /// An append has ended.
+    Appended(usize, Result<AppendOutcome, StoreError>),
+    /// What somebody else has appended, and the answers of the clients in the tail.
+    Overtaken(Result<Came, StoreError>),
+    /// A joining client's last answer.
+    LastAnswer(Box<Join>, Result<Option<Answer>, StoreError>),
+    /// The entries that a batch has to be carried over.
+    History(Box<Submission>, Result<Vec<Entry>, StoreError>),
+}
+
+/// What came into a log from elsewhere.
+pub(super) struct Came {
+    pub(super) entries: Vec<EncodedEntry>,
+    /// No older than any of the entries.
+    pub(super) answers: BTreeMap<ClientId, Option<Answer>>,
+}
+
+/// Why a room cannot go on. Its sessions open the review again, from what the store has.
+pub(super) enum Broken {
+    /// Entries do not follow from each other.
+    Log(String),
+    Store(StoreError),
+}
+
+/// The committed review, shared by all who look at this version of it.
+struct Snapshot {
+    review: Arc<Review>,
+    json: Option<Arc<RawValue>>,
+}
+
+/// Runs a room to its end.
+pub(super) async fn run(
+    id: ReviewId,
+    context: RoomContext,
+    rooms: Weak<Rooms>,
+    mut inputs: mpsc::Receiver<Input>,
+) {
+    match load(&*context.store, id).await {
+        Ok(loaded) => Room::new(id, context, loaded).run(rooms, inputs).await,
+        Err(failure) => {
+            error!(review = %id, why = %failure.message, "cannot load review");
+            turn_away(id, &mut inputs, &failure).await;
+        }
+    }
+}
+
+/// Answers what is in the mailbox, and closes it.
+async fn turn_away(id: ReviewId, inputs: &mut mpsc::Receiver<Input>, failure: &Failure) {
+    inputs.close();
+    while let Some(input) = inputs.recv().await {
+        match input {
+            Input::Join(join) => drop(join.reply.send(Joining::Failed(failure.clone()))),
+            Input::Read(reply) => drop(reply.send(Err(failure.clone()))),
+            Input::Submit(submit) => {
+                let seq = submit.submission.batch.seq;
+                submit.outbox.push(refused(id, seq, ErrorCode::NotOpen, &failure.message));
+            }
+            Input::Leave(_) | Input::Presence(..) | Input::Stop => {}
+        }
+    }
+}
+
+impl Room {
+    fn new(id: ReviewId, context: RoomContext, loaded: Loaded) -> Room {
+        let Loaded { review, head, patch_sets, authors, names } = loaded;
+        debug!(review = %id, version = head.version, "review loaded");
+        Room {
+            id,
+            sequencer: Sequencer::new(review, head, patch_sets, context.limits),
+            ring: Ring::new(head),
+            members: Members::new(id),
+            context,
+            joining: HashMap::new(),
+            departed: HashSet::new(),
+            authors,
+            names,
+            work: FuturesUnordered::new(),
+            tail: VecDeque::new(),
+            reading_history: 0,
+            presence_due: None,
+            snapshot: None,
+        }
+    }
+
+    async fn run(mut self, rooms: Weak<Rooms>, mut inputs: mpsc::Receiver<Input>) {
+        let mut open = true;
+        let mut idle_at = Instant::now() + self.context.idle;
+        loop {
+            let busy = !self.work.is_empty();
+            let vacant = self.members.is_empty() && !busy;
+            let presence_due = self.presence_due;
+            let step = tokio::select! {
+                input = inputs.recv(), if open => match input {
+                    Some(Input::Stop) => { inputs.close(); Ok(()) }
+                    Some(input) => {
+                        idle_at = Instant::now() + self.context.idle;
+                        self.take(input)
+                    }
+                    None => { open = false; Ok(()) }
+                },
+                Some(event) = self.work.next(), if busy => self.resume(event),
+                () = sleep_until(presence_due.unwrap_or(idle_at)), if presence_due.is_some() => {
+                    self.tell_held_back();
+                    Ok(())
+                }
+                () = sleep_until(idle_at), if open && vacant => {
+                    match rooms.upgrade() {
+                        Some(rooms) if !rooms.unload(self.id, &inputs) => idle_at = Instant::now() + self.context.idle,
+                        _ => open = false,
+                    }
+                    Ok(())
+                }
+                // Stopped, and nothing is under way any more.
+                else => break,
+            };
+            if let Err(broken) = step {
+                return self.end(broken, inputs).await;
+            }
+            if !open && self.work.is_empty() {
+                break;
+            }
+        }
+        debug!(review = %self.id, "review unloaded");
+    }
+
+    fn take(&mut self, input: Input) -> Result<(), Broken> {
+        match input {
+            Input::Join(join) => self.join(join),
+            Input::Leave(session) => self.leave(session),
+            Input::Submit(submit) => self.submit(*submit),
+            Input::Presence(session, update) => self.presence(session, *update),
+            Input::Read(reply) => drop(reply.send(Ok(self.view()))),
+            Input::Stop => {}
+        }
+        Ok(())
+    }
+
+    fn resume(&mut self, event: Event) -> Result<(), Broken> {
+        match event {
+            Event::Appended(records, outcome) => self.appended(records, outcome)?,
+            Event::Overtaken(read) => self.overtaken(read)?,
+            Event::LastAnswer(join, answer) => self.answer_found(join, answer),
+            Event::History(submission, older) => self.history_read(*submission, older),
+        }
+        Ok(())
+    }
+
+    /// The log cannot be continued from what this room holds: everybody has to open the review again.
+    async fn end(self, broken: Broken, mut inputs: mpsc::Receiver<Input>) {
+        let (failure, why) = match broken {
+            Broken::Log(why) => (Failure::ended(), why),
+            Broken::Store(error) => (Failure::from(error.clone()), error.to_string()),
+        };
+        error!(review = %self.id, %why, "review has to be reloaded");
+        // First the mailbox, so that whoever opens the review again finds a new room.
+        inputs.close();
+        self.members.broadcast(&failure.frame(Some(self.id), None));
+        for (session, _) in self.members.iter() {
+            self.context.board.gone(self.id, session);
+        }
+        turn_away(self.id, &mut inputs, &failure).await;
+    }
+
+    fn snapshot(&mut self) -> &mut Snapshot {
+        let committed = self.sequencer.committed();
+        let current = self.snapshot.take().filter(|snapshot| snapshot.review.version == committed.version);
+        let fresh = || Snapshot { review: Arc::new(committed.clone()), json: None };
+        let snapshot = current.unwrap_or_else(fresh);
+        self.snapshot.insert(snapshot)
+    }
+
+    /// The committed review in JSON, made once a version.
+    pub(super) fn snapshot_json(&mut self) -> Option<Arc<RawValue>> {
+        let snapshot = self.snapshot();
+        if snapshot.json.is_none() {
+            snapshot.json = serde_json::value::to_raw_value(&snapshot.review).ok().map(Arc::from);
+        }
+        snapshot.json.clone()
+    }
+
+    fn view(&mut self) -> View {
+        let review = self.snapshot().review.clone();
+        View { review, head: self.sequencer.head(), users: self.users() }
+    }
+
+    /// The names of everybody who took part.
+    pub(super) fn users(&self) -> Vec<User> {
+        self.authors.iter().filter_map(|id| self.names.get(id)).cloned().collect()
+    }
+}

@@ -1,0 +1,148 @@
+//! What each frame of a client does. A frame that is wrong costs its sender an answer, and nobody else anything.
+
+use actix_web::rt;
+use interline_core::change::Batch;
+use interline_core::entry::Hash;
+use interline_core::id::{ReviewId, Seq};
+use interline_core::sync::Submission;
+use interline_core::wire::{
+    BadFrame, ClientFrame, ErrorCode, ErrorFrame, Open, ServerFrame, Submit, decode_client, encode,
+};
+use serde::Deserialize;
+
+use super::outbox::End;
+use super::{OpenReview, Session, catch_up};
+use crate::room::{self, Failure, RoomHandle, refused};
+
+/// No key, and no id, is longer.
+const NAME_BYTES: usize = 128;
+
+impl Session {
+    pub(super) async fn frame(&mut self, text: &str) -> Result<(), End> {
+        match decode_client(text) {
+            Ok(ClientFrame::Hello(_)) => {
+                self.bad_frame(ErrorFrame::new(ErrorCode::HelloTwice, "hello was said already"))
+            }
+            Ok(ClientFrame::Open(open)) => {
+                let requested = open.review.clone();
+                if let Err((failure, review)) = self.open(open).await {
+                    self.outbox.push(failure.frame(review, Some(requested)));
+                }
+                Ok(())
+            }
+            Ok(ClientFrame::Submit(submit)) => self.submit(&submit),
+            Ok(ClientFrame::Presence { review, update }) => {
+                match self.room(review) {
+                    Some(room) => room.presence(self.principal.session, update).await,
+                    None => self.not_open(review),
+                }
+                Ok(())
+            }
+            Ok(ClientFrame::Leave { review }) => {
+                let open = self.open.borrow_mut().remove(&review);
+                match open {
+                    Some(open) => {
+                        open.opening.abort();
+                        open.room.leave(self.principal.session).await;
+                    }
+                    None => self.not_open(review),
+                }
+                self.record();
+                Ok(())
+            }
+            Ok(ClientFrame::Ping { nonce }) => {
+                self.outbox.push(encode(&ServerFrame::Pong { nonce }).into());
+                Ok(())
+            }
+            Err(BadFrame { code, message }) => self.bad_frame(ErrorFrame::new(code, message)),
+        }
+    }
+
+    async fn open(&mut self, open: Open) -> Result<(), (Failure, Option<ReviewId>)> {
+        let failed = |code, message: &str| (Failure::new(code, message), None);
+        if open.review.len() > NAME_BYTES {
+            return Err(failed(ErrorCode::UnknownReview, "there is no such review"));
+        }
+        let row = match self.state.store.find_review(&open.review).await {
+            Ok(Some(row)) => row,
+            Ok(None) => return Err(failed(ErrorCode::UnknownReview, "there is no such review")),
+            Err(error) => return Err((error.into(), None)),
+        };
+        {
+            let mut reviews = self.open.borrow_mut();
+            // A room that broke has told the client to open its review again.
+            reviews.retain(|_, review| !review.room.ended());
+            if reviews.contains_key(&row.id) {
+                let failure = Failure::new(ErrorCode::AlreadyOpen, "the review is open in this session");
+                return Err((failure, Some(row.id)));
+            }
+            if reviews.len() >= self.state.limits.open_reviews {
+                return Err(failed(ErrorCode::TooManyOpen, "too many reviews are open in this session"));
+            }
+        }
+        let room = self.state.rooms.get(row.id);
+        let opening = catch_up::Opening {
+            store: self.state.store.clone(),
+            room: room.clone(),
+            principal: self.principal.clone(),
+            requested: open.review,
+            have: open.have,
+            outbox: self.outbox.clone(),
+            open: self.open.clone(),
+        };
+        // Beside the loop: a long catch-up shall not keep other frames waiting. The review counts as open from
+        // here on, so that what the client sends once it has heard so is passed on behind the join.
+        let task = rt::spawn(opening.run());
+        self.open.borrow_mut().insert(row.id, OpenReview { room, opening: task.abort_handle() });
+        self.record();
+        Ok(())
+    }
+
+    fn submit(&mut self, submit: &Submit) -> Result<(), End> {
+        let (review, bytes) = (submit.review, submit.batch.get());
+        let Ok(Numbered { seq }) = serde_json::from_str(bytes) else {
+            let error = ErrorFrame::new(ErrorCode::BadBatch, "the batch has no seq");
+            return self.bad_frame(ErrorFrame { review: Some(review), ..error });
+        };
+        let Some(room) = self.room(review) else {
+            let message = "the review is not open in this session";
+            self.outbox.push(refused(review, seq, ErrorCode::NotOpen, message));
+            return Ok(());
+        };
+        let batch: Batch = match serde_json::from_str(bytes) {
+            Ok(batch) => batch,
+            Err(error) => {
+                self.outbox.push(refused(review, seq, ErrorCode::BadBatch, &error.to_string()));
+                return Ok(());
+            }
+        };
+        let submission = Submission {
+            client: self.principal.client,
+            user: self.principal.user.id.clone(),
+            batch,
+            payload: Hash::of(bytes.as_bytes()),
+            skew: self.principal.skew,
+        };
+        let (session, outbox) = (self.principal.session, self.outbox.clone());
+        if let Err(code) = room.submit(room::Submit { session, submission, outbox }) {
+            let message = "the review cannot take it right now";
+            self.outbox.push(refused(review, seq, code, message));
+        }
+        Ok(())
+    }
+
+    fn room(&self, review: ReviewId) -> Option<RoomHandle> {
+        self.open.borrow().get(&review).map(|open| open.room.clone())
+    }
+
+    fn not_open(&self, review: ReviewId) {
+        let failure = Failure::new(ErrorCode::NotOpen, "the review is not open in this session");
+        self.outbox.push(failure.frame(Some(review), None));
+    }
+}
+
+/// The one part of a batch that a refusal needs.
+#[derive(Deserialize)]
+struct Numbered {
+    seq: Seq,
+}

@@ -1,0 +1,89 @@
+//! The reading half of a socket: whole texts within a limit, and everything else told apart.
+
+use actix_web::web::Bytes;
+use actix_ws::{Item, Message, MessageStream, ProtocolError};
+use bytestring::ByteString;
+
+/// What came from a client.
+#[derive(Debug)]
+pub(super) enum Heard {
+    Text(ByteString),
+    Ping(Bytes),
+    Pong,
+    Close,
+    Binary,
+    TooLarge,
+    /// Not what the WebSocket protocol allows.
+    Garbage,
+    /// The connection is gone.
+    Gone,
+}
+
+/// The reading half of a socket.
+pub(super) struct Incoming {
+    stream: MessageStream,
+    limit: usize,
+    /// A text that comes in pieces.
+    partial: Option<Vec<u8>>,
+}
+
+impl Incoming {
+    pub(super) fn new(stream: MessageStream, limit: usize) -> Incoming {
+        Incoming { stream: stream.max_frame_size(limit), limit, partial: None }
+    }
+
+    /// Raises the limit.
+    pub(super) fn limited(self, limit: usize) -> Incoming {
+        Incoming { stream: self.stream.max_frame_size(limit), limit, ..self }
+    }
+
+    /// What comes next. Nothing is lost where the future is dropped.
+    pub(super) async fn next(&mut self) -> Heard {
+        loop {
+            let message = match self.stream.recv().await {
+                None => return Heard::Gone,
+                Some(Err(ProtocolError::Overflow)) => return Heard::TooLarge,
+                Some(Err(ProtocolError::Io(_))) => return Heard::Gone,
+                Some(Err(_)) => return Heard::Garbage,
+                Some(Ok(message)) => message,
+            };
+            match message {
+                Message::Text(text) => return Heard::Text(text),
+                Message::Binary(_) | Message::Continuation(Item::FirstBinary(_)) => return Heard::Binary,
+                Message::Ping(payload) => return Heard::Ping(payload),
+                Message::Pong(_) => return Heard::Pong,
+                Message::Close(_) => return Heard::Close,
+                Message::Nop => {}
+                Message::Continuation(piece) => {
+                    if let Some(heard) = self.join(piece) {
+                        return heard;
+                    }
+                }
+            }
+        }
+    }
+
+    fn join(&mut self, piece: Item) -> Option<Heard> {
+        let (bytes, last) = match piece {
+            Item::FirstText(bytes) => {
+                self.partial = Some(Vec::new());
+                (bytes, false)
+            }
+            Item::Continue(bytes) => (bytes, false),
+            Item::Last(bytes) => (bytes, true),
+            Item::FirstBinary(_) => return Some(Heard::Binary),
+        };
+        let Some(partial) = &mut self.partial else { return Some(Heard::Garbage) };
+        if partial.len() + bytes.len() > self.limit {
+            return Some(Heard::TooLarge);
+        }
+        partial.extend_from_slice(&bytes);
+        if !last {
+            return None;
+        }
+        match self.partial.take().map(ByteString::try_from) {
+            Some(Ok(text)) => Some(Heard::Text(text)),
+            _ => Some(Heard::Garbage),
+        }
+    }
+}

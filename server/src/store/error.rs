@@ -1,0 +1,59 @@
+//! What can go wrong with the store.
+
+use interline_core::id::ReviewId;
+use interline_core::wire::ErrorCode;
+
+/// A store error. None of them may be mistaken for an empty result.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached or is busy; nothing happened.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// There is no room; nothing happened.
+    #[error("the store is full: {0}")]
+    Full(String),
+    /// The connection failed while committing: it may have happened. Only appending again tells.
+    #[error("the store failed while committing: {0}")]
+    UnknownOutcome(String),
+    /// What is stored cannot be what was written.
+    #[error("the store is corrupt: {what}{}", .review.map(|id| format!(" (review {id})")).unwrap_or_default())]
+    Corrupt {
+        /// Which review it is about, if one.
+        review: Option<ReviewId>,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+impl StoreError {
+    /// A review that cannot be what was written.
+    pub fn corrupt(review: ReviewId, what: impl ToString) -> StoreError {
+        StoreError::Corrupt { review: Some(review), what: what.to_string() }
+    }
+
+    /// Whether the same call may work later.
+    pub fn retryable(&self) -> bool {
+        !matches!(self, StoreError::Corrupt { .. })
+    }
+
+    /// Its code on the wire.
+    pub fn code(&self) -> ErrorCode {
+        if self.retryable() { ErrorCode::StoreFailed } else { ErrorCode::Internal }
+    }
+}
+
+/// Why a store cannot be opened; one line for people.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its migrations are newer than this software's.
+    #[error("{0} was written by a newer version of Interline: use that version, or another --data-dir")]
+    TooNew(String),
+    /// Anything else.
+    #[error("cannot open {place}: {why}")]
+    Failed {
+        /// Where it is.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
+}

@@ -1,0 +1,141 @@
+//! The store: every review's log, the answers that make resends harmless, patch sets, and people.
+//!
+//! [`Store`] is what the rest of the server knows of it. Nothing is locked across calls: an append carries
+//! where it believes the log to end, and loses where it does not end there.
+
+pub mod committer;
+mod error;
+mod sqlite;
+
+use async_trait::async_trait;
+use interline_core::clock::Millis;
+use interline_core::diff::PatchSet;
+use interline_core::entry::{Answer, EncodedEntry, Hash, Head};
+use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
+use interline_core::sync::Append;
+
+pub use error::{OpenError, StoreError};
+pub use sqlite::SqliteStore;
+
+/// What lists show of a review; kept up to date by every append.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReviewSummary {
+    /// What it is called.
+    pub title: String,
+    /// Its status, by its word on the wire.
+    pub status: String,
+    /// How many comments it has, removed ones left out.
+    pub comments: u32,
+}
+
+/// A review's head row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReviewRow {
+    /// Which review.
+    pub id: ReviewId,
+    /// The name it was created with.
+    pub key: Option<String>,
+    /// When that was.
+    pub created_at: Millis,
+    /// Where its log ends.
+    pub head: Head,
+    /// What lists show of it.
+    pub summary: ReviewSummary,
+}
+
+/// A review to be created.
+#[derive(Clone, Debug)]
+pub struct NewReview {
+    /// Its id.
+    pub id: ReviewId,
+    /// A name of the caller's, by which it can be found again.
+    pub key: Option<String>,
+    /// What it is called.
+    pub title: String,
+    /// The code.
+    pub patch_set: PatchSet,
+    /// The hash of the request's body: the same again under the same key is the same review.
+    pub body_hash: Hash,
+    /// When.
+    pub at: Millis,
+}
+
+/// What became of a request to create a review.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Creation {
+    /// It exists now.
+    Created(ReviewRow),
+    /// The same request had created it before.
+    Existing(ReviewRow),
+    /// Another request had used the key.
+    KeyInUse,
+}
+
+/// One review's part of a transaction.
+#[derive(Clone, Debug)]
+pub struct ReviewAppend {
+    /// Which review.
+    pub review: ReviewId,
+    /// What comes behind which head.
+    pub append: Append,
+    /// What lists show afterwards.
+    pub summary: ReviewSummary,
+}
+
+/// What became of one review's part of a transaction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AppendOutcome {
+    /// It is durable.
+    Appended,
+    /// The log does not end where the appender believed; nothing of it happened.
+    Lost,
+}
+
+/// What holds the logs.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// For people: which kind it is, and where.
+    fn describe(&self) -> String;
+
+    /// Creates a review: its row, its first patch set and its first entry, in one transaction.
+    async fn create_review(&self, new: NewReview) -> Result<Creation, StoreError>;
+
+    /// Finds a review by its id, or else by its key.
+    async fn find_review(&self, name: &str) -> Result<Option<ReviewRow>, StoreError>;
+
+    /// Reviews, newest first, behind one if it is given.
+    async fn list_reviews(&self, after: Option<ReviewId>, limit: u32) -> Result<Vec<ReviewRow>, StoreError>;
+
+    /// Entries behind a version, in order.
+    async fn entries(
+        &self,
+        review: ReviewId,
+        after: Version,
+        limit: u32,
+    ) -> Result<Vec<EncodedEntry>, StoreError>;
+
+    /// The last answer that a client got in a review.
+    async fn last_answer(&self, review: ReviewId, client: ClientId) -> Result<Option<Answer>, StoreError>;
+
+    /// A patch set, in JSON.
+    async fn patch_set(&self, review: ReviewId, number: u32) -> Result<Option<String>, StoreError>;
+
+    /// Says whether a client belongs to a user; the first to ask owns it.
+    async fn claim_client(&self, client: ClientId, user: &UserId) -> Result<bool, StoreError>;
+
+    /// Remembers a user's name.
+    async fn put_user(&self, user: &User) -> Result<(), StoreError>;
+
+    /// The names of those users that are known.
+    async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError>;
+
+    /// Appends to several reviews in one transaction. Each part stands or falls by itself; an error means that
+    /// none of them happened, except for [`StoreError::UnknownOutcome`].
+    async fn append(&self, appends: &[ReviewAppend]) -> Result<Vec<AppendOutcome>, StoreError>;
+
+    /// Whether it can be read.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Finishes what is under way and closes it.
+    async fn close(&self);
+}

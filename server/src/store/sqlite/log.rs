@@ -1,0 +1,159 @@
+//! Entries and answers.
+
+use std::collections::BTreeMap;
+
+use interline_core::entry::{Answer, EncodedEntry};
+use interline_core::id::{ClientId, ReviewId, Version};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool};
+
+use super::error::classify;
+use super::reviews::{hash, integer, natural};
+use super::transaction::Transaction;
+use crate::store::{AppendOutcome, ReviewAppend, StoreError};
+
+/// Rows of one insert: SQLite takes 32,766 parameters.
+const ROWS: usize = 1_000;
+
+pub(super) async fn entries(
+    readers: &SqlitePool,
+    review: ReviewId,
+    after: Version,
+    limit: u32,
+) -> Result<Vec<EncodedEntry>, StoreError> {
+    // Nothing comes behind a version that no log can reach.
+    let Ok(after) = i64::try_from(after) else { return Ok(Vec::new()) };
+    let rows = sqlx::query(
+        "SELECT version, hash, payload FROM entries WHERE review = ? AND version > ? ORDER BY version LIMIT ?",
+    )
+    .bind(review.0)
+    .bind(after)
+    .bind(limit)
+    .fetch_all(readers)
+    .await
+    .map_err(classify)?;
+    rows.iter().map(entry).collect()
+}
+
+fn entry(row: &SqliteRow) -> Result<EncodedEntry, StoreError> {
+    let payload: &str = row.try_get("payload").map_err(classify)?;
+    Ok(EncodedEntry {
+        version: natural(row.try_get("version").map_err(classify)?)?,
+        hash: hash(row.try_get("hash").map_err(classify)?)?,
+        payload: payload.into(),
+    })
+}
+
+pub(super) async fn last_answer(
+    readers: &SqlitePool,
+    review: ReviewId,
+    client: ClientId,
+) -> Result<Option<Answer>, StoreError> {
+    let row = sqlx::query("SELECT seq, payload_hash, result FROM answers WHERE review = ? AND client = ?")
+        .bind(review.0)
+        .bind(client.0)
+        .fetch_optional(readers)
+        .await
+        .map_err(classify)?;
+    let Some(row) = row else { return Ok(None) };
+    let result: &str = row.try_get("result").map_err(classify)?;
+    Ok(Some(Answer {
+        seq: natural(row.try_get("seq").map_err(classify)?)?,
+        payload: hash(row.try_get("payload_hash").map_err(classify)?)?,
+        result: serde_json::from_str(result).map_err(|error| {
+            StoreError::corrupt(review, format!("the answer of client {client}: {error}"))
+        })?,
+    }))
+}
+
+pub(super) async fn append(
+    writer: &SqlitePool,
+    appends: &[ReviewAppend],
+) -> Result<Vec<AppendOutcome>, StoreError> {
+    let mut transaction = Transaction::begin(writer).await?;
+    let mut outcomes = Vec::with_capacity(appends.len());
+    for append in appends {
+        outcomes.push(advance(&mut transaction, append).await?);
+    }
+    let done =
+        || appends.iter().zip(&outcomes).filter(|(_, o)| **o == AppendOutcome::Appended).map(|(a, _)| a);
+    insert_entries(&mut transaction, done()).await?;
+    insert_answers(&mut transaction, done()).await?;
+    transaction.commit().await?;
+    Ok(outcomes)
+}
+
+/// Moves a head, if it is where the appender believes it to be.
+async fn advance(transaction: &mut Transaction, append: &ReviewAppend) -> Result<AppendOutcome, StoreError> {
+    let expected = append.append.expected;
+    let last = append.append.records.iter().rev().find_map(|record| record.entry.as_ref());
+    let (version, hash) = last.map_or((expected.version, expected.hash), |entry| (entry.version, entry.hash));
+    let moved = sqlx::query(
+        "UPDATE reviews SET version = ?, hash = ?, title = ?, status = ?, comments = ? \
+         WHERE id = ? AND version = ? AND hash = ?",
+    )
+    .bind(integer(version)?)
+    .bind(&hash.0[..])
+    .bind(&append.summary.title)
+    .bind(&append.summary.status)
+    .bind(append.summary.comments)
+    .bind(append.review.0)
+    .bind(integer(expected.version)?)
+    .bind(&expected.hash.0[..])
+    .execute(&mut **transaction)
+    .await
+    .map_err(classify)?;
+    Ok(if moved.rows_affected() == 1 { AppendOutcome::Appended } else { AppendOutcome::Lost })
+}
+
+async fn insert_entries(
+    transaction: &mut Transaction,
+    appends: impl Iterator<Item = &ReviewAppend>,
+) -> Result<(), StoreError> {
+    let mut rows = Vec::new();
+    for append in appends {
+        for entry in append.append.records.iter().filter_map(|record| record.entry.as_ref()) {
+            rows.push((append.review, integer(entry.version)?, entry));
+        }
+    }
+    for rows in rows.chunks(ROWS) {
+        let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO entries (review, version, hash, payload) ");
+        insert.push_values(rows, |mut values, (review, version, entry)| {
+            values.push_bind(review.0).push_bind(*version);
+            values.push_bind(&entry.hash.0[..]).push_bind(&*entry.payload);
+        });
+        insert.build().persistent(rows.len() == 1).execute(&mut **transaction).await.map_err(classify)?;
+    }
+    Ok(())
+}
+
+async fn insert_answers(
+    transaction: &mut Transaction,
+    appends: impl Iterator<Item = &ReviewAppend>,
+) -> Result<(), StoreError> {
+    // Only a client's last answer counts.
+    let mut last: BTreeMap<(ReviewId, ClientId), &Answer> = BTreeMap::new();
+    for append in appends {
+        last.extend(append.append.records.iter().map(|r| ((append.review, r.client), &r.answer)));
+    }
+    let mut rows = Vec::with_capacity(last.len());
+    for ((review, client), answer) in last {
+        let result =
+            serde_json::to_string(&answer.result).map_err(|error| StoreError::corrupt(review, error))?;
+        rows.push((review, client, integer(answer.seq)?, answer.payload, result));
+    }
+    for rows in rows.chunks(ROWS) {
+        let mut insert =
+            QueryBuilder::<Sqlite>::new("INSERT INTO answers (review, client, seq, payload_hash, result) ");
+        insert.push_values(rows, |mut values, (review, client, seq, payload, result)| {
+            values.push_bind(review.0).push_bind(client.0).push_bind(*seq);
+            values.push_bind(&payload.0[..]).push_bind(result);
+        });
+        insert.push(
+            " ON CONFLICT (review, client) DO UPDATE SET seq = excluded.seq, \
+             payload_hash = excluded.payload_hash, result = excluded.result",
+        );
+        insert.build().persistent(rows.len() == 1).execute(&mut **transaction).await.map_err(classify)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! The store in one SQLite file. One connection writes, a few read; WAL keeps them out of each other's way,
+//! and `synchronous=FULL` makes a commit mean what it says.
+
+mod error;
+mod log;
+mod people;
+mod reviews;
+mod transaction;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use interline_core::entry::{Answer, EncodedEntry};
+use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
+use sqlx::SqlitePool;
+use sqlx::migrate::MigrateError;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::{AppendOutcome, Creation, NewReview, OpenError, ReviewAppend, ReviewRow, Store, StoreError};
+use error::classify;
+
+/// The file in the data directory.
+const FILE: &str = "interline.db";
+/// Reads under way at once.
+const READERS: u32 = 4;
+/// How long a statement waits for a lock, and a call for a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The store in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    file: PathBuf,
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens the store in a directory, or makes one there, and brings its tables up to date.
+    pub async fn open(directory: &Path) -> Result<SqliteStore, OpenError> {
+        let file = directory.join(FILE);
+        let options = SqliteConnectOptions::new()
+            .filename(&file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(PATIENCE);
+        let failed = |why: String| OpenError::Failed { place: file.display().to_string(), why };
+        let pool = |connections, options| {
+            let pool = SqlitePoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
+            // A connection that was closed for idleness would have to warm its cache again.
+            pool.idle_timeout(None).max_lifetime(None).test_before_acquire(false).connect_with(options)
+        };
+        let writer = pool(1, options.clone()).await.map_err(|error| failed(error.to_string()))?;
+        sqlx::migrate!("./migrations/sqlite").run(&writer).await.map_err(|error| match error {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
+                OpenError::TooNew(file.display().to_string())
+            }
+            error => failed(error.to_string()),
+        })?;
+        let readers = options.create_if_missing(false).read_only(true);
+        let readers = pool(READERS, readers).await.map_err(|error| failed(error.to_string()))?;
+        Ok(SqliteStore { file, writer, readers })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn describe(&self) -> String {
+        format!("SQLite ({})", self.file.display())
+    }
+
+    async fn create_review(&self, new: NewReview) -> Result<Creation, StoreError> {
+        reviews::create(&self.writer, new).await
+    }
+
+    async fn find_review(&self, name: &str) -> Result<Option<ReviewRow>, StoreError> {
+        reviews::find(&self.readers, name).await
+    }
+
+    async fn list_reviews(&self, after: Option<ReviewId>, limit: u32) -> Result<Vec<ReviewRow>, StoreError> {
+        reviews::list(&self.readers, after, limit).await
+    }
+
+    async fn entries(
+        &self,
+        review: ReviewId,
+        after: Version,
+        limit: u32,
+    ) -> Result<Vec<EncodedEntry>, StoreError> {
+        log::entries(&self.readers, review, after, limit).await
+    }
+
+    async fn last_answer(&self, review: ReviewId, client: ClientId) -> Result<Option<Answer>, StoreError> {
+        log::last_answer(&self.readers, review, client).await
+    }
+
+    async fn patch_set(&self, review: ReviewId, number: u32) -> Result<Option<String>, StoreError> {
+        reviews::patch_set(&self.readers, review, number).await
+    }
+
+    async fn claim_client(&self, client: ClientId, user: &UserId) -> Result<bool, StoreError> {
+        people::claim_client(&self.readers, &self.writer, client, user).await
+    }
+
+    async fn put_user(&self, user: &User) -> Result<(), StoreError> {
+        people::put_user(&self.readers, &self.writer, user).await
+    }
+
+    async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        people::users(&self.readers, ids).await
+    }
+
+    async fn append(&self, appends: &[ReviewAppend]) -> Result<Vec<AppendOutcome>, StoreError> {
+        log::append(&self.writer, appends).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1 FROM reviews LIMIT 1").execute(&self.readers).await.map_err(classify)?;
+        Ok(())
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

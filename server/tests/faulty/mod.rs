@@ -1,0 +1,102 @@
+//! A store that fails on demand.
+
+#![allow(dead_code, reason = "each of the test programs that share this uses a part of it")]
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use interline_core::entry::{Answer, EncodedEntry};
+use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
+use interline_server::store::{
+    AppendOutcome, Creation, NewReview, ReviewAppend, ReviewRow, Store, StoreError,
+};
+
+/// What goes wrong with one append.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fault {
+    /// It does not happen, for certain.
+    Full,
+    /// It does not happen, and nobody is told.
+    Silent,
+    /// It happens, and nobody is told.
+    SilentlyDone,
+}
+
+/// A store that fails on demand.
+pub(crate) struct Faulty {
+    inner: Arc<dyn Store>,
+    /// What goes wrong with the next appends, one each.
+    pub(crate) faults: Mutex<VecDeque<Fault>>,
+    /// Whether last answers cannot be read.
+    pub(crate) no_answers: AtomicBool,
+    /// How many appends there were.
+    pub(crate) commits: AtomicU32,
+}
+
+impl Faulty {
+    pub(crate) fn new(inner: Arc<dyn Store>, faults: &[Fault]) -> Arc<Faulty> {
+        let faults = Mutex::new(faults.iter().copied().collect());
+        Arc::new(Faulty { inner, faults, no_answers: AtomicBool::new(false), commits: AtomicU32::new(0) })
+    }
+}
+
+#[async_trait]
+impl Store for Faulty {
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+    async fn create_review(&self, new: NewReview) -> Result<Creation, StoreError> {
+        self.inner.create_review(new).await
+    }
+    async fn find_review(&self, name: &str) -> Result<Option<ReviewRow>, StoreError> {
+        self.inner.find_review(name).await
+    }
+    async fn list_reviews(&self, after: Option<ReviewId>, limit: u32) -> Result<Vec<ReviewRow>, StoreError> {
+        self.inner.list_reviews(after, limit).await
+    }
+    async fn entries(
+        &self,
+        review: ReviewId,
+        after: Version,
+        limit: u32,
+    ) -> Result<Vec<EncodedEntry>, StoreError> {
+        self.inner.entries(review, after, limit).await
+    }
+    async fn last_answer(&self, review: ReviewId, client: ClientId) -> Result<Option<Answer>, StoreError> {
+        if self.no_answers.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable("cannot be read".to_owned()));
+        }
+        self.inner.last_answer(review, client).await
+    }
+    async fn patch_set(&self, review: ReviewId, number: u32) -> Result<Option<String>, StoreError> {
+        self.inner.patch_set(review, number).await
+    }
+    async fn claim_client(&self, client: ClientId, user: &UserId) -> Result<bool, StoreError> {
+        self.inner.claim_client(client, user).await
+    }
+    async fn put_user(&self, user: &User) -> Result<(), StoreError> {
+        self.inner.put_user(user).await
+    }
+    async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        self.inner.users(ids).await
+    }
+    async fn append(&self, appends: &[ReviewAppend]) -> Result<Vec<AppendOutcome>, StoreError> {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        let fault = self.faults.lock().unwrap().pop_front();
+        match fault {
+            None => return self.inner.append(appends).await,
+            Some(Fault::Full) => return Err(StoreError::Full("no space left".to_owned())),
+            Some(Fault::SilentlyDone) => drop(self.inner.append(appends).await?),
+            Some(Fault::Silent) => {}
+        }
+        Err(StoreError::UnknownOutcome("no answer".to_owned()))
+    }
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.ping().await
+    }
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
