@@ -185,8 +185,14 @@ pub struct Answer {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum AnswerResult {
-    /// It is the entry at this version.
-    Committed(Version),
+    /// It is an entry.
+    Committed {
+        /// Where.
+        version: Version,
+        /// What became of changes that were not simply accepted, as in the entry.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        verdicts: Vec<Verdict>,
+    },
     /// Every change of it was rejected; the log holds nothing of it.
     Rejected(Vec<Verdict>),
 }

@@ -205,7 +205,10 @@ async fn a_batch_sent_twice_happens_once_even_across_a_kill() -> Result<()> {
         raw.send(&batch).await?;
         match round {
             0 => assert_eq!(raw.expect("entry").await?["entry"]["version"], json!(2)),
-            _ => assert_eq!(raw.expect("answer").await?["answer"]["result"], json!({"committed": 2})),
+            _ => assert_eq!(
+                raw.expect("answer").await?["answer"]["result"],
+                json!({"committed": {"version": 2}})
+            ),
         }
         server.kill()?;
         server.restart()?;

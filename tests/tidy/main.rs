@@ -1,5 +1,7 @@
 //! Rules of this repository, kept as tests.
 
+#![expect(clippy::unwrap_used, reason = "a file that cannot be read fails the test")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

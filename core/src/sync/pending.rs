@@ -139,6 +139,14 @@ impl Pending {
         edits.filter_map(Change::comment).collect()
     }
 
+    /// Whether a field is written in it.
+    pub fn writes(&self, of: Entity, field: &str) -> bool {
+        self.changes.iter().any(|change| match change {
+            Change::FieldsChanged { entity, fields, .. } => *entity == of && fields.contains_key(field),
+            _ => false,
+        })
+    }
+
     /// Takes out every change of some comments, and of replies to them; `fallen` grows by those replies.
     pub fn remove(&mut self, fallen: &mut BTreeSet<CommentId>) -> Vec<Change> {
         for change in &self.changes {

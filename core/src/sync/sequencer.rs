@@ -173,7 +173,11 @@ impl Sequencer {
 
     /// A client is here; `last` is the last answer that the store has for it.
     pub fn client_opened(&mut self, client: ClientId, last: Option<Answer>) {
-        self.answers.entry(client).or_insert(last);
+        let known = self.answers.entry(client).or_default();
+        // The client may have been at another server since this one last heard of it.
+        if known.as_ref().map(|answer| answer.seq) < last.as_ref().map(|answer| answer.seq) {
+            *known = last;
+        }
     }
 
     /// Whether a client's last answer is known.
@@ -220,8 +224,8 @@ impl Sequencer {
         Ok(())
     }
 
-    /// The log had gone on without us: `read` are its entries behind ours, `answers` the last answers of the
-    /// clients in the tail. What was tentative is sequenced again.
+    /// The log had gone on without us: `read` are its entries behind ours, `answers` the last answers of all
+    /// [`known_clients`](Sequencer::known_clients). What was tentative is sequenced again.
     pub fn lost(
         &mut self,
         now: Millis,
@@ -239,15 +243,26 @@ impl Sequencer {
         self.tip_head = self.head;
         self.answers.extend(answers);
         for submission in again {
-            self.sequence(now, submission, &[]);
+            let asked_before = !matches!(self.look_up(&submission), Ok(None));
+            if submission.batch.base < self.history.oldest() && !asked_before {
+                // The entries that it needs are not here: when it is sent again they are read again.
+                self.refuse(&submission, Refusal::Busy);
+            } else {
+                self.sequence(now, submission, &[]);
+            }
         }
         self.append();
         Ok(())
     }
 
-    /// The clients whose batches are tentative.
-    pub fn tentative_clients(&self) -> Vec<ClientId> {
-        self.tail.iter().map(|tentative| tentative.submission.client).collect()
+    /// The clients whose last answers are known here: any of them may have moved on elsewhere.
+    pub fn known_clients(&self) -> Vec<ClientId> {
+        self.answers.keys().copied().collect()
+    }
+
+    /// How many batches are sequenced and not durable yet.
+    pub fn tentative(&self) -> usize {
+        self.tail.len()
     }
 
     /// The store did not take the append, for certain. Its clients are told and send again.
@@ -400,7 +415,8 @@ impl Sequencer {
             }
         }
         self.tip.version = version;
-        Ok((Some(entry), AnswerResult::Committed(version)))
+        let verdicts = entry.verdicts.clone();
+        Ok((Some(entry), AnswerResult::Committed { version, verdicts }))
     }
 
     /// Turns a planned change into facts and applies them to the tip.

@@ -72,7 +72,7 @@ impl Server {
         self.commit();
         let rejected = self.answers.pop().map(|(_, answer)| match answer.result {
             AnswerResult::Rejected(verdicts) => verdicts,
-            AnswerResult::Committed(_) => vec![],
+            AnswerResult::Committed { .. } => vec![],
         });
         let verdicts = rejected.or(self.delivered.last().map(|entry| entry.verdicts.clone()));
         verdicts.unwrap_or_default().into_iter().map(|v| (v.change, v.outcome)).collect()
@@ -154,7 +154,7 @@ fn a_resend_gets_the_first_answer() {
     server.commit();
     server.submit(1, 2, 1, vec![add(1, "a")]);
     assert_eq!(server.delivered.len(), 1);
-    assert_eq!(server.answers[2].1.result, AnswerResult::Committed(2));
+    assert_eq!(server.answers[2].1.result, AnswerResult::Committed { version: 2, verdicts: vec![] });
 }
 
 #[test]
@@ -456,7 +456,7 @@ fn a_batch_in_flight_outlives_a_snapshot() {
     let (_, review, head) = created();
     replica.opening();
     replica.snapshot(60, review, head).unwrap();
-    assert_eq!(drain(&mut replica, 60).0, [sent.clone()], "it is sent again as it was");
+    assert_eq!(drain(&mut replica, 60).0, std::slice::from_ref(&sent), "it is sent again as it was");
     let batch: Batch = serde_json::from_str(&sent.payload).unwrap();
     server.take(1, batch.seq, batch.base, batch.changes);
     let hash = head.hash;

@@ -10,7 +10,7 @@ use crate::presence::PresenceUpdate;
 
 /// A frame from a client.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ClientFrame {
     /// The first frame of a connection, and only that.
     Hello(Hello),
@@ -19,7 +19,6 @@ pub enum ClientFrame {
     /// Hands in a batch.
     Submit(Submit),
     /// Tells where the user is.
-    #[serde(rename_all = "snake_case")]
     Presence {
         /// In which review.
         review: ReviewId,

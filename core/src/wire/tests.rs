@@ -19,6 +19,7 @@ fn strangers_are_told_apart() {
     assert_eq!(code(r#"{"ping":{"nonce":1},"ping":{"nonce":2}}"#), ErrorCode::BadFrame);
     assert_eq!(code(r#"{"ping":{"nonce":1}} trailing"#), ErrorCode::BadFrame);
     assert_eq!(code(r#"{"open":{"review":"x","__proto__":{}}}"#), ErrorCode::BadFrame);
+    assert_eq!(code(r#"{"ping":{"nonce":1,"extra":2}}"#), ErrorCode::BadFrame);
     assert_eq!(code(&"[".repeat(100_000)), ErrorCode::BadFrame);
     assert_eq!(code(&r#"{"submit":"#.repeat(10_000)), ErrorCode::BadFrame);
 }

@@ -104,7 +104,7 @@ impl Driver {
             let head = inner.replica.head().map_or(0, |head| head.version);
             let settled = match answer.result {
                 AnswerResult::Rejected(_) => true,
-                AnswerResult::Committed(version) => version <= head,
+                AnswerResult::Committed { version, .. } => version <= head,
             };
             let seq = answer.seq;
             inner.replica.answered(now, answer);

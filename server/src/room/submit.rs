@@ -63,9 +63,9 @@ impl Room {
         }
         let edits =
             submission.batch.changes.iter().filter(|c| matches!(c, Change::TextEdited { .. })).count();
-        let before = self.sequencer.tentative_clients().len();
+        let before = self.sequencer.tentative();
         self.sequencer.submit(now_ms(), submission, &older);
-        if self.sequencer.tentative_clients().len() > before {
+        if self.sequencer.tentative() > before {
             self.tail.push_back(edits);
         }
         self.execute();
@@ -161,7 +161,7 @@ impl Room {
     }
 
     fn read_what_came(&mut self) {
-        let clients = self.sequencer.tentative_clients();
+        let clients = self.sequencer.known_clients();
         let (store, review, head) = (self.context.store.clone(), self.id, self.sequencer.head());
         self.work
             .push(async move { Event::Overtaken(what_came(&*store, review, head, clients).await) }.boxed());
@@ -170,13 +170,13 @@ impl Room {
     pub(super) fn overtaken(&mut self, read: Result<Came, StoreError>) -> Result<(), Broken> {
         let Came { entries, answers } = read.map_err(Broken::Store)?;
         // More came in meanwhile, from clients whose answers may have moved as well.
-        if self.sequencer.tentative_clients().iter().any(|client| !answers.contains_key(client)) {
+        if self.sequencer.known_clients().iter().any(|client| !answers.contains_key(client)) {
             self.read_what_came();
             return Ok(());
         }
         let lost = self.sequencer.lost(now_ms(), entries, answers.into_iter().collect());
         lost.map_err(|error| Broken::Log(error.to_string()))?;
-        let left = self.sequencer.tentative_clients().len();
+        let left = self.sequencer.tentative();
         self.tail.drain(..self.tail.len().saturating_sub(left));
         self.execute();
         Ok(())

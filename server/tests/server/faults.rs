@@ -38,7 +38,7 @@ async fn a_commit_without_an_answer_happens_once() {
         assert_eq!(ann.next().await["entry"]["entry"]["seq"], seq);
         if fault == Fault::SilentlyDone {
             // The log had it already, so the batch gets the answer of one that was sent again.
-            assert_eq!(ann.next().await["answer"]["answer"]["result"]["committed"], seq + 1);
+            assert_eq!(ann.next().await["answer"]["answer"]["result"]["committed"]["version"], seq + 1);
         }
     }
     let shown = server.get("/api/reviews/pr").await.json();
@@ -62,7 +62,7 @@ async fn a_commit_that_is_never_settled_reloads_the_review() {
     let opened = ann.open("pr", None).await;
     assert_eq!(opened["head"]["version"], 2);
     ann.submit(&review, &batch).await;
-    assert_eq!(ann.next().await["answer"]["answer"]["result"]["committed"], 2);
+    assert_eq!(ann.next().await["answer"]["answer"]["result"]["committed"]["version"], 2);
     server.stop().await;
 }
 

@@ -50,7 +50,7 @@ async fn a_resend_gets_the_same_answer() {
     assert_eq!(entry(&ann.next().await), (2, 1));
     ann.submit(&review, &batch).await;
     let answer = ann.next().await;
-    assert_eq!(answer["answer"]["answer"]["result"], json!({ "committed": 2 }));
+    assert_eq!(answer["answer"]["answer"]["result"], json!({ "committed": { "version": 2 } }));
     // Also over another connection, and another server.
     ann.close().await;
     let server = Running::start_in(server.stop().await).await;

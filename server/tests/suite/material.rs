@@ -60,7 +60,7 @@ pub(super) fn raw(review: ReviewId, expected: Head, entries: Vec<(Entry, ClientI
     let record = |(entry, client, seq): (Entry, ClientId, Seq)| {
         let entry = EncodedEntry::new(&entry, hash);
         hash = entry.hash;
-        let result = AnswerResult::Committed(entry.version);
+        let result = AnswerResult::Committed { version: entry.version, verdicts: vec![] };
         Record { entry: Some(entry), client, answer: Answer { seq, payload: Hash::of(b"batch"), result } }
     };
     let records = entries.into_iter().map(record).collect();

@@ -102,7 +102,7 @@ async fn appends_move_the_head(store: &dyn Store) {
     let last = store.entries(row.id, 2, 10).await.unwrap();
     assert_eq!((last.len(), last[0].version, last[0].hash), (1, 3, head.hash));
     let answer = store.last_answer(row.id, client(2)).await.unwrap().unwrap();
-    assert_eq!((answer.seq, answer.result), (1, AnswerResult::Committed(3)));
+    assert_eq!((answer.seq, answer.result), (1, AnswerResult::Committed { version: 3, verdicts: vec![] }));
     // Once more: the log has gone on.
     assert_eq!(store.append(&[request]).await.unwrap(), [AppendOutcome::Lost]);
     assert_eq!(store.entries(row.id, 0, 10).await.unwrap().len(), 3);
@@ -134,7 +134,7 @@ async fn answers_replace_each_other(store: &dyn Store) {
     let request = append(&row, &[(client(1), 1), (client(1), 2), (client(1), 3)]);
     store.append(&[request]).await.unwrap();
     let answer = store.last_answer(row.id, client(1)).await.unwrap().unwrap();
-    assert_eq!((answer.seq, answer.result), (3, AnswerResult::Committed(4)));
+    assert_eq!((answer.seq, answer.result), (3, AnswerResult::Committed { version: 4, verdicts: vec![] }));
 }
 
 async fn rejections_leave_no_entry(store: &dyn Store) {

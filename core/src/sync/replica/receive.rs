@@ -119,9 +119,12 @@ impl Replica {
                 self.take_back(&verdicts, shown);
             }
             // Its entry went by unseen: it is part of the snapshot that is here.
-            AnswerResult::Committed(version) if version <= self.head.version => self.in_flight = None,
+            AnswerResult::Committed { version, verdicts } if version <= self.head.version => {
+                let shown = self.shown();
+                self.take_back(&verdicts, shown);
+            }
             // Its entry is still to come in the stream.
-            AnswerResult::Committed(_) => return,
+            AnswerResult::Committed { .. } => return,
         }
         self.dirty += 1;
         self.emit(Event::Unsynced(self.unsynced()));
@@ -180,14 +183,16 @@ impl Replica {
 
     /// Our own entry: what was in flight is confirmed now, at its place in the stream.
     fn promote(&mut self, entry: &Entry, head: Head) -> Result<(), ResyncReason> {
-        let shown = self.shown();
         if self.in_flight.as_ref().is_some_and(|batch| batch.changes.is_empty()) {
             // A snapshot has taken it off the screen: it comes back as somebody else's would.
             self.take_in(entry, head)?;
+            let shown = self.shown();
+            self.take_back(&entry.verdicts, shown);
         } else {
+            let shown = self.shown();
             self.apply(entry, head)?;
+            self.take_back(&entry.verdicts, shown);
         }
-        self.take_back(&entry.verdicts, shown);
         self.emit(Event::Unsynced(self.unsynced()));
         Ok(())
     }
@@ -221,7 +226,16 @@ impl Replica {
                         let (field, value) = (field.clone(), value.clone());
                         events.push(Event::Overwritten { entity, field, value, by: by() });
                     }
-                    events.push(Event::FieldChanged { entity, field, value: Some(value), by: by(), origin });
+                    // What was written here and is pending stays on top.
+                    if !self.layers().any(|layer| layer.writes(entity, &field)) {
+                        events.push(Event::FieldChanged {
+                            entity,
+                            field,
+                            value: Some(value),
+                            by: by(),
+                            origin,
+                        });
+                    }
                 }
                 Fact::ReviewCreated { .. } | Fact::PatchSetAdded { .. } => events.push(Event::Loaded),
             }

@@ -131,7 +131,7 @@ async fn insert_answers(
     transaction: &mut Transaction,
     appends: impl Iterator<Item = &ReviewAppend>,
 ) -> Result<(), StoreError> {
-    // Only a client's last answer counts.
+    // Only a client's last answer counts, and a late append of a room that ended never sets it back.
     let mut last: BTreeMap<(ReviewId, ClientId), &Answer> = BTreeMap::new();
     for append in appends {
         last.extend(append.append.records.iter().map(|r| ((append.review, r.client), &r.answer)));
@@ -151,7 +151,8 @@ async fn insert_answers(
         });
         insert.push(
             " ON CONFLICT (review, client) DO UPDATE SET seq = excluded.seq, \
-             payload_hash = excluded.payload_hash, result = excluded.result",
+             payload_hash = excluded.payload_hash, result = excluded.result \
+             WHERE excluded.seq > answers.seq",
         );
         insert.build().persistent(rows.len() == 1).execute(&mut **transaction).await.map_err(classify)?;
     }
