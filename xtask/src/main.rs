@@ -38,6 +38,12 @@ enum Command {
     Build,
     /// Check everything: format, lints, licences, types, and the tests in Rust, Node and a browser
     Test(test::Args),
+    /// Simulate histories of many clients and servers under faults, in release: `simulate --histories 100000`
+    Simulate {
+        /// What the simulator takes; `--help` among it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Make JavaScript bindings for a compiled module (xtask calls this itself)
     #[cfg(feature = "bindgen")]
     #[command(hide = true)]
@@ -59,9 +65,15 @@ fn carry_out(command: Command) -> Result<ExitCode> {
         Command::Run(args) => run::run(&args),
         Command::Build => build().map(|()| ExitCode::SUCCESS),
         Command::Test(args) => test::test(&args),
+        Command::Simulate { args } => simulate(&args).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "bindgen")]
         Command::Bindgen(args) => bindgen::generate(&args).map(|()| ExitCode::SUCCESS),
     }
+}
+
+fn simulate(args: &[String]) -> Result<()> {
+    let simulator = ["run", "--release", "--package", "interline-tests", "--bin", "simulate", "--"];
+    step::run(step::command("cargo").args(simulator).args(args))
 }
 
 fn build() -> Result<()> {

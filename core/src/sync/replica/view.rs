@@ -1,5 +1,7 @@
 //! What a person sees: the confirmed review with everything pending on top.
 
+use std::collections::BTreeMap;
+
 use super::{EditError, Replica};
 use crate::change::{Change, Entity};
 use crate::id::CommentId;
@@ -34,7 +36,7 @@ impl Replica {
         self.layers().any(|layer| layer.touches(id))
     }
 
-    /// All threads: by file, side, line, then age. A removed root stays while it has replies.
+    /// All threads: by file, line, side, then age. A removed root stays while it has replies.
     pub fn threads(&self) -> Vec<Thread> {
         let added = self.layers().flat_map(Pending::added);
         let ids = self.confirmed.comments.keys().copied().chain(added);
@@ -42,12 +44,13 @@ impl Replica {
             ids.filter_map(|id| self.comment(id)).partition(|c| matches!(c.place, Place::Line(_)));
         let mut threads: Vec<_> =
             roots.into_iter().map(|root| Thread { root, replies: Vec::new() }).collect();
-        let at = |threads: &[Thread], id| threads.iter().position(|thread| thread.root.id == id);
+        let at: BTreeMap<_, _> =
+            threads.iter().enumerate().map(|(at, thread)| (thread.root.id, at)).collect();
         for reply in replies.into_iter().filter(|reply| reply.removed.is_none()) {
-            if let Place::Reply(root) = reply.place
-                && let Some(at) = at(&threads, root)
+            if let Place::Reply(root) = &reply.place
+                && let Some(at) = at.get(root)
             {
-                threads[at].replies.push(reply);
+                threads[*at].replies.push(reply);
             }
         }
         threads.retain(|thread| thread.root.removed.is_none() || !thread.replies.is_empty());
