@@ -7,27 +7,27 @@
 //! saved; only then is it sent, and resent byte for byte until the server's stream shows it.
 
 mod edit;
+mod event;
 mod receive;
+mod saved;
 mod view;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
 
 pub use edit::EditError;
+pub use event::{Event, Origin, Unsynced};
 pub use receive::ResyncReason;
+pub use saved::{Frozen, Rejected, Saved, SavedInFlight};
 pub use view::Thread;
 
 use super::{Batcher, History, Pending};
-use crate::change::{Batch, Change, Entity};
+use crate::change::Batch;
 use crate::clock::{Hlc, Millis};
-use crate::entry::{Head, Reason};
-use crate::id::{ClientId, CommentId, ReviewId, Seq, UserId, Version};
+use crate::entry::Head;
+use crate::id::{ClientId, ReviewId, Seq, UserId, Version};
 use crate::limits::Limits;
 use crate::presence::Roster;
-use crate::review::{FieldValue, Review};
-use crate::text::TextOp;
+use crate::review::Review;
 
 /// How many text ops are kept to carry other people's carets forward.
 const HISTORY_OPS: usize = 512;
@@ -35,17 +35,6 @@ const HISTORY_OPS: usize = 512;
 const RESEND_MS: (u64, u64) = (5_000, 60_000);
 /// The wait before the local store is tried again, in milliseconds.
 const SAVE_RETRY_MS: u64 = 1_000;
-
-/// A batch that will never change again: what is sent is these bytes, each time.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Frozen {
-    /// The client's number for it.
-    pub seq: Seq,
-    /// The version that its changes were made against.
-    pub base: Version,
-    /// The [`Batch`] in JSON.
-    pub payload: Arc<str>,
-}
 
 #[derive(Clone, Debug)]
 struct InFlight {
@@ -106,165 +95,6 @@ pub enum ReplicaEffect {
     Send(Frozen),
     /// Something changed that a person may want to see.
     Event(Event),
-}
-
-/// A replica as it is saved.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Saved {
-    /// The format of this record; 1.
-    pub format: u32,
-    /// Whose replica.
-    pub client: ClientId,
-    /// Its user.
-    pub user: UserId,
-    /// The confirmed review.
-    pub confirmed: Review,
-    /// Where the log ended.
-    pub head: Head,
-    /// What was in flight.
-    pub in_flight: Option<SavedInFlight>,
-    /// What was done since.
-    pub buffer: Pending,
-    /// When the oldest of that was done.
-    pub buffered_since: Option<Millis>,
-    /// The next batch's number.
-    pub next_seq: Seq,
-    /// The replica's clock.
-    pub clock: Hlc,
-    /// What the server refused and nobody has discarded.
-    pub rejected: Vec<Rejected>,
-}
-
-/// A batch in flight as it is saved.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct SavedInFlight {
-    /// The bytes to send.
-    pub frozen: Frozen,
-    /// The changes as of the saved confirmed review.
-    pub changes: Pending,
-    /// When the oldest of them was made.
-    pub since: Millis,
-}
-
-/// A refused change with everything that fell with it. Kept until it is discarded.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Rejected {
-    /// The comment it was about, if any.
-    pub comment: Option<CommentId>,
-    /// Why; `None` where this replica had to start over from the server's state.
-    pub reason: Option<Reason>,
-    /// The comment's text as the server had it.
-    pub base: Option<String>,
-    /// The comment's text as it was meant to be.
-    pub mine: Option<String>,
-    /// What was refused.
-    pub changes: Vec<Change>,
-}
-
-/// Who caused an event.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Origin {
-    /// This replica's user, here.
-    Local,
-    /// Somebody else, or this user elsewhere.
-    Remote,
-    /// A refused change was taken back.
-    Rollback,
-}
-
-/// What changed, in terms of what this replica shows.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Event {
-    /// Everything may have: the review was loaded.
-    Loaded,
-    /// A comment came.
-    CommentAdded {
-        /// Which.
-        comment: CommentId,
-        /// Whose change it was.
-        by: UserId,
-        /// Who caused the event.
-        origin: Origin,
-    },
-    /// A comment went.
-    CommentRemoved {
-        /// Which.
-        comment: CommentId,
-        /// Whose change it was.
-        by: UserId,
-        /// Who caused the event.
-        origin: Origin,
-    },
-    /// A removal was taken back.
-    CommentRestored {
-        /// Which.
-        comment: CommentId,
-    },
-    /// A text changed.
-    TextEdited {
-        /// Whose text.
-        comment: CommentId,
-        /// Applies to the text as it was shown before this event.
-        op: TextOp,
-        /// Whose change it was.
-        by: UserId,
-        /// Who caused the event.
-        origin: Origin,
-    },
-    /// A field has another value.
-    FieldChanged {
-        /// Whose field.
-        entity: Entity,
-        /// Which.
-        field: String,
-        /// Its value now; `None` if it is unset again.
-        value: Option<FieldValue>,
-        /// Whose change it was.
-        by: UserId,
-        /// Who caused the event.
-        origin: Origin,
-    },
-    /// A field written here keeps a concurrent write's value.
-    Superseded {
-        /// Whose field.
-        entity: Entity,
-        /// Which.
-        field: String,
-        /// The value that stands.
-        value: FieldValue,
-        /// Whose it is.
-        by: UserId,
-    },
-    /// A field written here was overwritten by somebody who had not seen it.
-    Overwritten {
-        /// Whose field.
-        entity: Entity,
-        /// Which.
-        field: String,
-        /// The value that stands.
-        value: FieldValue,
-        /// Whose it is.
-        by: UserId,
-    },
-    /// The server refused something.
-    Rejected(Rejected),
-    /// How much is not durable on the server has changed.
-    Unsynced(Unsynced),
-    /// Who is here, or where they are, has changed.
-    Presence,
-    /// A batch will never be taken as it is; somebody has to decide.
-    Stuck(crate::wire::ErrorCode),
-}
-
-/// How much of what was done here is not durable on the server.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct Unsynced {
-    /// How many changes.
-    pub count: usize,
-    /// When the oldest of them was made.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub since: Option<Millis>,
 }
 
 impl Replica {

@@ -1,0 +1,117 @@
+//! What a replica tells of itself.
+
+use serde::{Deserialize, Serialize};
+
+use super::Rejected;
+use crate::change::Entity;
+use crate::clock::Millis;
+use crate::id::{CommentId, UserId};
+use crate::review::FieldValue;
+use crate::text::TextOp;
+use crate::wire::ErrorCode;
+
+/// Who caused an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// This replica's user, here.
+    Local,
+    /// Somebody else, or this user elsewhere.
+    Remote,
+    /// A refused change was taken back.
+    Rollback,
+}
+
+/// What changed, in terms of what this replica shows.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// Everything may have: the review was loaded.
+    Loaded,
+    /// A comment came.
+    CommentAdded {
+        /// Which.
+        comment: CommentId,
+        /// Whose change it was.
+        by: UserId,
+        /// Who caused the event.
+        origin: Origin,
+    },
+    /// A comment went.
+    CommentRemoved {
+        /// Which.
+        comment: CommentId,
+        /// Whose change it was.
+        by: UserId,
+        /// Who caused the event.
+        origin: Origin,
+    },
+    /// A removal was taken back.
+    CommentRestored {
+        /// Which.
+        comment: CommentId,
+    },
+    /// A text changed.
+    TextEdited {
+        /// Whose text.
+        comment: CommentId,
+        /// Applies to the text as it was shown before this event.
+        op: TextOp,
+        /// Whose change it was.
+        by: UserId,
+        /// Who caused the event.
+        origin: Origin,
+    },
+    /// A field has another value.
+    FieldChanged {
+        /// Whose field.
+        entity: Entity,
+        /// Which.
+        field: String,
+        /// Its value now; `None` if it is unset again.
+        value: Option<FieldValue>,
+        /// Whose change it was.
+        by: UserId,
+        /// Who caused the event.
+        origin: Origin,
+    },
+    /// A field written here keeps a concurrent write's value.
+    Superseded {
+        /// Whose field.
+        entity: Entity,
+        /// Which.
+        field: String,
+        /// The value that stands.
+        value: FieldValue,
+        /// Whose it is.
+        by: UserId,
+    },
+    /// A field written here was overwritten by somebody who had not seen it.
+    Overwritten {
+        /// Whose field.
+        entity: Entity,
+        /// Which.
+        field: String,
+        /// The value that stands.
+        value: FieldValue,
+        /// Whose it is.
+        by: UserId,
+    },
+    /// The server refused something.
+    Rejected(Rejected),
+    /// How much is not durable on the server has changed.
+    Unsynced(Unsynced),
+    /// Who is here, or where they are, has changed.
+    Presence,
+    /// A batch will never be taken as it is; somebody has to decide.
+    Stuck(ErrorCode),
+}
+
+/// How much of what was done here is not durable on the server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Unsynced {
+    /// How many changes.
+    pub count: usize,
+    /// When the oldest of them was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Millis>,
+}

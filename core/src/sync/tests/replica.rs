@@ -1,0 +1,163 @@
+//! The replica's rules.
+
+use super::*;
+
+/// A replica of `user`'s that is online at the created review.
+fn replica(n: u128) -> Replica {
+    let (_, review, head) = created();
+    let mut replica = Replica::new(client(n), user(n), review.id, 50);
+    replica.opening();
+    replica.snapshot(0, review, head).unwrap();
+    drain(&mut replica, 0);
+    replica
+}
+
+/// Runs every effect; what was sent and what was told.
+fn drain(replica: &mut Replica, now: u64) -> (Vec<Frozen>, Vec<Event>) {
+    let (mut sent, mut told) = (vec![], vec![]);
+    while let Some(effect) = replica.poll() {
+        match effect {
+            ReplicaEffect::Save { generation, .. } => replica.saved(now, generation),
+            ReplicaEffect::Send(frozen) => sent.push(frozen),
+            ReplicaEffect::Event(event) => told.push(event),
+        }
+    }
+    (sent, told)
+}
+
+#[test]
+fn a_batch_is_saved_before_it_is_sent_and_resent_as_it_was() {
+    let mut replica = replica(1);
+    replica.add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "a").unwrap();
+    let Some(ReplicaEffect::Save { generation, .. }) = replica.poll() else { panic!("a save") };
+    replica.saved(0, generation);
+    assert_eq!(replica.wake_at(), Some(50));
+    replica.tick(50);
+    let mut effects = std::iter::from_fn(|| replica.poll()).collect::<Vec<_>>();
+    let save = effects.iter().position(|e| matches!(e, ReplicaEffect::Save { .. })).unwrap();
+    let ReplicaEffect::Save { generation, state } = effects.remove(save) else { unreachable!() };
+    assert!(!effects.iter().any(|e| matches!(e, ReplicaEffect::Send(_))), "not sent before it is saved");
+    assert!(state.in_flight.is_some());
+    replica.saved(50, generation);
+    let first = drain(&mut replica, 50).0;
+    replica.insert_more();
+    replica.tick(20_000);
+    let again = drain(&mut replica, 20_000).0;
+    assert_eq!(first, again, "byte for byte");
+    let mut restored = Replica::restore(0, *state, 50);
+    restored.opening();
+    restored.resumed(1, 1);
+    assert_eq!(drain(&mut restored, 1).0, first, "after a restart as well");
+}
+
+impl Replica {
+    fn insert_more(&mut self) {
+        self.replace_text(60, comment(1), 1, 0, "b").unwrap();
+    }
+}
+
+#[test]
+fn offline_edits_compose_into_one_batch() {
+    let mut replica = replica(1);
+    replica.offline();
+    replica.add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "a").unwrap();
+    for n in 0..100 {
+        replica.replace_text(n, comment(1), 1, 0, "\u{1F600}").unwrap();
+    }
+    assert_eq!(replica.unsynced(), Unsynced { count: 1, since: Some(0) });
+    replica.opening();
+    replica.resumed(5_000, 1);
+    let sent = drain(&mut replica, 5_000).0;
+    let batch: Batch = serde_json::from_str(&sent[0].payload).unwrap();
+    assert_eq!(batch.changes.len(), 1);
+}
+
+#[test]
+fn a_snapshot_under_pending_edits_drops_nothing_silently() {
+    let mut replica = replica(1);
+    replica.add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "mine").unwrap();
+    replica.set_field(0, Entity::Review, "status", Status::Approved.into()).unwrap();
+    let (_, review, head) = created();
+    replica.opening();
+    replica.snapshot(10, review, head).unwrap();
+    let told = drain(&mut replica, 10).1;
+    let kept: Vec<_> = told.iter().filter(|event| matches!(event, Event::Rejected(_))).collect();
+    assert_eq!(kept.len(), 2);
+    let of = |id| replica.rejected().iter().find(|rejected| rejected.comment == id).unwrap();
+    assert_eq!(of(Some(comment(1))).mine.as_deref(), Some("mine"));
+    assert!(
+        matches!(of(None).changes[..], [Change::FieldsChanged { .. }]),
+        "the review's own fields as well"
+    );
+    assert!(told.contains(&Event::Unsynced(Unsynced::default())));
+}
+
+#[test]
+fn a_batch_in_flight_outlives_a_snapshot() {
+    let mut server = Server::new();
+    let mut replica = replica(1);
+    replica.add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "mine").unwrap();
+    replica.tick(50);
+    let sent = drain(&mut replica, 50).0.remove(0);
+    let (_, review, head) = created();
+    replica.opening();
+    replica.snapshot(60, review, head).unwrap();
+    assert_eq!(drain(&mut replica, 60).0, std::slice::from_ref(&sent), "it is sent again as it was");
+    let batch: Batch = serde_json::from_str(&sent.payload).unwrap();
+    server.take(1, batch.seq, batch.base, batch.changes);
+    let hash = head.hash;
+    replica.receive(70, &EncodedEntry::new(&server.delivered[0], hash)).unwrap();
+    let told = drain(&mut replica, 70).1;
+    let back = told.iter().any(|event| matches!(event, Event::CommentAdded { origin: Origin::Remote, .. }));
+    assert!(back, "and comes back to the screen with its entry");
+    assert_eq!((replica.unsynced().count, replica.comment(comment(1)).unwrap().text.as_str()), (0, "mine"));
+}
+
+#[test]
+fn carets_are_carried_between_what_each_side_shows() {
+    let mut server = Server::new();
+    server.take(2, 1, 1, vec![add(1, "abc")]);
+    let mut replica = replica(1);
+    let mut head = replica.head().unwrap();
+    let mut receive = |replica: &mut Replica, entry: &Entry| {
+        let encoded = EncodedEntry::new(entry, head.hash);
+        head = Head { version: encoded.version, hash: encoded.hash };
+        replica.receive(0, &encoded).unwrap();
+    };
+    receive(&mut replica, &server.delivered[0]);
+    replica.replace_text(0, comment(1), 0, 0, "mine ").unwrap();
+    let outgoing = replica.selection_confirmed(comment(1), Range { anchor: 6, head: 7 }).unwrap();
+    assert_eq!((outgoing.anchor, outgoing.head, outgoing.version), (1, 2, 2));
+    let presence = Presence {
+        session: SessionId(Uuid::from_u128(5)),
+        user: User { id: user(2), display_name: DisplayName::new("Bo").unwrap() },
+        place: PresencePlace::default(),
+        selection: Some(Selection { comment: comment(1), version: 2, anchor: 1, head: 3 }),
+        active: true,
+        last_seen: 0,
+    };
+    replica.presence_changed(PresenceChange::Here(presence));
+    server.take(2, 2, 2, vec![edit(1, "[1,\"__\",2]")]);
+    receive(&mut replica, &server.delivered[1]);
+    let shown = replica.presence()[0].selection.unwrap();
+    assert_eq!(replica.comment(comment(1)).unwrap().text.as_str(), "mine a__bc");
+    assert_eq!((shown.anchor, shown.head), (8, 10));
+}
+
+#[test]
+fn what_cannot_be_done_changes_nothing() {
+    let mut replica = replica(1);
+    let line = || Place::Line(Anchor::head("x", 1));
+    replica.add_comment(0, comment(1), line(), "ab").unwrap();
+    assert_eq!(replica.add_comment(0, comment(1), line(), "ab"), Err(EditError::DuplicateComment));
+    assert!(matches!(replica.replace_text(0, comment(1), 1, 2, ""), Err(EditError::Op(_))));
+    assert!(matches!(replica.replace_text(0, comment(1), usize::MAX, 2, ""), Err(EditError::Op(_))));
+    assert_eq!(replica.replace_text(0, comment(9), 0, 0, "x"), Err(EditError::UnknownComment));
+    let max = Limits::default().comment_chars;
+    let long = "x".repeat(max);
+    assert_eq!(replica.replace_text(0, comment(1), 0, 0, &long), Err(EditError::TextTooLong { max }));
+    let no = replica.set_field(0, Entity::Review, "status", FieldValue::Flag(true));
+    assert_eq!(no, Err(EditError::BadValue));
+    assert_eq!(replica.comment(comment(1)).unwrap().text.as_str(), "ab");
+    assert_eq!(replica.unsynced().count, 1);
+}

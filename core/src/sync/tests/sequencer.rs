@@ -1,0 +1,234 @@
+//! The sequencer's rules.
+
+use super::*;
+
+#[test]
+fn nothing_is_told_before_it_is_durable() {
+    let mut server = Server::new();
+    server.submit(1, 1, 1, vec![add(1, "a")]);
+    server.submit(2, 1, 1, vec![add(2, "b")]);
+    assert_eq!((server.delivered.len(), server.appends.len()), (0, 1), "one append at a time");
+    assert!(server.sequencer.committed().comments.is_empty());
+    server.submit(1, 2, 1, vec![add(3, "c")]);
+    assert_eq!(server.refused, [Refusal::Busy], "and one batch of a client");
+    server.commit();
+    assert_eq!(server.delivered.iter().map(|e| e.version).collect::<Vec<_>>(), [2, 3]);
+}
+
+#[test]
+fn a_resend_gets_the_first_answer() {
+    let mut server = Server::new();
+    let bad = vec![edit(9, "[1]")];
+    server.submit(1, 1, 1, bad.clone());
+    server.submit(1, 1, 1, bad.clone());
+    assert_eq!(server.answers.len(), 0, "it is not durable yet");
+    server.commit();
+    server.submit(1, 1, 1, bad);
+    assert_eq!(server.answers.len(), 2);
+    assert_eq!(server.answers[0], server.answers[1]);
+    server.submit(1, 2, 1, vec![add(1, "a")]);
+    server.submit(1, 2, 1, vec![add(1, "a")]);
+    server.commit();
+    server.submit(1, 2, 1, vec![add(1, "a")]);
+    assert_eq!(server.delivered.len(), 1);
+    assert_eq!(server.answers[2].1.result, AnswerResult::Committed { version: 2, verdicts: vec![] });
+}
+
+#[test]
+fn a_seq_is_used_once_and_in_order() {
+    let mut server = Server::new();
+    server.submit(1, 2, 1, vec![add(1, "a")]);
+    server.submit(1, 1, 1, vec![add(1, "a")]);
+    server.submit(1, 1, 1, vec![add(1, "other")]);
+    server.commit();
+    server.submit(1, 1, 1, vec![add(1, "other")]);
+    server.submit(1, 0, 1, vec![add(2, "b")]);
+    server.submit(1, u64::MAX, 1, vec![add(2, "b")]);
+    server.submit(3, 1, 1, vec![add(2, "b")]);
+    use Refusal::*;
+    assert_eq!(server.refused, [SeqGap, SeqReused, SeqReused, SeqReused, SeqGap, NotOpen]);
+    assert_eq!(server.delivered.len(), 1);
+}
+
+#[test]
+fn impossible_batches_consume_no_seq() {
+    let mut server = Server::new();
+    server.submit(1, 1, 99, vec![add(1, "a")]);
+    server.submit(1, 1, 0, vec![add(1, "a")]);
+    server.submit(1, 1, 1, vec![]);
+    server.submit(1, 1, 1, vec![add(1, "a"); Limits::default().batch_changes + 1]);
+    assert_eq!(server.refused, [Refusal::BadBase, Refusal::BadBase, Refusal::BadBatch, Refusal::BadBatch]);
+    assert_eq!(server.take(1, 1, 1, vec![add(1, "a")]), []);
+}
+
+#[test]
+fn a_failed_append_leaves_no_trace() {
+    let mut server = Server::new();
+    server.take(1, 1, 1, vec![add(1, "ab")]);
+    server.submit(1, 2, 2, vec![edit(1, "[\"x\",2]")]);
+    server.submit(2, 1, 2, vec![edit(1, "[2,\"y\"]")]);
+    server.sequencer.failed();
+    server.poll();
+    assert_eq!(server.refused, [Refusal::StoreFailed, Refusal::StoreFailed]);
+    server.appends.clear();
+    assert_eq!(server.take(2, 1, 2, vec![edit(1, "[2,\"y\"]")]), []);
+    assert_eq!(server.take(1, 2, 2, vec![edit(1, "[\"x\",2]")]), []);
+    assert_eq!(server.text(1), "xaby");
+}
+
+#[test]
+fn a_lost_race_is_sequenced_again() {
+    let mut server = Server::new();
+    server.take(1, 1, 1, vec![add(1, "ab")]);
+    // Another node appends an edit of client 2 first.
+    let head = server.sequencer.head();
+    let op: TextOp = serde_json::from_str("[\"first \",2]").unwrap();
+    let checksum = crate::text::Text::new("first ab").checksum();
+    let facts = vec![Fact::TextEdited { comment: comment(1), op, checksum }];
+    let (format, author) = (ENTRY_FORMAT, user(2));
+    let other =
+        Entry { format, version: 3, author, client: client(2), seq: 1, at: 5, facts, verdicts: vec![] };
+    let other = EncodedEntry::new(&other, head.hash);
+    server.submit(1, 2, 2, vec![edit(1, "[2,\"!\"]")]);
+    server.appends.clear();
+    server.sequencer.lost(9, vec![other], vec![]).unwrap();
+    server.poll();
+    server.commit();
+    assert_eq!(server.text(1), "first ab!");
+    assert_eq!(server.delivered.iter().map(|e| (e.version, e.client)).next_back(), Some((4, client(1))));
+}
+
+#[test]
+fn concurrent_edits_meet_history_first() {
+    let mut server = Server::new();
+    server.take(1, 1, 1, vec![add(1, "ab")]);
+    server.take(1, 2, 2, vec![edit(1, "[1,\"1\",1]")]);
+    server.take(2, 1, 2, vec![edit(1, "[1,\"2\",1]")]);
+    assert_eq!(server.text(1), "a12b");
+}
+
+#[test]
+fn a_rejected_edit_takes_the_rest_of_its_comment_along() {
+    let mut server = Server::new();
+    server.take(1, 1, 1, vec![add(1, "ab"), add(2, "cd")]);
+    let resolve = |n| Change::FieldsChanged {
+        entity: Entity::Comment(comment(n)),
+        fields: [("resolved".to_owned(), FieldWrite { value: FieldValue::Flag(true), seen: 2 })].into(),
+        at: HlcTime { ms: 20, n: 0 },
+    };
+    let changes = vec![resolve(1), edit(1, "[7]"), resolve(2), edit(2, "[2,\"!\"]")];
+    let outcomes = server.take(1, 2, 2, changes);
+    assert_eq!(outcomes, [(0, rejected(Reason::DependsOnRejected)), (1, rejected(Reason::DoesNotFit))]);
+    let review = server.sequencer.committed();
+    assert!(!review.comments[&comment(1)].resolved() && review.comments[&comment(2)].resolved());
+    assert_eq!(server.text(2), "cd!");
+}
+
+#[test]
+fn each_bad_change_has_its_reason() {
+    let max = Limits::default().comment_chars;
+    let line = |line| Change::CommentAdded {
+        comment: comment(5),
+        place: Place::Line(Anchor::base("x", line)),
+        text: String::new(),
+        at: HlcTime::default(),
+    };
+    let reply = |to| Change::CommentAdded {
+        comment: comment(6),
+        place: Place::Reply(comment(to)),
+        text: String::new(),
+        at: HlcTime::default(),
+    };
+    let field = |name: &str, value, seen| Change::FieldsChanged {
+        entity: Entity::Review,
+        fields: [(name.to_owned(), FieldWrite { value, seen })].into(),
+        at: HlcTime::default(),
+    };
+    let table = [
+        (edit(9, "[1]"), Reason::UnknownComment),
+        (edit(1, "[3]"), Reason::DoesNotFit),
+        (edit(1, "[\"\\r\",2]"), Reason::BadText),
+        (add(1, "again"), Reason::DuplicateComment),
+        (add(5, &"x".repeat(max + 1)), Reason::TextTooLong),
+        (add(5, "nul \0"), Reason::BadText),
+        (edit(1, &format!("[\"{}\",2]", "x".repeat(max - 1))), Reason::TextTooLong),
+        (line(3), Reason::UnknownLine),
+        (line(0), Reason::UnknownLine),
+        (reply(9), Reason::UnknownComment),
+        (field("colour", FieldValue::Flag(true), 1), Reason::UnknownField),
+        (field("resolved", FieldValue::Flag(true), 1), Reason::UnknownField),
+        (field("status", FieldValue::Flag(true), 1), Reason::BadValue),
+        (field("status", FieldValue::Text("maybe".into()), 1), Reason::BadValue),
+        (field("title", FieldValue::Text("  ".into()), 1), Reason::BadValue),
+        (field("status", Status::Approved.into(), 4), Reason::BadValue),
+        (Change::CommentRemoved { comment: comment(2) }, Reason::NotAllowed),
+    ];
+    for (n, (change, reason)) in table.into_iter().enumerate() {
+        let mut server = Server::new();
+        server.take(1, 1, 1, vec![add(1, "ab")]);
+        server.take(2, 1, 1, vec![add(2, "cd")]);
+        assert_eq!(server.take(1, 2, 3, vec![change]), [(0, rejected(reason))], "row {n}");
+    }
+}
+
+#[test]
+fn limits_hold_at_their_edge() {
+    let max = Limits::default().comment_chars;
+    let mut server = Server::new();
+    assert_eq!(server.take(1, 1, 1, vec![add(1, &"x".repeat(max))]), []);
+    let shrink = edit(1, &format!("[-1,{}]", max - 1));
+    assert_eq!(server.take(1, 2, 2, vec![shrink]), []);
+    let parts = Limits::default().op_components;
+    let op = |n: usize| {
+        edit(1, &format!("[{}{}]", "1,\"y\",".repeat(n / 2 - 1), format_args!("1,\"y\",{}", max - 1 - n / 2)))
+    };
+    assert_eq!(server.take(1, 3, 3, vec![op(parts)]), [(0, rejected(Reason::OpTooLarge))]);
+    let mut server = Server::new();
+    server.take(1, 1, 1, vec![add(1, &"x".repeat(1_000))]);
+    let fits = edit(1, &format!("[{}{}]", "1,\"y\",".repeat(parts / 2 - 1), format_args!("1,{}", "\"y\"")));
+    let Change::TextEdited { op, .. } = &fits else { unreachable!() };
+    assert_eq!((op.components(), op.base_len()), (parts, parts / 2));
+    assert_eq!(server.take(1, 2, 2, vec![fits]), [(0, rejected(Reason::DoesNotFit))], "its size is fine");
+}
+
+#[test]
+fn a_tombstone_takes_edits_of_those_who_had_not_seen_it() {
+    let mut server = Server::new();
+    server.take(1, 1, 1, vec![add(1, "ab")]);
+    server.take(1, 2, 2, vec![Change::CommentRemoved { comment: comment(1) }]);
+    assert_eq!(server.take(2, 1, 2, vec![edit(1, "[2,\"!\"]")]), []);
+    assert_eq!(server.text(1), "ab!");
+    assert_eq!(server.take(2, 2, 4, vec![edit(1, "[3,\"?\"]")]), [(0, rejected(Reason::CommentRemoved))]);
+}
+
+#[test]
+fn who_saw_the_value_wins_whatever_the_clocks_say() {
+    let mut server = Server::new();
+    server.take(1, 1, 1, vec![status(Status::Approved, 1, 900)]);
+    server.take(2, 1, 2, vec![status(Status::ChangesRequested, 2, 5)]);
+    assert_eq!(server.sequencer.committed().status(), Status::ChangesRequested);
+}
+
+#[test]
+fn concurrent_writes_go_by_the_clock_and_the_loser_is_told() {
+    let mut server = Server::new();
+    server.take(1, 1, 1, vec![status(Status::Approved, 1, 900)]);
+    let outcomes = server.take(2, 1, 1, vec![status(Status::ChangesRequested, 1, 5)]);
+    let (field, by) = ("status".to_owned(), user(1));
+    let expected = Outcome::Superseded { field, by, value: Status::Approved.into() };
+    assert_eq!(outcomes, [(0, expected)]);
+    server.take(2, 2, 1, vec![status(Status::Pending, 1, 950)]);
+    let Some(Fact::FieldSet { unseen, .. }) = server.delivered.last().and_then(|e| e.facts.first()) else {
+        panic!("a field was set")
+    };
+    assert_eq!(unseen.as_ref(), Some(&user(1)), "and whose value was overwritten is said");
+}
+
+#[test]
+fn a_clock_an_hour_fast_does_not_win_for_an_hour() {
+    let mut server = Server::new();
+    server.take(1, 1, 1, vec![status(Status::Approved, 1, 3_600_000)]);
+    server.take(2, 1, 1, vec![status(Status::ChangesRequested, 1, 1_100)]);
+    server.take(2, 2, 2, vec![status(Status::Pending, 2, 1_100)]);
+    assert_eq!(server.sequencer.committed().status(), Status::Pending);
+}
