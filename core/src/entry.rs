@@ -152,6 +152,9 @@ pub enum Reason {
     /// No further comment fits in the review.
     #[error("the review has too many comments")]
     TooManyComments,
+    /// All texts of the review together would become too long.
+    #[error("the review has too much text")]
+    ReviewTooLarge,
     /// There is no such field on this entity.
     #[error("there is no such field")]
     UnknownField,
@@ -171,7 +174,6 @@ pub enum Reason {
 
 /// The last answer that a client got in a review: what a resend of the same batch gets again.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Answer {
     /// Which batch.
     pub seq: Seq,
@@ -183,7 +185,7 @@ pub struct Answer {
 
 /// What became of a batch.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
 pub enum AnswerResult {
     /// It is an entry.
     Committed {

@@ -106,7 +106,6 @@ impl From<UserId> for String {
 
 /// A person: an opaque id, and the name to show for it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub struct User {
     /// Stable and opaque.
     pub id: UserId,

@@ -15,6 +15,8 @@ pub struct Limits {
     pub batch_changes: usize,
     /// The most comments of one review, removed ones included.
     pub review_comments: usize,
+    /// The longest that all texts of one review may be together, removed ones included, in Unicode scalars.
+    pub review_chars: usize,
     /// The most reviews that one session may have open.
     pub open_reviews: usize,
     /// How far behind a batch's base may be, in entries.
@@ -40,6 +42,7 @@ impl Default for Limits {
             op_components: 1_000,
             batch_changes: 200,
             review_comments: 5_000,
+            review_chars: 4_000_000,
             open_reviews: 64,
             base_distance: 1_000_000,
         }

@@ -10,7 +10,6 @@ use crate::review::Side;
 
 /// One session as others see it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Presence {
     /// Whose connection.
     pub session: SessionId,
@@ -30,7 +29,6 @@ pub struct Presence {
 
 /// A place in the code.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PresencePlace {
     /// The file's path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,7 +43,6 @@ pub struct PresencePlace {
 
 /// A selection in a comment's confirmed text. Offsets count Unicode scalars.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Selection {
     /// Which comment.
     pub comment: CommentId,

@@ -43,7 +43,7 @@ impl Client {
         ClientBuilder {
             url: url.into(),
             user: None,
-            store: Arc::new(MemoryStore::new()),
+            store: Ok(Arc::new(MemoryStore::new())),
             debounce_ms: Batcher::DEBOUNCE_MS,
             client_id: None,
         }
@@ -144,7 +144,7 @@ impl Client {
 pub struct ClientBuilder {
     url: String,
     user: Option<Result<User, BuildError>>,
-    store: Arc<dyn Store>,
+    store: Result<Arc<dyn Store>, StoreError>,
     debounce_ms: u64,
     client_id: Option<ClientId>,
 }
@@ -166,7 +166,18 @@ impl ClientBuilder {
 
     /// Where replicas are kept; in memory unless given.
     pub fn store(mut self, store: impl Store) -> ClientBuilder {
-        self.store = Arc::new(store);
+        self.store = Ok(Arc::new(store));
+        self
+    }
+
+    /// Keeps replicas in files below this folder, so that what was typed survives the end of the process: a
+    /// [`FileStore`](crate::FileStore).
+    ///
+    /// A client that begins while another of this user lives on the folder has an id, and copies of reviews, of its
+    /// own. To go on from where a client stopped, wait until it is [`closed`](Client::closed).
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn store_dir(mut self, folder: impl AsRef<std::path::Path>) -> ClientBuilder {
+        self.store = crate::FileStore::open(folder).map(|store| Arc::new(store) as Arc<dyn Store>);
         self
     }
 
@@ -187,12 +198,18 @@ impl ClientBuilder {
         let user = self.user.ok_or(BuildError::NoUser)??;
         let (server, socket) = addresses(&self.url).ok_or(BuildError::BadUrl(self.url))?;
         let owner = Owner { server, user: user.id.clone() };
-        let client = match self.client_id {
-            Some(id) => id,
-            None => self.store.client_id(&owner, ClientId(platform::new_id())).await?,
+        let (store, debounce_ms) = (self.store?, self.debounce_ms);
+        let scope = match self.client_id {
+            Some(client) => {
+                let scope = Scope { owner, client };
+                store.hold(&scope).await?;
+                scope
+            }
+            None => {
+                let client = store.client_id(&owner, ClientId(platform::new_id())).await?;
+                Scope { owner, client }
+            }
         };
-        let scope = Scope { owner, client };
-        let (store, debounce_ms) = (self.store, self.debounce_ms);
         let shared = Shared::new(Config { socket, user, debounce_ms, store, scope });
         driver::start(Arc::clone(&shared));
         Ok(Client { handle: Arc::new(ClientHandle { shared }) })
@@ -202,7 +219,12 @@ impl ClientBuilder {
     /// gone; [`build`](ClientBuilder::build) gives one that goes on trying.
     pub async fn connect(self) -> Result<Client, BuildError> {
         let client = self.build().await?;
-        client.wait(|state| matches!(state, ConnectionState::Disconnected { .. })).await?;
+        let connected = client.wait(|state| matches!(state, ConnectionState::Disconnected { .. })).await;
+        if let Err(error) = connected {
+            // Whoever tries again finds the store free.
+            client.closed().await;
+            return Err(error);
+        }
         Ok(client)
     }
 }

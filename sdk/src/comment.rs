@@ -74,8 +74,7 @@ impl Comment {
 
     /// Its text; empty where it never came to be.
     pub fn text(&self) -> String {
-        let comment = self.review.slot().read(|inner| inner.replica.comment(self.id));
-        comment.map(|comment| comment.text.as_str().to_owned()).unwrap_or_default()
+        self.shown().map(|comment| comment.text.as_str().to_owned()).unwrap_or_default()
     }
 
     /// Inserts at an offset.
@@ -107,23 +106,23 @@ impl Comment {
         self.edit(|replica, now| replica.edit_text(now, self.id, op))
     }
 
-    /// Makes an op from the text as it is shown, and applies it before anybody else can change that text.
+    /// Makes an op from the text as it is shown, and applies it to that very text: where the text has changed
+    /// meanwhile, an op is made once more.
     pub fn apply_with<E: From<EditError>>(
         &self,
-        make: impl FnOnce(&str) -> Result<TextOp, E>,
+        mut make: impl FnMut(&str) -> Result<TextOp, E>,
     ) -> Result<(), E> {
-        let mut failed = None;
-        let done = self.edit(|replica, now| {
-            let comment = replica.comment(self.id).ok_or(InvalidEdit::UnknownComment)?;
-            match make(comment.text.as_str()) {
-                Ok(op) => replica.edit_text(now, self.id, op),
-                Err(error) => {
-                    failed = Some(error);
-                    Ok(())
-                }
+        loop {
+            let text = self.shown()?.text;
+            let op = make(text.as_str())?;
+            let applied = self.edit(|replica, now| {
+                let same = replica.comment(self.id).is_some_and(|comment| comment.text == text);
+                if same { replica.edit_text(now, self.id, op).map(|()| true) } else { Ok(false) }
+            })?;
+            if applied {
+                return Ok(());
             }
-        });
-        failed.map_or(done.map_err(E::from), Err)
+        }
     }
 
     /// Adds a comment to its thread.
@@ -165,8 +164,12 @@ impl Comment {
     }
 
     fn root(&self) -> Result<CommentId, EditError> {
+        self.shown().map(|comment| root_of(&comment))
+    }
+
+    fn shown(&self) -> Result<review::Comment, EditError> {
         let comment = self.review.slot().read(|inner| inner.replica.comment(self.id));
-        Ok(root_of(&comment.ok_or(InvalidEdit::UnknownComment)?))
+        comment.ok_or(InvalidEdit::UnknownComment.into())
     }
 
     fn edit<R>(

@@ -10,7 +10,10 @@ use interline_core::wire::ErrorCode;
 use serde::Serialize;
 
 use crate::connection::DisconnectReason;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreErrorKind};
+
+/// The code of whatever fails because the client was closed.
+const CLOSED: Cow<'static, str> = Cow::Borrowed("closed");
 
 /// What every error of this crate can tell a program.
 pub trait Coded {
@@ -79,15 +82,21 @@ pub enum EditError {
     Invalid(#[from] InvalidEdit),
 }
 
-/// The client was closed before everything was durable. What was not is in the local store.
+/// Not everything is durable. What is not is in the local store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the client was closed before everything was synced")]
-pub struct Closed;
+pub enum SyncError {
+    /// The client was closed before.
+    #[error("the client was closed before everything was synced")]
+    Closed,
+    /// The server will never take what is in flight. [`Review::reload`](crate::Review::reload) starts over.
+    #[error("the server will not take what is pending here ({})", .0.code())]
+    Stuck(ErrorCode),
+}
 
 /// Something went wrong that no call can answer for: it arrives as [`Event::Problem`](crate::Event::Problem).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// A stable name, in snake case: the server's, or `store_failed`.
+    /// A stable name, in snake case: the server's, or that of a store's error.
     pub code: Cow<'static, str>,
     /// For people.
     pub message: String,
@@ -117,7 +126,7 @@ impl Coded for BuildError {
 impl Coded for OpenError {
     fn code(&self) -> Cow<'static, str> {
         match self {
-            OpenError::Closed => Closed.code(),
+            OpenError::Closed => CLOSED,
             OpenError::Disconnected { reason, .. } => reason.code().into(),
             OpenError::Server(problem) => problem.code(),
             OpenError::Store(error) => error.code(),
@@ -134,9 +143,12 @@ impl Coded for OpenError {
     }
 }
 
-impl Coded for Closed {
+impl Coded for SyncError {
     fn code(&self) -> Cow<'static, str> {
-        "closed".into()
+        match self {
+            SyncError::Closed => CLOSED,
+            SyncError::Stuck(code) => code.code(),
+        }
     }
 
     fn is_retryable(&self) -> bool {
@@ -156,18 +168,24 @@ impl Coded for Problem {
 
 impl Coded for StoreError {
     fn code(&self) -> Cow<'static, str> {
-        "store_failed".into()
+        let code = match self.kind() {
+            StoreErrorKind::Failed => "store_failed",
+            StoreErrorKind::Unreadable => "store_unreadable",
+            StoreErrorKind::Newer => "store_newer",
+            StoreErrorKind::InUse => "store_in_use",
+        };
+        code.into()
     }
 
     fn is_retryable(&self) -> bool {
-        true
+        matches!(self.kind(), StoreErrorKind::Failed | StoreErrorKind::InUse)
     }
 }
 
 impl Coded for EditError {
     fn code(&self) -> Cow<'static, str> {
         match self {
-            EditError::Closed => Closed.code(),
+            EditError::Closed => CLOSED,
             EditError::Invalid(error) => error.code(),
         }
     }
@@ -186,6 +204,8 @@ impl Coded for InvalidEdit {
             InvalidEdit::CommentRemoved => "comment_removed",
             InvalidEdit::NotAllowed => "not_allowed",
             InvalidEdit::TextTooLong { .. } => "text_too_long",
+            InvalidEdit::OpTooLarge { .. } => "op_too_large",
+            InvalidEdit::BadPlace => "bad_place",
             InvalidEdit::UnknownField => "unknown_field",
             InvalidEdit::BadValue => "bad_value",
             InvalidEdit::Op(_) => "out_of_range",
@@ -259,7 +279,7 @@ mod tests {
     #[test]
     fn codes_are_the_words_of_the_wire() {
         assert_eq!(ErrorCode::UnknownReview.code(), "unknown_review");
-        assert_eq!(Reason::TextTooLong.code(), "text_too_long");
+        assert_eq!(Reason::ReviewTooLarge.code(), "review_too_large");
         assert_eq!(EditError::from(InvalidEdit::TextTooLong { max: 1 }).code(), "text_too_long");
     }
 }

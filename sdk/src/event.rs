@@ -103,13 +103,15 @@ pub enum Event {
     Unsynced(Unsynced),
     /// Who is here, or where they are, has changed.
     Presence,
-    /// What is pending will never be taken as it is. It is kept, and nothing more is sent for this review.
+    /// The server will never take what is in flight. Told once: it is kept, nothing more is sent for this review, and
+    /// [`Review::synced`](crate::Review::synced) fails with this code, until somebody decides to
+    /// [reload](crate::Review::reload).
     Stuck(ErrorCode),
     /// The server cannot do what this review needs, or the local store cannot.
     Problem(Problem),
     /// The client's connection has changed.
     Connection(ConnectionState),
-    /// This subscriber was too slow and missed events: read the review again.
+    /// This subscriber, or observer, was too slow and missed events: read the review again.
     Lagged {
         /// How many.
         missed: u64,

@@ -77,9 +77,11 @@ pub use analytics::{Analytics, Latency};
 pub use client::{Client, ClientBuilder};
 pub use comment::{Comment, CommentData, Thread};
 pub use connection::{ConnectionState, DisconnectReason};
-pub use error::{BuildError, Closed, Coded, EditError, OpenError, Problem};
+pub use error::{BuildError, Coded, EditError, OpenError, Problem, SyncError};
 pub use event::{Event, Events};
 pub use platform::{MaybeSend, MaybeSync};
 pub use presence::{PresenceUpdate, TextSelection};
 pub use review::{Observer, Review};
-pub use store::{MemoryStore, Store, StoreError};
+#[cfg(not(target_arch = "wasm32"))]
+pub use store::FileStore;
+pub use store::{MemoryStore, Store, StoreError, StoreErrorKind};

@@ -54,7 +54,7 @@ impl Outgoing {
         self.dirty = true;
     }
 
-    /// The others have to be told anew: the review was opened over a new connection.
+    /// The others have to be told anew: the review is online again.
     pub(crate) fn again(&mut self) {
         self.dirty = self.wanted.is_some();
     }

@@ -3,6 +3,7 @@
 use interline_core::clock::Millis;
 use interline_core::id::Seq;
 use interline_core::sync::Saved;
+use interline_core::wire::ErrorCode;
 use tokio::sync::watch;
 use web_time::Instant;
 
@@ -15,6 +16,8 @@ pub(crate) struct Durable {
     pub(crate) edits: u64,
     /// Nothing more will become durable: the client was closed.
     pub(crate) closed: bool,
+    /// Nothing more will become durable unless somebody decides: the server will never take what is in flight.
+    pub(crate) stuck: Option<ErrorCode>,
 }
 
 /// A batch that was sent and is not settled.
@@ -88,6 +91,11 @@ impl Progress {
     /// Nothing more will be settled.
     pub(crate) fn close(&self) {
         self.durable.send_modify(|durable| durable.closed = true);
+    }
+
+    /// Whether, and why, nothing more will be settled for now.
+    pub(crate) fn stuck(&self, stuck: Option<ErrorCode>) {
+        self.durable.send_if_modified(|durable| std::mem::replace(&mut durable.stuck, stuck) != stuck);
     }
 
     fn advance(&self, edits: u64) {

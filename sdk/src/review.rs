@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use interline_core::change::Entity;
 use interline_core::clock::Millis;
-use interline_core::id::{CommentId, ReviewId, User, UserId, Version};
+use interline_core::id::{CommentId, DisplayName, ReviewId, User, UserId, Version};
 use interline_core::presence::Presence;
 use interline_core::review::{Anchor, Place, Status};
 use interline_core::sync::{EditError as InvalidEdit, Rejected, Unsynced};
 
 use crate::client::ClientHandle;
 use crate::comment::{Comment, CommentData, Thread, data, data_in};
-use crate::error::{Closed, EditError};
+use crate::error::{EditError, SyncError};
 use crate::event::{Event, Events};
-use crate::platform;
+use crate::platform::{self, MaybeSend, MaybeSync};
 use crate::presence::PresenceUpdate;
+use crate::progress::Durable;
 use crate::shared::Command;
-use crate::slot::{Slot, Tap};
+use crate::slot::{Held, Slot};
 
 /// An open review: what is confirmed, with everything done here on top.
 ///
@@ -30,15 +31,9 @@ pub struct Review {
 }
 
 struct Handle {
-    slot: Arc<Slot>,
+    slot: Held,
     // The client lives as long as anything opened with it.
     client: Arc<ClientHandle>,
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.slot.release();
-    }
 }
 
 /// Ends what [`Review::observe`] began when dropped.
@@ -54,9 +49,14 @@ impl Drop for Observer {
     }
 }
 
+/// An id in the place of a name. It is printable; at most it is too long.
+fn name_of(id: &UserId) -> DisplayName {
+    let cut: String = id.as_str().chars().take(DisplayName::MAX_CHARS).collect();
+    DisplayName::new(cut.trim_end()).expect("the beginning of a printable id is printable")
+}
+
 impl Review {
-    /// Takes over a handle that was counted in the slot.
-    pub(crate) fn new(slot: Arc<Slot>, client: Arc<ClientHandle>) -> Review {
+    pub(crate) fn new(slot: Held, client: Arc<ClientHandle>) -> Review {
         Review { handle: Arc::new(Handle { slot, client }) }
     }
 
@@ -179,23 +179,12 @@ impl Review {
     /// A person by their id: the name under which they were last here, or the id where that is not known.
     pub fn user(&self, id: &UserId) -> User {
         let name = self.slot().read(|inner| inner.names.get(id).cloned());
-        let fallback =
-            || interline_core::id::DisplayName::new(id.as_str().chars().take(80).collect::<String>().trim());
-        match name.map_or_else(fallback, Ok) {
-            Ok(display_name) => User { id: id.clone(), display_name },
-            Err(_) => User {
-                id: id.clone(),
-                display_name: self.handle.client.shared.config.user.display_name.clone(),
-            },
-        }
+        User { id: id.clone(), display_name: name.unwrap_or_else(|| name_of(id)) }
     }
 
     /// Everybody whose name is known here: who took part, and who is here.
     pub fn users(&self) -> Vec<User> {
-        let user = |(id, name): (&UserId, &interline_core::id::DisplayName)| User {
-            id: id.clone(),
-            display_name: name.clone(),
-        };
+        let user = |(id, name): (&UserId, &DisplayName)| User { id: id.clone(), display_name: name.clone() };
         self.slot().read(|inner| inner.names.iter().map(user).collect())
     }
 
@@ -211,25 +200,12 @@ impl Review {
     ///
     /// `tell` may call into the review; what comes of that is told after it returns. It must be quick, and must not
     /// panic.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub fn observe(&self, tell: impl Fn(&Event) + Send + Sync + 'static) -> Observer {
-        self.tap(Arc::new(tell))
-    }
-
-    /// Calls `tell` with every event from now on, within the very call that causes it: an edit made here, or the
-    /// arrival of a frame. Nothing else of this program runs in between where there is one thread, as in a browser;
-    /// an editor that applies [`Event::TextEdited`] there never sends an edit that refers to an older text.
     ///
-    /// `tell` may call into the review; what comes of that is told after it returns. It must be quick, and must not
-    /// panic.
-    #[cfg(target_arch = "wasm32")]
-    pub fn observe(&self, tell: impl Fn(&Event) + 'static) -> Observer {
-        self.tap(Arc::new(tell))
-    }
-
-    fn tap(&self, tap: Arc<Tap>) -> Observer {
-        let slot = Arc::clone(&self.handle.slot);
-        let id = slot.tap(tap);
+    /// Where more than 4,096 events wait for it to return, those that follow are given up; after the last of those
+    /// that waited comes [`Event::Lagged`].
+    pub fn observe(&self, tell: impl Fn(&Event) + MaybeSend + MaybeSync + 'static) -> Observer {
+        let slot = Arc::clone(self.handle.slot.slot());
+        let id = slot.tap(Arc::new(tell));
         Observer { slot, id }
     }
 
@@ -255,19 +231,22 @@ impl Review {
     }
 
     /// Waits until everything done here so far is settled by the server: durable, or refused and in
-    /// [`rejected`](Review::rejected). Flushes. Waits as long as it takes; fails only when the client is closed.
-    pub async fn synced(&self) -> Result<(), Closed> {
+    /// [`rejected`](Review::rejected). Flushes. Waits as long as it takes; fails only when the client is closed, or
+    /// where the server will never take what is pending, as [`Event::Stuck`] has told.
+    pub async fn synced(&self) -> Result<(), SyncError> {
         let (edits, mut durable) = self.slot().progress();
         self.flush();
-        let reached = durable.wait_for(|durable| durable.edits >= edits || durable.closed).await;
-        match reached {
+        let over = |durable: &Durable| durable.edits >= edits || durable.closed || durable.stuck.is_some();
+        match durable.wait_for(over).await.as_deref() {
             Ok(durable) if durable.edits >= edits => Ok(()),
-            _ => Err(Closed),
+            Ok(Durable { closed: false, stuck: Some(code), .. }) => Err(SyncError::Stuck(*code)),
+            _ => Err(SyncError::Closed),
         }
     }
 
-    /// Starts over from what the server has, for a [problem](Event::Problem) that stays, such as `history_lost`.
-    /// What is buffered cannot be carried over: it is kept as [rejected](Review::rejected).
+    /// Starts over from what the server has, for a [problem](Event::Problem) that stays, such as `history_lost`, or
+    /// for what is [stuck](Event::Stuck). What is pending cannot be carried over: it is kept as
+    /// [rejected](Review::rejected).
     pub fn reload(&self) {
         // Fails only for a closed client, which has nothing to start over.
         let _ = self.handle.client.shared.command(Command::Reload(self.id()));

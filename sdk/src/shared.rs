@@ -11,7 +11,7 @@ use crate::connection::{ConnectionState, DisconnectReason};
 use crate::error::OpenError;
 use crate::event::Event;
 use crate::lock::lock;
-use crate::slot::Slot;
+use crate::slot::{Held, Slot};
 use crate::store::{Scope, Store};
 
 /// How many openings may wait for the driver.
@@ -33,8 +33,8 @@ pub(crate) enum Command {
     Reload(ReviewId),
 }
 
-/// Gets the slot with one handle counted already.
-pub(crate) type Reply = oneshot::Sender<Result<Arc<Slot>, OpenError>>;
+/// Gets the slot, held already: it cannot be left before the answer is heard, and is once nobody hears it.
+pub(crate) type Reply = oneshot::Sender<Result<Held, OpenError>>;
 
 #[derive(Default)]
 pub(crate) struct State {
@@ -97,13 +97,11 @@ impl Shared {
         Ok(())
     }
 
-    /// A slot that is open already, with one more handle counted.
-    pub(crate) fn find(&self, key: &str) -> Option<Arc<Slot>> {
+    /// A slot that is open already.
+    pub(crate) fn find(&self, key: &str) -> Option<Held> {
         let state = lock(&self.state);
         let id = state.keys.get(key).copied().or_else(|| key.parse().ok())?;
-        let slot = state.slots.get(&id)?;
-        slot.hold();
-        Some(Arc::clone(slot))
+        state.slots.get(&id).map(Held::new)
     }
 
     pub(crate) fn slots(&self) -> Vec<Arc<Slot>> {

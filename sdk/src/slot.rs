@@ -4,6 +4,7 @@
 //! Events go out at once, saves and frames are left for the driver. Nothing waits while the lock is held.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use interline_core::clock::Millis;
@@ -39,11 +40,10 @@ pub(crate) enum Work {
 }
 
 /// Hears every event, on the spot.
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) type Tap = dyn Fn(&Event) + Send + Sync;
-/// Hears every event, on the spot.
-#[cfg(target_arch = "wasm32")]
-pub(crate) type Tap = dyn Fn(&Event);
+pub(crate) type Tap = platform::Callback<Event>;
+
+/// How many events wait for the taps, before those that follow are given up.
+const TAP_QUEUE: usize = 4_096;
 
 pub(crate) struct Inner {
     pub(crate) replica: Replica,
@@ -67,6 +67,8 @@ pub(crate) struct Inner {
     next_tap: u64,
     /// Events that the taps have not heard yet.
     queue: VecDeque<Event>,
+    /// How many they will not hear, all of them later than what is in the queue.
+    missed: u64,
     delivering: bool,
     progress: Progress,
 }
@@ -95,6 +97,7 @@ impl Slot {
             taps: Vec::new(),
             next_tap: 0,
             queue: VecDeque::new(),
+            missed: 0,
             delivering: false,
             progress: Progress::new(replica.unsynced().count > 0),
             replica,
@@ -108,8 +111,11 @@ impl Slot {
         let now = platform::now_ms();
         let (result, busy) = {
             let mut inner = lock(&self.inner);
-            let before = inner.replica.wake_at();
+            let (before, online) = (inner.replica.wake_at(), inner.replica.is_online());
             let result = call(&mut inner, now);
+            if inner.replica.is_online() && !online {
+                inner.presence.again();
+            }
             Self::drain(&mut inner);
             (result, !inner.work.is_empty() || inner.replica.wake_at() != before)
         };
@@ -123,17 +129,6 @@ impl Slot {
     /// Looks at the replica.
     pub(crate) fn read<R>(&self, look: impl FnOnce(&Inner) -> R) -> R {
         look(&lock(&self.inner))
-    }
-
-    /// One more handle.
-    pub(crate) fn hold(&self) {
-        lock(&self.inner).handles += 1;
-    }
-
-    /// One handle less.
-    pub(crate) fn release(&self) {
-        lock(&self.inner).handles -= 1;
-        self.shared.wake.notify_one();
     }
 
     /// Makes an edit.
@@ -223,6 +218,7 @@ impl Slot {
         if inner.replica.unsynced().count == 0 {
             inner.progress.all_settled();
         }
+        inner.progress.stuck(inner.replica.is_stuck());
     }
 
     /// Tells the taps, in order, outside of the lock. A call that a tap makes in here leaves what comes of it for
@@ -233,26 +229,81 @@ impl Slot {
             return;
         }
         inner.delivering = true;
-        while let Some(event) = inner.queue.pop_front() {
+        while let Some(event) = inner.next_for_taps() {
             let taps: Vec<_> = inner.taps.iter().map(|(_, tap)| Arc::clone(tap)).collect();
             drop(inner);
+            let mut delivery = Delivery { slot: self, done: false };
             taps.iter().for_each(|tap| tap(&event));
             drop(taps);
+            delivery.done = true;
             inner = lock(&self.inner);
         }
         inner.delivering = false;
     }
 }
 
+/// One event on its way to the taps. Should one of them panic, the next call goes on with the next event.
+struct Delivery<'a> {
+    slot: &'a Slot,
+    done: bool,
+}
+
+impl Drop for Delivery<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            lock(&self.slot.inner).delivering = false;
+        }
+    }
+}
+
+/// A slot with one handle counted, for as long as this lives.
+pub(crate) struct Held(Arc<Slot>);
+
+impl Held {
+    pub(crate) fn new(slot: &Arc<Slot>) -> Held {
+        lock(&slot.inner).handles += 1;
+        Held(Arc::clone(slot))
+    }
+
+    pub(crate) fn slot(&self) -> &Arc<Slot> {
+        &self.0
+    }
+}
+
+impl Deref for Held {
+    type Target = Slot;
+
+    fn deref(&self) -> &Slot {
+        &self.0
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        lock(&self.0.inner).handles -= 1;
+        self.0.shared.wake.notify_one();
+    }
+}
+
 impl Inner {
     fn emit(&mut self, event: Event) {
-        if !self.taps.is_empty() {
+        if self.missed > 0 || self.queue.len() >= TAP_QUEUE {
+            self.missed += 1;
+        } else if !self.taps.is_empty() {
             self.queue.push_back(event.clone());
         }
         if let Some(events) = &self.events {
             // Fails only where nobody listens.
             let _ = events.send(event);
         }
+    }
+
+    /// What the taps hear next: after the last event before a gap, that there is one. Then nothing older is to come.
+    fn next_for_taps(&mut self) -> Option<Event> {
+        self.queue.pop_front().or_else(|| {
+            let missed = std::mem::take(&mut self.missed);
+            (missed > 0).then_some(Event::Lagged { missed })
+        })
     }
 
     /// A batch goes out; says whether for the first time.

@@ -7,10 +7,11 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use interline::{
-    Anchor, BuildError, Client, ClientBuilder, Coded, ConnectionState, EditError, Event, MemoryStore,
-    OpenError, Origin, PresenceUpdate, Review, Status, TextSelection,
+    Anchor, BuildError, Client, ClientBuilder, Coded, ConnectionState, DisconnectReason, EditError,
+    ErrorCode, Event, MemoryStore, OpenError, Origin, PresenceUpdate, Review, Status, SyncError, TextOp,
+    TextSelection, UserId,
 };
 use interline_core::wire::ServerFrame;
 use support::Server;
@@ -258,6 +259,116 @@ async fn refused_changes_are_kept() {
 }
 
 #[tokio::test]
+async fn what_is_never_taken_is_told_once() {
+    let server = Server::start().await;
+    let (_client, ann) = open(&server, "ann").await;
+    let mut events = ann.events();
+    server.world().mischief.ban = true;
+    let comment = ann.comment(line(), "x").unwrap();
+    let stuck = tokio::time::timeout(Duration::from_secs(10), ann.synced()).await.expect("in time");
+    assert_eq!(stuck, Err(SyncError::Stuck(ErrorCode::BadBase)));
+    comment.insert(0, "kept ").unwrap();
+    assert_eq!(ann.synced().await.map_err(|error| error.code()), Err("bad_base".into()));
+    assert_eq!(server.world().submitted.len(), 1);
+    ann.reload();
+    until("it starts over", || ann.unsynced().count == 0).await;
+    assert_eq!(ann.rejected()[0].mine.as_deref(), Some("kept x"));
+    ann.comment(line(), "again").unwrap();
+    synced(&ann).await;
+    let mut told = 0;
+    while let Some(Some(event)) = events.next().now_or_never() {
+        told += usize::from(event == Event::Stuck(ErrorCode::BadBase));
+    }
+    assert_eq!(told, 1);
+}
+
+#[tokio::test]
+async fn two_names_of_a_review_that_is_being_opened() {
+    let server = Server::start().await;
+    let id = server.world().committed("pr-1").id.to_string();
+    let client = builder(&server, "ann").connect().await.unwrap();
+    server.world().mischief.hold_opened = true;
+    let later = async {
+        until("it is asked for", || !server.world().present("pr-1").is_empty()).await;
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        server.world().let_go();
+    };
+    let (by_key, by_id, ()) = tokio::join!(client.open("pr-1"), client.open(&id), later);
+    assert_eq!(by_key.unwrap().id(), by_id.unwrap().id());
+    until("both are left", || server.world().present("pr-1").is_empty()).await;
+}
+
+#[tokio::test]
+async fn nobody_holds_what_nobody_waited_for() {
+    let server = Server::start().await;
+    let client = builder(&server, "ann").connect().await.unwrap();
+    let mut opening = Box::pin(client.open("pr-1"));
+    assert!(opening.as_mut().now_or_never().is_none());
+    until("it is opened", || !server.world().present("pr-1").is_empty()).await;
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    drop(opening);
+    until("it is left", || server.world().present("pr-1").is_empty()).await;
+}
+
+#[tokio::test]
+async fn observers() {
+    let server = Server::start().await;
+    let (_client, ann) = open(&server, "ann").await;
+    let comment = ann.comment(line(), "").unwrap();
+
+    // One that panics keeps nobody from hearing what comes after.
+    let bad = ann.observe(|_| panic!("on purpose"));
+    let edit = std::panic::AssertUnwindSafe(|| comment.insert(0, "a"));
+    assert!(std::panic::catch_unwind(edit).is_err());
+    drop(bad);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (log, writer) = (Arc::clone(&told), comment.clone());
+    let _observer = ann.observe(move |event| {
+        let first = {
+            let mut log = log.lock().unwrap();
+            log.push(event.clone());
+            matches!(event, Event::TextEdited { .. }) && log.len() < 10
+        };
+        // One that falls behind hears how much it has missed, after what it has not.
+        if first && writer.text().len() < 10 {
+            (0..3_000).for_each(|_| writer.insert(0, "b").unwrap());
+        }
+    });
+    comment.insert(0, "c").unwrap();
+    let told = told.lock().unwrap();
+    let Some(Event::Lagged { missed }) = told.last() else { panic!("{:?}", told.last()) };
+    assert!(*missed > 1_000 && told.len() <= 4_096 + 10, "{missed} missed, {} told", told.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ops_are_made_for_the_text_they_are_applied_to() {
+    let server = Server::start().await;
+    let (_client, ann) = open(&server, "ann").await;
+    let comment = ann.comment(line(), "one").unwrap();
+    let mut seen = Vec::new();
+    comment
+        .apply_with(|text| {
+            seen.push(text.to_owned());
+            // The review can be read in here, and changed.
+            if comment.text() == "one" {
+                comment.set_text("two").unwrap();
+            }
+            Ok::<_, EditError>(TextOp::replace(3, 3, 0, "!").unwrap())
+        })
+        .unwrap();
+    assert_eq!((seen, comment.text().as_str()), (vec!["one".to_owned(), "two".to_owned()], "two!"));
+}
+
+#[tokio::test]
+async fn no_tls() {
+    let client = Client::builder("https://127.0.0.1:9").user("ann", "Ann").connect().await;
+    let Err(error @ BuildError::Disconnected { reason: DisconnectReason::Refused, .. }) = client else {
+        panic!("connected")
+    };
+    assert!(!error.is_retryable() && error.to_string().contains("TLS"), "{error}");
+}
+
+#[tokio::test]
 async fn handles_and_names() {
     let server = Server::start().await;
     let client = builder(&server, "ann").connect().await.unwrap();
@@ -269,6 +380,8 @@ async fn handles_and_names() {
     let by_id = client.open(&by_key.id().to_string()).await.unwrap();
     by_key.set_title("Another title").unwrap();
     assert_eq!(by_id.title(), "Another title");
+    let stranger = UserId::new("zoe").unwrap();
+    assert_eq!(by_id.user(&stranger).display_name.as_str(), "zoe");
     assert_eq!(again.title(), "Another title");
     assert_eq!(server.world().present("pr-1").len(), 1);
     drop((by_key, again));
@@ -288,7 +401,7 @@ async fn handles_and_names() {
 async fn presence_is_throttled_and_comes_back() {
     let server = Server::start().await;
     let (client, ann) = open(&server, "ann").await;
-    let (_b, bo) = open(&server, "bo").await;
+    let (b, bo) = open(&server, "bo").await;
     let comment = ann.comment(line(), "hello").unwrap();
     comment.select(5, 5).unwrap();
     let head =
@@ -311,6 +424,24 @@ async fn presence_is_throttled_and_comes_back() {
     until("gone", || bo.presence().is_empty()).await;
     client.reconnect();
     until("back", || head() == Some(49 % 3)).await;
+
+    // A server does not hear where somebody is before they have caught up.
+    server.world().away = true;
+    server.cut();
+    until("gone again", || !client.connection().is_connected()).await;
+    b.reconnect();
+    server.world().away = false;
+    b.connected().await.unwrap();
+    until("bo is back", || bo.is_online()).await;
+    bo.get(comment.id()).unwrap().insert(0, "!").unwrap();
+    synced(&bo).await;
+    server.world().mischief.hold_missed = true;
+    client.reconnect();
+    until("ann is here", || server.world().present("pr-1").len() == 2).await;
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert!(client.connection().is_connected() && !ann.is_online());
+    server.world().let_go();
+    until("back again", || head() == Some(49 % 3 + 1)).await;
     drop((ann, comment));
     until("left", || bo.presence().is_empty()).await;
 }

@@ -21,6 +21,7 @@ use crate::http::Origins;
 use crate::presence::{Board, MemoryPresence, PresenceStore, RedisPresence};
 use crate::room::{RoomContext, Rooms};
 use crate::session::Connection;
+use crate::shutdown::connections;
 use crate::store::committer::Committer;
 use crate::store::{SqliteStore, Store};
 
@@ -168,7 +169,7 @@ fn serve(
         // Nagle's algorithm holds small frames back until the last one is acknowledged.
         .tcp_nodelay(true)
         .disable_signals()
-        .shutdown_timeout(stop.as_secs().max(1))
+        .shutdown_timeout(connections(stop).as_secs().max(1))
         .listen(listener)
         .map_err(|error| StartError(format!("cannot listen: {error}")))?;
     Ok(server.run())

@@ -3,13 +3,18 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 use crate::app::Server;
 
-/// How long the presence store may take to hear that this node is gone.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How much of the time for stopping connections may take, in quarters; the rest is for what was handed in.
+const CONNECTIONS: u32 = 3;
+
+/// How long connections may take to end of themselves.
+pub(crate) fn connections(patience: Duration) -> Duration {
+    patience / 4 * CONNECTIONS
+}
 
 /// Waits until the process is told to stop.
 pub async fn signal() -> io::Result<()> {
@@ -28,22 +33,25 @@ pub async fn signal() -> io::Result<()> {
 
 impl Server {
     /// Stops: no new connections, clients are told to come back, what they handed in is appended, the store is
-    /// closed.
+    /// closed. All of it has one deadline.
     pub async fn stop(self) {
         info!("stopping");
         let patience = self.state.timing.stop;
         self.drain.send_replace(true);
-        if timeout(patience, self.http.stop(true)).await.is_err() {
+        let began = Instant::now();
+        let deadline = began + patience;
+        if timeout_at(began + connections(patience), self.http.stop(true)).await.is_err() {
             warn!("some connections did not close in time");
-            self.http.stop(false).await;
         }
-        self.state.rooms.stop(patience).await;
-        let _ = timeout(FAREWELL, self.state.board.flush()).await;
+        self.state.rooms.stop(deadline).await;
+        let _ = timeout_at(deadline, self.state.board.flush()).await;
         for task in self.tasks {
             task.abort();
         }
         self.http_task.abort();
-        self.state.store.close().await;
+        if timeout_at(deadline, self.state.store.close()).await.is_err() {
+            warn!("the store did not close in time");
+        }
         // Only now may another server have the data.
         drop(self.data);
         info!("stopped");

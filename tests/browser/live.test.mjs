@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { comment, edit, line, person, startBrowser, until } from "./browser.mjs";
-import { createReview, readReview, startServer } from "./server.mjs";
+import { createReview, readReview, startServer, startTypist } from "./server.mjs";
 
 const DIFF = `diff --git a/src/lib.rs b/src/lib.rs
 index 1111111..2222222 100644
@@ -82,6 +82,32 @@ test("two people edit one comment at the same time and see each other", async ()
   await ann.context.close();
   await until(() => bo.page.getByTestId("avatar").count(), (n) => n === 0, "Ann's avatar goes with her");
   await bo.context.close();
+});
+
+test("two native clients and a browser edit one comment at the same time", async () => {
+  const review = await createReview(server, DIFF, "Native and browser");
+  const ann = await person(browser, "Ann", review.url);
+  const thread = await comment(ann.page, "src/lib.rs", "head", 3, "Ann:");
+  await until(() => textOf(review.id), (text) => text === "Ann:", "the comment is committed");
+  const editor = await edit(thread);
+  await editor.press("Control+Home");
+  const count = 40;
+  const typists = ["left", "right"].map((name) => startTypist(server, review.id, name, count));
+  const typed = "I type as well \u{1F600} ";
+  await editor.pressSequentially(typed, { delay: 10 });
+  const texts = await Promise.all(typists);
+  const stored = await until(
+    () => textOf(review.id),
+    (text) => text.startsWith(`${typed}Ann:`),
+    "Ann's typing is committed",
+  );
+  for (const text of texts) assert.ok(stored.endsWith(text.slice(text.indexOf("Ann:"))), "natives show what is stored");
+  for (const name of ["left", "right"]) {
+    for (let n = 0; n < count; n++) assert.equal(stored.split(`<${name} ${n}>`).length, 2, `${name} ${n}, once`);
+  }
+  await until(() => editor.innerText(), (text) => text.replaceAll("\n", "") === stored, "the browser shows it too");
+  assert.deepEqual(ann.errors, []);
+  await ann.context.close();
 });
 
 test("undo takes back one's own typing alone", async () => {

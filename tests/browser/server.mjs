@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 
 const DEADLINE_MS = 20_000;
@@ -43,6 +43,22 @@ export async function startServer({ data, port = 0 } = {}) {
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** Runs a native client that appends `<name n>` to the first comment, n from 0; resolves to the text it ends with. */
+export function startTypist(server, review, name, count) {
+  // Built with the tests in Rust, beside the server.
+  const binary = join(dirname(process.env.INTERLINE_SERVER), "typist");
+  const child = spawn(binary, [server.url, review, name, String(count)], { stdio: ["ignore", "pipe", "inherit"] });
+  return new Promise((resolve, reject) => {
+    let text;
+    createInterface({ input: child.stdout })
+      .on("line", (line) => {
+        if (line.startsWith("text ")) text = line.slice("text ".length);
+      })
+      .on("close", () => (text === undefined ? reject(new Error(`${name} ended early`)) : resolve(text)));
+    child.once("error", reject);
+  });
 }
 
 /** Creates a review as `git diff | curl` would; resolves to `{id, url}`. */

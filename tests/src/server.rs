@@ -59,7 +59,8 @@ impl Server {
 
     /// SIGTERM, and waits for it to end.
     pub fn terminate(&mut self) -> Result<ExitStatus> {
-        let status = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;
+        // The shell's own `kill`: a bare machine may lack the program.
+        let status = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status()?;
         if !status.success() {
             bail!("could not signal the server");
         }

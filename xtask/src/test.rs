@@ -121,6 +121,11 @@ impl Session {
         // After the demo, which the server embeds.
         steps.step("server", || passed(run(&mut server_build(Profile::Dev))))?;
         steps.step("tests in Rust", || passed(run(&mut self.rust_tests())))?;
+        // What overflows, wraps or loops may do so in one profile alone.
+        steps.step("laws of text in release", || {
+            let laws = ["test", "--release", "--package", "interline-core", "text::"];
+            passed(run(command("cargo").args(laws)))
+        })?;
         steps.step("tests in Node", || {
             let mut npm = command("npm");
             npm.args(["test", "--if-present"]);

@@ -62,6 +62,18 @@ pub enum DiffError {
         /// The line that gives it away.
         line: usize,
     },
+    /// A line is coloured for a terminal.
+    #[error("line {line}: the diff is coloured for a terminal, use `git diff --no-color`")]
+    Coloured {
+        /// The first such line.
+        line: usize,
+    },
+    /// A second file of the same path, as in the output of `git log -p`.
+    #[error("line {line}: this file's path has stood before; give one diff, such as `git diff A B`")]
+    RepeatedPath {
+        /// The line at which the second begins.
+        line: usize,
+    },
     /// The input is longer than [`MAX_DIFF_BYTES`].
     #[error("the diff is {bytes} bytes long, the limit is {MAX_DIFF_BYTES}")]
     TooLarge {
@@ -89,6 +101,8 @@ impl DiffError {
             Self::UnexpectedLine { .. } => "unexpected_line",
             Self::BadPath { .. } => "bad_path",
             Self::Combined { .. } => "combined",
+            Self::Coloured { .. } => "coloured",
+            Self::RepeatedPath { .. } => "repeated_path",
             Self::TooLarge { .. } => "too_large",
             Self::TooManyFiles { .. } => "too_many_files",
         }
@@ -106,6 +120,8 @@ impl DiffError {
             | Self::UnexpectedLine { line, .. }
             | Self::BadPath { line }
             | Self::Combined { line }
+            | Self::Coloured { line }
+            | Self::RepeatedPath { line }
             | Self::TooManyFiles { line } => Some(*line),
         }
     }

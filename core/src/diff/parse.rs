@@ -1,11 +1,14 @@
 //! The way from bytes to files: what begins one, and what its header and content make of it.
 
+use std::collections::BTreeSet;
+
 use super::content::{Content, Sides};
 use super::cursor::Cursor;
 use super::header::Header;
 use super::model::{FileDiff, FileStatus};
 use super::path::{self, Name};
 use super::{DiffError, MAX_DIFF_BYTES, MAX_FILES, hunk};
+use crate::review::Side;
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Vec<FileDiff>, DiffError> {
     if bytes.len() > MAX_DIFF_BYTES {
@@ -17,6 +20,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Vec<FileDiff>, DiffError> {
     }
     let mut lines = Cursor::new(bytes);
     let mut files = Vec::new();
+    let mut claimed = BTreeSet::new();
     while let Some(line) = lines.peek() {
         let number = lines.number();
         let file = if line.starts_with(b"diff --git ") {
@@ -30,6 +34,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Vec<FileDiff>, DiffError> {
             .any(|p| line.starts_with(p))
         {
             return Err(DiffError::Combined { line: number });
+        } else if line.starts_with(b"\x1b[") {
+            // Passed over as prose it would take whole files with it.
+            return Err(DiffError::Coloured { line: number });
         } else if line.starts_with(b"@@ -") {
             return Err(lines.unexpected("a file header before the hunk"));
         } else {
@@ -39,9 +46,22 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Vec<FileDiff>, DiffError> {
         if files.len() == MAX_FILES {
             return Err(DiffError::TooManyFiles { line: number });
         }
+        if !claim(&mut claimed, &file) {
+            return Err(DiffError::RepeatedPath { line: number });
+        }
         files.push(file);
     }
     if files.is_empty() { Err(DiffError::NotADiff { line: lines.number() }) } else { Ok(files) }
+}
+
+/// Notes which sides of a path a file has lines on. A path may stand twice, as when a file becomes a link: once
+/// deleted, once added. Two files with lines on one side of it would make a comment's place ambiguous.
+fn claim(claimed: &mut BTreeSet<(String, Side)>, file: &FileDiff) -> bool {
+    let has = |side| file.hunks.iter().flat_map(|hunk| &hunk.lines).any(|line| line.kind.is_on(side));
+    [Side::Base, Side::Head]
+        .into_iter()
+        .filter(|side| has(*side))
+        .all(|side| claimed.insert((file.path().to_owned(), side)))
 }
 
 /// Whether a file of a plain diff begins here. Prose may have a line with `--- `, so it takes all of

@@ -56,6 +56,13 @@ impl Batcher {
         self.waiting.map(|waiting| waiting.first)
     }
 
+    /// The clock was set back to `now`.
+    pub fn set_back(&mut self, now: Millis) {
+        if let Some(waiting) = &mut self.waiting {
+            (waiting.first, waiting.last) = (waiting.first.min(now), waiting.last.min(now));
+        }
+    }
+
     /// All that waited is on its way.
     pub fn taken(&mut self) {
         self.waiting = None;

@@ -143,7 +143,7 @@ impl Cluster {
             Some(Down::Resumed(version)) => peer.replica.resumed(now, version),
             Some(Down::Entry(entry)) => peer.replica.receive(now, &entry).expect("the stream has no gaps"),
             Some(Down::Answer(answer)) => peer.replica.answered(now, answer),
-            Some(Down::Refused(seq, code)) => peer.replica.refused(now, seq, code, Some(10)),
+            Some(Down::Refused(seq, code)) => peer.replica.refused(now, seq, code, true, Some(10)),
             None => {}
         }
     }

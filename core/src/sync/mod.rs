@@ -11,6 +11,7 @@ mod pending;
 mod plan;
 mod replica;
 mod sequencer;
+mod settle;
 
 pub use batcher::Batcher;
 pub use history::History;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, Entity};
 use crate::clock::Stamp;
-use crate::id::{ClientId, CommentId, UserId};
+use crate::id::{ClientId, CommentId, UserId, Version};
 use crate::limits::Limits;
 use crate::review::{Comment, Fields, Place, Register, Removal};
 use crate::text::{OpError, Text, TextOp, transform};
@@ -35,16 +35,17 @@ impl Pending {
         match change {
             Change::TextEdited { comment, op } => self.push_edit(comment, op, limits),
             Change::FieldsChanged { entity, fields, at } => {
-                let same = self.changes.iter_mut().rev().find_map(|earlier| match earlier {
-                    Change::FieldsChanged { entity: e, fields, at } if *e == entity => Some((fields, at)),
-                    _ => None,
-                });
-                match same {
-                    Some((earlier, time)) => {
-                        earlier.extend(fields);
-                        *time = at;
+                // The same fields alone: `at` is when all of them were written.
+                let same = self.changes.iter_mut().find(|earlier| match earlier {
+                    Change::FieldsChanged { entity: e, fields: f, .. } => {
+                        *e == entity && f.keys().eq(fields.keys())
                     }
-                    None => self.changes.push(Change::FieldsChanged { entity, fields, at }),
+                    _ => false,
+                });
+                let change = Change::FieldsChanged { entity, fields, at };
+                match same {
+                    Some(earlier) => *earlier = change,
+                    None => self.changes.push(change),
                 }
                 Ok(())
             }
@@ -66,7 +67,8 @@ impl Pending {
                 }
                 Change::TextEdited { comment, op: first } if *comment == id => {
                     let both = first.compose(&op)?;
-                    if both.components() <= limits.op_components {
+                    // Half, for it may still grow while it is carried over what others do.
+                    if both.components() <= limits.op_components / 2 {
                         *first = both;
                         return Ok(());
                     }
@@ -139,11 +141,11 @@ impl Pending {
         edits.filter_map(Change::comment).collect()
     }
 
-    /// Whether a field is written in it.
-    pub fn writes(&self, of: Entity, field: &str) -> bool {
-        self.changes.iter().any(|change| match change {
-            Change::FieldsChanged { entity, fields, .. } => *entity == of && fields.contains_key(field),
-            _ => false,
+    /// The version that was seen when a field was written, if it is written in it.
+    pub fn seen(&self, of: Entity, field: &str) -> Option<Version> {
+        self.changes.iter().find_map(|change| match change {
+            Change::FieldsChanged { entity, fields, .. } if *entity == of => Some(fields.get(field)?.seen),
+            _ => None,
         })
     }
 

@@ -4,6 +4,7 @@
 //! or a rejected new comment takes every other change of that comment with it, for applying the rest alone
 //! would leave fragments of what somebody typed.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::{Batch, Change, Entity, FieldWrite};
@@ -30,6 +31,10 @@ pub(super) enum Planned {
 /// Everything that a plan is made from.
 pub(super) struct Planner<'a> {
     pub(super) tip: &'a Review,
+    /// How long all its texts are together.
+    pub(super) tip_chars: usize,
+    /// How much longer the batch makes them, as far as it has been judged.
+    pub(super) grown: Cell<usize>,
     pub(super) history: &'a History,
     /// Entries older than `history` and newer than the batch's base.
     pub(super) older: &'a [Entry],
@@ -71,6 +76,7 @@ impl Planner<'_> {
                 if self.tip.comments.len() + added.len() >= self.limits.review_comments {
                     return Err(Reason::TooManyComments);
                 }
+                self.check_growth(text.chars().count())?;
                 let place = self.check_place(base, place, added)?;
                 let holder = if matches!(place, Place::Line(_)) { Holder::Thread } else { Holder::Reply };
                 added.insert(*comment, holder);
@@ -193,7 +199,18 @@ impl Planner<'_> {
         if op.target_len() > self.limits.comment_chars && op.target_len() > op.base_len() {
             return Err(Reason::TextTooLong);
         }
+        self.check_growth(op.target_len().saturating_sub(op.base_len()))?;
         if op.components() > Limits::LOG_OP_COMPONENTS { Err(Reason::OpTooLarge) } else { Ok(op) }
+    }
+
+    /// Keeps a review loadable: its snapshot is one frame.
+    fn check_growth(&self, chars: usize) -> Result<(), Reason> {
+        let grown = self.grown.get() + chars;
+        if chars > 0 && self.tip_chars + grown > self.limits.review_chars {
+            return Err(Reason::ReviewTooLarge);
+        }
+        self.grown.set(grown);
+        Ok(())
     }
 
     /// The final stamp of something that happened at a reading of the author's clock.

@@ -9,16 +9,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::History;
-use super::plan::{Planned, Planner};
-use crate::change::{Batch, Entity, FieldWrite};
-use crate::clock::{HlcTime, Millis, Stamp};
-use crate::entry::{
-    Answer, AnswerResult, ENTRY_FORMAT, EncodedEntry, Entry, Fact, Hash, Head, Outcome, UnreadableEntry,
-    Verdict,
-};
+use super::settle::chars;
+use crate::change::Batch;
+use crate::clock::Millis;
+use crate::entry::{Answer, AnswerResult, EncodedEntry, Entry, Hash, Head, UnreadableEntry};
 use crate::id::{ClientId, Seq, UserId, Version};
 use crate::limits::Limits;
-use crate::review::{FoldError, PatchSets, Register, Review};
+use crate::review::{FoldError, PatchSets, Review};
 
 /// How many text ops are kept to transform late batches over; older ones come from the store.
 const HISTORY_OPS: usize = 4_096;
@@ -107,14 +104,16 @@ struct Tentative {
 pub struct Sequencer {
     committed: Review,
     head: Head,
-    tip: Review,
+    pub(super) tip: Review,
+    /// How long all texts of the tip are together, in scalars.
+    pub(super) tip_chars: usize,
     tip_head: Head,
     tail: VecDeque<Tentative>,
     appending: usize,
-    history: History,
+    pub(super) history: History,
     answers: BTreeMap<ClientId, Option<Answer>>,
-    patch_sets: PatchSets,
-    limits: Limits,
+    pub(super) patch_sets: PatchSets,
+    pub(super) limits: Limits,
     effects: VecDeque<SequencerEffect>,
 }
 
@@ -137,6 +136,7 @@ impl Sequencer {
     pub fn new(review: Review, head: Head, patch_sets: PatchSets, limits: Limits) -> Sequencer {
         debug_assert_eq!(review.version, head.version);
         Sequencer {
+            tip_chars: chars(&review),
             tip: review.clone(),
             tip_head: head,
             history: History::new(head.version, HISTORY_OPS),
@@ -192,6 +192,11 @@ impl Sequencer {
         }
     }
 
+    /// Whether the look-up alone decides about a batch: it was here before, or cannot come now.
+    pub fn asked_before(&self, submission: &Submission) -> bool {
+        !matches!(self.look_up(submission), Ok(None)) || self.is_tentative(submission)
+    }
+
     /// The entries that [`submit`](Sequencer::submit) needs beside those it has: after the first version, up
     /// to the second.
     pub fn missing_history(&self, batch: &Batch) -> Option<(Version, Version)> {
@@ -239,12 +244,10 @@ impl Sequencer {
             self.history.push(&entry);
             self.effects.push_back(SequencerEffect::Deliver(encoded));
         }
-        self.tip = self.committed.clone();
-        self.tip_head = self.head;
+        self.reset_tip();
         self.answers.extend(answers);
         for submission in again {
-            let asked_before = !matches!(self.look_up(&submission), Ok(None));
-            if submission.batch.base < self.history.oldest() && !asked_before {
+            if submission.batch.base < self.history.oldest() && !self.asked_before(&submission) {
                 // The entries that it needs are not here: when it is sent again they are read again.
                 self.refuse(&submission, Refusal::Busy);
             } else {
@@ -285,10 +288,15 @@ impl Sequencer {
     fn roll_back(&mut self) -> Vec<Arc<Submission>> {
         let again = self.tail.drain(..).map(|tentative| tentative.submission).collect();
         self.appending = 0;
-        self.tip = self.committed.clone();
-        self.tip_head = self.head;
+        self.reset_tip();
         self.history.truncate(self.head.version);
         again
+    }
+
+    fn reset_tip(&mut self) {
+        self.tip = self.committed.clone();
+        self.tip_chars = chars(&self.tip);
+        self.tip_head = self.head;
     }
 
     fn append(&mut self) {
@@ -371,116 +379,4 @@ impl Sequencer {
         };
         self.tail.iter().any(same)
     }
-
-    /// Makes the entry of a batch and applies it to the tip; no entry where every change is rejected.
-    fn entry(
-        &mut self,
-        now: Millis,
-        submission: &Submission,
-        older: &[Entry],
-    ) -> Result<(Option<Entry>, AnswerResult), FoldError> {
-        let Submission { client, user, batch, skew, .. } = submission;
-        let planner = Planner {
-            tip: &self.tip,
-            history: &self.history,
-            older,
-            patch_sets: &self.patch_sets,
-            limits: &self.limits,
-            user,
-            client: *client,
-            skew: *skew,
-            now,
-        };
-        let plan = planner.plan(batch);
-        let rejected = |(change, reason): (usize, _)| Verdict { change, outcome: Outcome::Rejected(reason) };
-        if plan.iter().all(Result::is_err) {
-            let reasons = plan.into_iter().filter_map(Result::err).enumerate();
-            return Ok((None, AnswerResult::Rejected(reasons.map(rejected).collect())));
-        }
-        let version = self.tip.version + 1;
-        let mut entry = Entry {
-            format: ENTRY_FORMAT,
-            version,
-            author: user.clone(),
-            client: *client,
-            seq: batch.seq,
-            at: now,
-            facts: Vec::new(),
-            verdicts: Vec::new(),
-        };
-        for (change, planned) in plan.into_iter().enumerate() {
-            match planned {
-                Err(reason) => entry.verdicts.push(rejected((change, reason))),
-                Ok(planned) => self.settle(&mut entry, change, planned, *skew)?,
-            }
-        }
-        self.tip.version = version;
-        let verdicts = entry.verdicts.clone();
-        Ok((Some(entry), AnswerResult::Committed { version, verdicts }))
-    }
-
-    /// Turns a planned change into facts and applies them to the tip.
-    fn settle(
-        &mut self,
-        entry: &mut Entry,
-        change: usize,
-        planned: Planned,
-        skew: i64,
-    ) -> Result<(), FoldError> {
-        let fact = match planned {
-            Planned::Nothing => return Ok(()),
-            Planned::Fact(fact) => fact,
-            Planned::Edit(comment, op) => {
-                let checksum = self.tip.edit(comment, &op, entry.version)?.checksum();
-                entry.facts.push(Fact::TextEdited { comment, op, checksum });
-                return Ok(());
-            }
-            Planned::Fields(entity, fields, at) => {
-                for (field, write) in fields {
-                    let at = at.corrected(skew, entry.at);
-                    match self.decide(entry, entity, &field, write, at) {
-                        Decision::Same => {}
-                        Decision::Loses(outcome) => entry.verdicts.push(Verdict { change, outcome }),
-                        Decision::Wins(fact) => {
-                            self.tip.apply_fact(entry.version, &entry.author, entry.at, &fact)?;
-                            entry.facts.push(fact);
-                        }
-                    }
-                }
-                return Ok(());
-            }
-        };
-        self.tip.apply_fact(entry.version, &entry.author, entry.at, &fact)?;
-        entry.facts.push(fact);
-        Ok(())
-    }
-
-    /// Last writer wins, where "last" first of all means: had seen the other's value.
-    fn decide(&self, entry: &Entry, entity: Entity, field: &str, write: FieldWrite, at: HlcTime) -> Decision {
-        let current = self.tip.holder(entity).and_then(|(_, fields)| fields.register(field));
-        let mut stamp = Stamp { at, client: entry.client };
-        let mut unseen = None;
-        if let Some(Register { value, version, stamp: Some(standing), by }) = current {
-            if *value == write.value {
-                return Decision::Same;
-            }
-            let saw_it = *version <= write.seen || standing.client == entry.client;
-            if !saw_it && stamp <= *standing {
-                let outcome =
-                    Outcome::Superseded { field: field.to_owned(), by: by.clone(), value: value.clone() };
-                return Decision::Loses(outcome);
-            }
-            if stamp <= *standing {
-                stamp.at = standing.at.next();
-            }
-            unseen = (!saw_it).then(|| by.clone());
-        }
-        Decision::Wins(Fact::FieldSet { entity, field: field.to_owned(), value: write.value, stamp, unseen })
-    }
-}
-
-enum Decision {
-    Same,
-    Wins(Fact),
-    Loses(Outcome),
 }

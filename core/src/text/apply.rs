@@ -4,6 +4,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::op::{OpError, Step, TextOp};
 
+/// Ops of more components than this rebuild a text rather than splice it.
+const SPLICES: usize = 16;
+
 /// A text whose length in scalars is known. Line ends are LF once it has gone through [`normalize`].
 ///
 /// Applying an op walks its components, not the text's characters: an ASCII text is spliced in place.
@@ -46,6 +49,10 @@ impl Text {
         if op.base_len() != self.chars {
             return Err(OpError::Length { expected: op.base_len(), found: self.chars });
         }
+        if op.components() > SPLICES {
+            self.rebuild(op);
+            return Ok(());
+        }
         let mut at = 0;
         for step in op.steps() {
             match step {
@@ -63,6 +70,24 @@ impl Text {
             }
         }
         Ok(())
+    }
+
+    /// One pass instead of moving the rest of the text at every step.
+    fn rebuild(&mut self, op: &TextOp) {
+        let mut content = String::with_capacity(self.content.len());
+        let mut at = 0;
+        for step in op.steps() {
+            match step {
+                Step::Retain(chars) => {
+                    let end = self.byte_after(at, chars);
+                    content.push_str(&self.content[at..end]);
+                    at = end;
+                }
+                Step::Delete(chars) => at = self.byte_after(at, chars),
+                Step::Insert(text, _) => content.push_str(text),
+            }
+        }
+        (self.content, self.chars) = (content, op.target_len());
     }
 
     /// The byte offset `chars` scalars after byte `from`.

@@ -6,6 +6,8 @@ use super::op::{OpBuilder, TextOp};
 
 /// Above this many words on either side the middle is replaced as one piece: diffing is quadratic at worst.
 const MAX_WORDS: usize = 2_000;
+/// Above this many pieces as well: such a text has been rewritten, and servers limit the components of an op.
+const MAX_PIECES: usize = 200;
 
 /// Finds an op from `old` to `new` that keeps the words they share, so that people who edit elsewhere in the
 /// text meanwhile are not disturbed. Myers' algorithm over words, after a common start and end.
@@ -19,20 +21,22 @@ pub fn diff(old: &str, new: &str) -> TextOp {
 
     let mut op = OpBuilder::default();
     op.retain(start_chars);
-    if old_middle.len().max(new_middle.len()) > MAX_WORDS {
-        op.insert(&new_middle.concat());
-        op.delete(chars(&old_middle));
-    } else {
-        for step in capture_diff_slices(Algorithm::Myers, &old_middle, &new_middle) {
-            let (kept, old_words, new_words) = match step {
-                DiffOp::Equal { .. } => (true, step.old_range(), step.new_range()),
-                _ => (false, step.old_range(), step.new_range()),
-            };
-            if kept {
-                op.retain(chars(&old_middle[old_words]));
-            } else {
-                op.insert(&new_middle[new_words].concat());
-                op.delete(chars(&old_middle[old_words]));
+    let small = old_middle.len().max(new_middle.len()) <= MAX_WORDS;
+    let pieces = small.then(|| capture_diff_slices(Algorithm::Myers, &old_middle, &new_middle));
+    match pieces.filter(|pieces| pieces.len() <= MAX_PIECES) {
+        None => {
+            op.insert(&new_middle.concat());
+            op.delete(chars(&old_middle));
+        }
+        Some(pieces) => {
+            for piece in pieces {
+                let old = &old_middle[piece.old_range()];
+                if matches!(piece, DiffOp::Equal { .. }) {
+                    op.retain(chars(old));
+                } else {
+                    op.insert(&new_middle[piece.new_range()].concat());
+                    op.delete(chars(old));
+                }
             }
         }
     }
@@ -101,8 +105,10 @@ mod tests {
 
     #[test]
     fn long_texts_are_replaced_in_one_piece() {
-        let old = "a ".repeat(MAX_WORDS);
-        let new = "b ".repeat(MAX_WORDS);
-        assert_eq!(diff(&old, &new).components(), 3);
+        for words in [MAX_PIECES, MAX_WORDS] {
+            let old = "a ".repeat(words);
+            let new = "b ".repeat(words);
+            assert_eq!(diff(&old, &new).components(), 3, "{words} words");
+        }
     }
 }

@@ -52,6 +52,9 @@ pub enum ErrorCode {
     Draining,
     /// A defect of the server.
     Internal,
+    /// A code that this software does not know; `retryable` beside it says what it needs to know.
+    #[serde(other)]
+    Unknown,
 }
 
 impl ErrorCode {

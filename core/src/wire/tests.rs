@@ -25,6 +25,26 @@ fn strangers_are_told_apart() {
 }
 
 #[test]
+fn what_a_newer_server_adds_is_passed_over() {
+    let error = r#"{"error":{"code":"not_invented_yet","message":"m","retryable":true,"new":1}}"#;
+    let ServerFrame::Error(error) = decode_server(error).unwrap() else { panic!("an error") };
+    assert_eq!((error.code, error.retryable), (ErrorCode::Unknown, true));
+    let id = uuid::Uuid::nil();
+    let presence = format!(
+        r#"{{"presence":{{"review":"{id}","new":1,"presence":{{"session":"{id}","new":1,"active":true,"last_seen":1,
+        "user":{{"id":"a","display_name":"A","new":1}},"place":{{"file":"x","new":1}},
+        "selection":{{"comment":"{id}","version":1,"anchor":0,"head":0,"new":1}}}}}}}}"#
+    );
+    assert!(matches!(decode_server(&presence), Ok(ServerFrame::Presence { .. })));
+    let answer = format!(
+        r#"{{"answer":{{"review":"{id}","answer":{{"seq":1,"payload":"{}","new":1,
+        "result":{{"committed":{{"version":1,"new":1}}}}}}}}}}"#,
+        Hash::default()
+    );
+    assert!(matches!(decode_server(&answer), Ok(ServerFrame::Answer { .. })));
+}
+
+#[test]
 fn a_batch_keeps_its_bytes() {
     let text = r#"{"submit":{"review":"00000000-0000-0000-0000-000000000001","batch":{ "seq" : 1 }}}"#;
     let ClientFrame::Submit(submit) = decode_client(text).unwrap() else { panic!("a submit") };

@@ -1,7 +1,7 @@
 // Turns what went differently than somebody wanted into messages: refused changes, lost races, errors.
 import type { CommentData, Rejected, Review, Superseded, User } from "interline";
 import { useEffect } from "react";
-import { pushToast } from "../ui/toasts.ts";
+import { currentToasts, pushToast } from "../ui/toasts.ts";
 import { statusLabels } from "./status.ts";
 
 /** The title last written here: should it lose against somebody else's, it can still be copied. */
@@ -11,11 +11,14 @@ export function noteTitle(review: Review, title: string): void {
   titles.set(review, title);
 }
 
+/** How many of a review's rejections were shown. Those that come while nobody looks are shown later. */
+const shown = new WeakMap<Review, number>();
+
 export function useNotices(review: Review, me: User): void {
   useEffect(() => {
-    review.rejected.forEach(showRejected);
+    showRejected(review, review.rejected.slice(shown.get(review)));
     const offs = [
-      review.on("rejected", showRejected),
+      review.on("rejected", (rejected) => showRejected(review, [rejected])),
       review.on("superseded", (lost) => showSuperseded(lost, lost.field === "title" ? titles.get(review) : undefined)),
       review.on("error", (error) => pushToast({ tone: "warning", title: "Something went wrong", detail: error.message })),
       review.on("comment", ({ commentId, kind, origin, author }) => {
@@ -32,13 +35,31 @@ export function showRefused(title: string, error: unknown, text: string): void {
   pushToast({ tone: "warning", title, text, ...(detail ? { detail } : {}) });
 }
 
-function showRejected(rejected: Rejected): void {
-  pushToast({
-    tone: "warning",
-    title: "A change was not accepted",
-    detail: rejected.message || rejected.code,
-    ...(rejected.text ? { text: rejected.text } : {}),
-  });
+function showRejected(review: Review, rejected: Rejected[]): void {
+  shown.set(review, review.rejected.length);
+  const about = review.data.id;
+  for (const { message, code, text } of rejected) {
+    pushToast({
+      tone: "warning",
+      title: "A change was not accepted",
+      detail: message || code,
+      ...(text ? { text } : {}),
+      about,
+      onGone: () => discardShown(review, about),
+    });
+  }
+}
+
+/** Once the last of them is dismissed, the review need not keep them any longer. */
+function discardShown(review: Review, about: string): void {
+  if (currentToasts().some((toast) => toast.about === about)) return;
+  try {
+    if (review.rejected.length > (shown.get(review) ?? 0)) return;
+    review.discardRejected();
+    shown.set(review, 0);
+  } catch {
+    // Closed since: whatever it kept is shown when it is opened again.
+  }
 }
 
 function showSuperseded({ field, by, value }: Superseded, written?: string): void {

@@ -7,6 +7,10 @@ export interface Toast {
   detail?: string;
   /** What was written; shown, and offered for copying. */
   text?: string;
+  /** What it is about; the same message about something else is another one. */
+  about?: string;
+  /** Called once it is gone from the screen. */
+  onGone?: () => void;
 }
 
 let toasts: readonly Toast[] = [];
@@ -18,18 +22,25 @@ function set(next: readonly Toast[]): void {
   for (const listener of listeners) listener();
 }
 
-/** Shows a message. The same message is not shown twice at once. */
+/** Shows a message. The same message is not shown twice at once: the later takes the place of the earlier. */
 export function pushToast(toast: Omit<Toast, "id">): void {
   const same = (other: Toast) =>
-    other.title === toast.title && other.detail === toast.detail && other.text === toast.text;
-  if (toasts.some(same)) return;
+    other.title === toast.title &&
+    other.detail === toast.detail &&
+    other.text === toast.text &&
+    other.about === toast.about;
+  const shown = toasts.find(same);
+  if (shown) return set(toasts.map((other) => (other === shown ? { ...toast, id: shown.id } : other)));
   const id = nextId++;
   set([...toasts, { ...toast, id }]);
   if (toast.text === undefined) setTimeout(() => dismissToast(id), 8000);
 }
 
 export function dismissToast(id: number): void {
-  set(toasts.filter((toast) => toast.id !== id));
+  const gone = toasts.find((toast) => toast.id === id);
+  if (!gone) return;
+  set(toasts.filter((toast) => toast !== gone));
+  gone.onGone?.();
 }
 
 export function currentToasts(): readonly Toast[] {

@@ -12,7 +12,7 @@ pub(crate) fn translate(review: &Review, mirror: &mut Mirror, event: &Event) -> 
         vec![JsEvent::Comment { comment_id: comment.to_string(), kind, origin, author: person(by) }]
     };
     match event {
-        Event::Loaded => {
+        Event::Loaded | Event::Lagged { .. } => {
             let mut events = Vec::new();
             for comment in review.comments() {
                 if let Some(changes) = mirror.catch_up(comment.id, &comment.text) {

@@ -164,6 +164,8 @@ pub(crate) struct JsRejected {
     code: String,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
 }
 
@@ -174,7 +176,8 @@ impl From<interline::Rejected> for JsRejected {
             None => "the server's state had to replace what was here".into(),
         };
         let comment_id = rejected.comment.map(|id| id.to_string());
-        JsRejected { comment_id, code: rejected.code().into(), message, text: rejected.mine }
+        let code = rejected.code().into();
+        JsRejected { comment_id, code, message, base: rejected.base, text: rejected.mine }
     }
 }
 

@@ -3,8 +3,7 @@
 use std::cell::RefCell;
 
 use interline::{
-    Anchor, Closed, Comment, CommentId, EditError, Observer, PresenceUpdate, Review, Side, Status,
-    TextSelection,
+    Anchor, Comment, CommentId, EditError, Observer, PresenceUpdate, Review, Side, Status, TextSelection,
 };
 use interline_core::review::FieldValue;
 use interline_core::text::units::{UnitError, Utf16, Utf16Change, op_from_changes, to_scalar};
@@ -36,7 +35,7 @@ impl RawReview {
     }
 
     fn review(&self) -> Thrown<Review> {
-        self.open.borrow().as_ref().map(|open| open.review.clone()).ok_or_else(|| thrown(&Closed))
+        self.open.borrow().as_ref().map(|open| open.review.clone()).ok_or_else(|| thrown(&EditError::Closed))
     }
 
     fn of(&self, id: &str) -> Thrown<Comment> {
@@ -94,6 +93,12 @@ impl RawReview {
     pub fn rejected(&self) -> Thrown<String> {
         let rejected = self.review()?.rejected().into_iter().map(json::JsRejected::from);
         Ok(json::text(&rejected.collect::<Vec<_>>()))
+    }
+
+    /// Forgets what was refused.
+    pub fn discard_rejected(&self) -> Thrown<()> {
+        self.review()?.discard_rejected();
+        Ok(())
     }
 
     /// Starts a thread; returns the comment's id.

@@ -120,7 +120,8 @@ impl Driver {
             return self.resync(&slot, ResyncReason::Gap);
         }
         slot.with(|inner, now| {
-            inner.replica.refused(now, refused.seq, refused.code, refused.retry_after_ms);
+            let Refused { seq, code, retryable, retry_after_ms, .. } = *refused;
+            inner.replica.refused(now, seq, code, retryable, retry_after_ms);
         });
     }
 

@@ -28,7 +28,7 @@ use crate::lock::lock;
 use crate::platform::{self, BoxFuture, ConnectError, Receiver, Sender, Signal, Watch};
 use crate::reconnect::Backoff;
 use crate::shared::{Command, Reply, Shared, State};
-use crate::slot::{Door, Slot};
+use crate::slot::{Door, Held, Slot};
 use crate::store::StoreError;
 
 /// What a store operation came to.
@@ -194,12 +194,7 @@ impl Driver {
     }
 
     fn not_connected(&mut self, now: Millis, error: ConnectError) {
-        let reason = match error {
-            ConnectError { unauthorized: true, .. } => DisconnectReason::Unauthorized,
-            ConnectError { offline: true, .. } => DisconnectReason::Offline,
-            _ => DisconnectReason::ServerUnavailable,
-        };
-        self.disconnect(now, reason, error.message, None);
+        self.disconnect(now, error.reason, error.message, None);
     }
 
     /// The connection ended, or never was of use.
@@ -280,6 +275,8 @@ impl Driver {
                 None => break,
             }
         }
+        let config = &self.shared.config;
+        config.store.release(&config.scope).await;
         let mut state = lock(&self.shared.state);
         state.keys.clear();
         state.slots.clear();
@@ -294,9 +291,7 @@ impl Driver {
     }
 }
 
-/// Answers somebody who may have stopped waiting; then the handle counted for them is given back.
-fn answer(reply: Reply, result: Result<Arc<Slot>, OpenError>) {
-    if let Err(Ok(slot)) = reply.send(result) {
-        slot.release();
-    }
+/// Answers somebody who may have stopped waiting.
+fn answer(reply: Reply, result: Result<Held, OpenError>) {
+    let _ = reply.send(result);
 }

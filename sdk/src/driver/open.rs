@@ -5,7 +5,7 @@ use std::sync::Arc;
 use interline_core::clock::Millis;
 use interline_core::id::ReviewId;
 use interline_core::sync::{Replica, ResyncReason, Saved};
-use interline_core::wire::{ErrorFrame, Opened};
+use interline_core::wire::{ErrorCode, ErrorFrame, Opened};
 
 use super::{Driver, Stored, answer};
 use crate::connection::ConnectionState;
@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::lock::lock;
 use crate::platform;
 use crate::shared::Reply;
-use crate::slot::{Door, Slot};
+use crate::slot::{Door, Held, Slot};
 use crate::store::StoreError;
 
 /// The format of saved replicas that this software reads.
@@ -67,8 +67,7 @@ impl Driver {
                 let replica = Replica::restore(platform::now_ms(), *saved, self.shared.config.debounce_ms);
                 let slot = self.enter(&key, replica);
                 self.reopen(&slot);
-                slot.hold();
-                answer(reply, Ok(slot));
+                answer(reply, Ok(Held::new(&slot)));
             }
             Ok(None) => self.await_server(key, reply),
         }
@@ -184,7 +183,6 @@ impl Driver {
                 (None, _) => return Err(ResyncReason::Diverged),
             }
             inner.replica.presence_listed(presence);
-            inner.presence.again();
             inner.door = Door::Open;
             Ok(())
         });
@@ -192,9 +190,8 @@ impl Driver {
             return self.lost(now, "the server sent a review that cannot be".into());
         }
         self.remember(&requested, id);
-        for reply in self.awaiting.remove(&requested).unwrap_or_default() {
-            slot.hold();
-            answer(reply, Ok(Arc::clone(&slot)));
+        for reply in self.take_awaiting(&requested, Some(id)) {
+            answer(reply, Ok(Held::new(&slot)));
         }
     }
 
@@ -202,22 +199,30 @@ impl Driver {
     pub(super) fn not_opened(&mut self, requested: &str, error: ErrorFrame) {
         let id = error.review.or_else(|| requested.parse().ok());
         let slot = id.and_then(|id| lock(&self.shared.state).slots.get(&id).map(Arc::clone));
-        if let (Some(slot), "already_open") = (&slot, &*error.code.code()) {
-            // Another name of a review that is open here.
-            self.remember(requested, slot.id);
-            for reply in self.awaiting.remove(requested).unwrap_or_default() {
-                slot.hold();
-                answer(reply, Ok(Arc::clone(slot)));
+        if let (ErrorCode::AlreadyOpen, Some(id)) = (error.code, id) {
+            // Another name of a review that is open here, or will be once the server has answered to its first name.
+            self.remember(requested, id);
+            let waiting = self.take_awaiting(requested, None);
+            match slot {
+                Some(slot) => waiting.into_iter().for_each(|reply| answer(reply, Ok(Held::new(&slot)))),
+                None => self.awaiting.entry(id.to_string()).or_default().extend(waiting),
             }
             return;
         }
         let problem = problem(error);
-        for reply in self.awaiting.remove(requested).unwrap_or_default() {
+        for reply in self.take_awaiting(requested, id) {
             answer(reply, Err(OpenError::Server(problem.clone())));
         }
         if let Some(slot) = slot {
             self.refused(&slot, problem);
         }
+    }
+
+    /// Everybody who waits for a review, by the key it was asked for and by its id.
+    fn take_awaiting(&mut self, requested: &str, id: Option<ReviewId>) -> Vec<Reply> {
+        let mut replies = self.awaiting.remove(requested).unwrap_or_default();
+        replies.extend(id.and_then(|id| self.awaiting.remove(&id.to_string())).into_iter().flatten());
+        replies
     }
 
     /// The server has shut a review for us, or did not open it.
@@ -254,9 +259,10 @@ impl Driver {
         }));
     }
 
-    /// Leaves a review that nobody holds any more, once nothing of it is on its way.
+    /// Leaves a review that nobody holds any more, once nothing of it is on its way, and while nobody waits for one
+    /// that may be this by another name.
     pub(super) fn leave_if_done(&mut self, slot: &Arc<Slot>) {
-        let done = {
+        let done = self.awaiting.is_empty() && {
             let mut state = lock(&self.shared.state);
             let done = slot.read(|inner| {
                 inner.handles == 0

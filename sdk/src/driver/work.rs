@@ -91,7 +91,8 @@ impl Driver {
     /// Tells where the user is, if that is due; says when it will be.
     fn send_presence(&mut self, now: Millis, slot: &Arc<Slot>) -> Option<Millis> {
         let sender = &self.link.ready()?.sender;
-        if slot.read(|inner| inner.door != Door::Open || inner.presence.due_at().is_none()) {
+        // A server drops what it is told by somebody who is still catching up.
+        if slot.read(|inner| !inner.replica.is_online() || inner.presence.due_at().is_none()) {
             return None;
         }
         if sender.queued() > CONGESTED_BYTES {

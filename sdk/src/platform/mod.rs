@@ -12,14 +12,18 @@ mod web;
 use interline_core::clock::Millis;
 use uuid::Uuid;
 
+use crate::connection::DisconnectReason;
+
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use native::{
-    BoxFuture, BoxStream, Receiver, Sender, Watch, connect, offline, sleep, spawn, watch,
+    BoxFuture, BoxStream, Callback, Receiver, Sender, Watch, connect, offline, sleep, spawn, watch,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{MaybeSend, MaybeSync};
 #[cfg(target_arch = "wasm32")]
-pub(crate) use web::{BoxFuture, BoxStream, Receiver, Sender, Watch, connect, offline, sleep, spawn, watch};
+pub(crate) use web::{
+    BoxFuture, BoxStream, Callback, Receiver, Sender, Watch, connect, offline, sleep, spawn, watch,
+};
 #[cfg(target_arch = "wasm32")]
 pub use web::{MaybeSend, MaybeSync};
 
@@ -31,10 +35,7 @@ pub(crate) const MAX_QUEUED_BYTES: usize = 16 * 1024 * 1024;
 /// Why there is no connection.
 #[derive(Debug)]
 pub(crate) struct ConnectError {
-    /// The machine has no network.
-    pub(crate) offline: bool,
-    /// The server wants other credentials.
-    pub(crate) unauthorized: bool,
+    pub(crate) reason: DisconnectReason,
     /// For people.
     pub(crate) message: String,
 }

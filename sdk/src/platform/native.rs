@@ -15,6 +15,8 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
+use crate::connection::DisconnectReason;
+
 use super::{ConnectError, Incoming, MAX_MESSAGE_BYTES, MAX_QUEUED_BYTES, SendError, Signal};
 
 /// How many frames may wait to be written.
@@ -37,6 +39,9 @@ pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A stream that a task can own.
 pub(crate) type BoxStream<T> = Pin<Box<dyn Stream<Item = T> + Send>>;
+
+/// A function that any thread may call.
+pub(crate) type Callback<T> = dyn Fn(&T) + Send + Sync;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -63,16 +68,18 @@ pub(crate) fn watch(_tell: impl Fn(Signal) + 'static) -> Watch {
     Watch
 }
 
-/// Connects to `ws://…`.
+/// Connects to `ws://…`. There is no TLS in here: a native program that needs it goes through a proxy.
 pub(crate) async fn connect(url: &str) -> Result<(Sender, Receiver), ConnectError> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
-    let (socket, _) = connect_async_with_config(url, Some(config), true).await.map_err(|error| ConnectError {
-        offline: matches!(&error, Error::Io(error) if no_network(error)),
-        unauthorized: matches!(&error, Error::Http(response) if [401, 403].contains(&response.status().as_u16())),
-        message: error.to_string(),
-    })?;
+    if url.starts_with("wss:") {
+        let message = "this build speaks no TLS: it can connect to http:// and ws:// only".into();
+        return Err(ConnectError { reason: DisconnectReason::Refused, message });
+    }
+    let (socket, _) = connect_async_with_config(url, Some(config), true)
+        .await
+        .map_err(|error| ConnectError { reason: reason(&error), message: error.to_string() })?;
     let (sink, stream) = socket.split();
     let (queue, frames) = mpsc::channel(QUEUE);
     let waiting = Arc::new(AtomicUsize::new(0));
@@ -80,8 +87,17 @@ pub(crate) async fn connect(url: &str) -> Result<(Sender, Receiver), ConnectErro
     Ok((Sender { queue, waiting }, Receiver { stream }))
 }
 
-fn no_network(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown)
+fn reason(error: &Error) -> DisconnectReason {
+    use io::ErrorKind::{NetworkDown, NetworkUnreachable};
+    match error {
+        Error::Io(error) if matches!(error.kind(), NetworkUnreachable | NetworkDown) => {
+            DisconnectReason::Offline
+        }
+        Error::Http(response) if matches!(response.status().as_u16(), 401 | 403) => {
+            DisconnectReason::Unauthorized
+        }
+        _ => DisconnectReason::ServerUnavailable,
+    }
 }
 
 /// Writes what is queued until the queue is closed, then says goodbye.

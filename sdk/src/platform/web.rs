@@ -13,6 +13,8 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{CloseEvent, Event, EventTarget, MessageEvent, WebSocket};
 
+use crate::connection::DisconnectReason;
+
 use super::{ConnectError, Incoming, MAX_MESSAGE_BYTES, MAX_QUEUED_BYTES, SendError, Signal};
 
 /// `Send` where there are threads, nothing in a browser.
@@ -28,6 +30,9 @@ pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// A stream that a task can own.
 pub(crate) type BoxStream<T> = Pin<Box<dyn Stream<Item = T>>>;
+
+/// A function that the page's one thread calls.
+pub(crate) type Callback<T> = dyn Fn(&T);
 
 /// Runs a task on the page's event loop.
 pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) {
@@ -137,9 +142,9 @@ impl Drop for Socket {
 
 /// Connects to `ws://…` or `wss://…`.
 pub(crate) async fn connect(url: &str) -> Result<(Sender, Receiver), ConnectError> {
-    let failed =
-        |message: &str| ConnectError { offline: offline(), unauthorized: false, message: message.into() };
-    let socket = WebSocket::new(url).map_err(|_| failed("the browser refuses to connect to this address"))?;
+    let failed = |reason, message: &str| ConnectError { reason, message: message.into() };
+    let socket = WebSocket::new(url)
+        .map_err(|_| failed(DisconnectReason::Refused, "the browser refuses to connect to this address"))?;
     let inbox = Rc::new(Inbox::default());
     let target: JsValue = socket.clone().into();
     let (opened, received, closed) = (Rc::clone(&inbox), Rc::clone(&inbox), Rc::clone(&inbox));
@@ -173,7 +178,8 @@ pub(crate) async fn connect(url: &str) -> Result<(Sender, Receiver), ConnectErro
     if open.await {
         Ok((Sender { socket: Rc::clone(&socket) }, Receiver { socket }))
     } else {
-        Err(failed("the server cannot be reached"))
+        let reason = if offline() { DisconnectReason::Offline } else { DisconnectReason::ServerUnavailable };
+        Err(failed(reason, "the server cannot be reached"))
     }
 }
 

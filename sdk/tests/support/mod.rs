@@ -36,6 +36,12 @@ pub struct Mischief {
     pub swallow: bool,
     /// Refuses the next batch for the moment.
     pub refuse: bool,
+    /// Refuses the next batch for good.
+    pub ban: bool,
+    /// Keeps the next `opened` until [`World::let_go`].
+    pub hold_opened: bool,
+    /// Keeps the entries that a client missed until [`World::let_go`]: it has not joined before it has them.
+    pub hold_missed: bool,
     /// Sends the next entry with another hash.
     pub corrupt: bool,
     /// Leaves out the next entry for its subscribers.
@@ -54,6 +60,7 @@ pub struct World {
     /// The bytes of every batch that came.
     pub submitted: Vec<String>,
     pub presences: usize,
+    held: Vec<(SessionId, String)>,
 }
 
 struct Room {
@@ -173,9 +180,19 @@ impl World {
     }
 
     fn tell(&self, session: SessionId, frame: &ServerFrame) {
+        self.say(session, wire::encode(frame));
+    }
+
+    fn say(&self, session: SessionId, text: String) {
         if let Some(out) = self.sessions.get(&session) {
-            let _ = out.send(wire::encode(frame));
+            let _ = out.send(text);
         }
+    }
+
+    /// Sends what was kept.
+    pub fn let_go(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        held.into_iter().for_each(|(session, text)| self.say(session, text));
     }
 
     fn end(&mut self, session: SessionId) {
@@ -206,6 +223,13 @@ impl World {
                     let refused = Refused { review, seq, code, message, retryable: true, retry_after_ms };
                     return self.tell(session, &ServerFrame::Refused(refused));
                 }
+                if std::mem::take(&mut self.mischief.ban) {
+                    let (seq, code) = (batch.seq, ErrorCode::BadBase);
+                    let message = "never".into();
+                    let refused =
+                        Refused { review, seq, code, message, retryable: false, retry_after_ms: None };
+                    return self.tell(session, &ServerFrame::Refused(refused));
+                }
                 let room = self.rooms.get_mut(&review).unwrap();
                 let submission = Submission { client, user: user.id, batch, payload, skew: 0 };
                 room.sequencer.submit(interline_now(), submission, &[]);
@@ -213,6 +237,9 @@ impl World {
             }
             ClientFrame::Presence { review, update } => {
                 self.presences += 1;
+                if self.held.iter().any(|(joining, _)| *joining == session) {
+                    return;
+                }
                 let room = self.rooms.get_mut(&review).unwrap();
                 let Some((_, presence)) = room.here.get_mut(&session) else { return };
                 presence.place = update.place;
@@ -259,12 +286,19 @@ impl World {
         let opened =
             Opened { requested: open.review, review, head: room.sequencer.head(), snapshot, users, presence };
         let missed: Vec<_> = open.have.map_or(Vec::new(), |have| room.log[have.version as usize..].to_vec());
-        self.tell(session, &ServerFrame::Opened(Box::new(opened)));
+        let opened = wire::encode(&ServerFrame::Opened(Box::new(opened)));
+        if std::mem::take(&mut self.mischief.hold_opened) {
+            self.held.push((session, opened));
+        } else {
+            self.say(session, opened);
+        }
         others
             .into_iter()
             .for_each(|other| self.tell(other, &ServerFrame::Presence { review, presence: me.clone() }));
+        let hold = !missed.is_empty() && std::mem::take(&mut self.mischief.hold_missed);
         for entry in missed {
-            let _ = self.sessions[&session].send(wire::entry_frame(review, &entry));
+            let text = wire::entry_frame(review, &entry);
+            if hold { self.held.push((session, text)) } else { self.say(session, text) }
         }
     }
 

@@ -1,11 +1,12 @@
 //! Who comes in, with what they have, and who goes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytestring::ByteString;
 use futures_util::FutureExt;
 use interline_core::entry::{Answer, Head};
-use interline_core::id::{ClientId, ReviewId, SessionId, User};
+use interline_core::id::{ClientId, ReviewId, SessionId, User, UserId};
 use interline_core::presence::{Presence, PresencePlace};
 use interline_core::wire::{ErrorCode, encode};
 use serde::Serialize;
@@ -15,6 +16,7 @@ use super::members::Member;
 use super::ring::Position;
 use super::task::{Event, Room};
 use super::{Behind, Failure, Join, Joining};
+use crate::session::Outbox;
 use crate::store::StoreError;
 use crate::time::now_ms;
 
@@ -41,11 +43,13 @@ impl Room {
             Stand::Nothing if self.sequencer.knows(join.client) => self.admit(*join, None, None),
             Stand::Lacks(lacks) if self.sequencer.knows(join.client) => self.admit(*join, Some(lacks), None),
             Stand::Nothing | Stand::Lacks(_) => {
-                self.joining.insert(join.session, join.client);
+                self.joins += 1;
+                let number = self.joins;
+                self.joining.insert(number, (join.session, join.client));
                 let (store, review) = (self.context.store.clone(), self.id);
                 let look_up = async move {
                     let answer = store.last_answer(review, join.client).await;
-                    Event::LastAnswer(join, answer)
+                    Event::LastAnswer(number, join, answer)
                 };
                 self.work.push(look_up.boxed());
             }
@@ -55,37 +59,43 @@ impl Room {
     }
 
     /// A joining client's last answer is here. What the sequencer knows by now is newer, so it keeps that.
-    pub(super) fn answer_found(&mut self, join: Box<Join>, answer: Result<Option<Answer>, StoreError>) {
-        // It has left meanwhile.
-        if self.joining.remove(&join.session).is_none() {
-            return self.forget_client(join.client);
+    pub(super) fn answer_found(
+        &mut self,
+        number: u64,
+        join: Box<Join>,
+        answer: Result<Option<Answer>, StoreError>,
+    ) {
+        let (client, user) = (join.client, join.user.id.clone());
+        match (self.joining.remove(&number), answer) {
+            // It has left meanwhile.
+            (None, _) => {}
+            (_, Err(error)) => drop(join.reply.send(Joining::Failed(error.into()))),
+            (_, Ok(answer)) => match self.stand(&join) {
+                Stand::Nothing => self.admit(*join, None, answer),
+                Stand::Lacks(lacks) => self.admit(*join, Some(lacks), answer),
+                Stand::Behind(count) => self.send_piece(*join, count),
+                Stand::Lost => self.say_lost(*join),
+            },
         }
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                let _ = join.reply.send(Joining::Failed(error.into()));
-                return;
-            }
-        };
-        match self.stand(&join) {
-            Stand::Nothing => self.admit(*join, None, answer),
-            Stand::Lacks(lacks) => self.admit(*join, Some(lacks), answer),
-            Stand::Behind(count) => self.send_piece(*join, count),
-            Stand::Lost => self.say_lost(*join),
-        }
+        // Unless it is in now.
+        self.forget_client(client, &user);
     }
 
     fn stand(&self, join: &Join) -> Stand {
         let Some(have) = join.have.filter(|have| have.version > 0) else { return Stand::Nothing };
         match self.ring.position(have) {
             Position::Here(0) => Stand::Lacks(0),
-            Position::Here(lacks) if lacks <= CATCH_UP && join.outbox.free() > 2 * CATCH_UP => {
-                Stand::Lacks(lacks)
-            }
+            Position::Here(lacks) if self.fits(lacks, &join.outbox) => Stand::Lacks(lacks),
             Position::Here(lacks) => Stand::Behind(lacks),
             Position::Older => Stand::Behind(0),
             Position::Nowhere => Stand::Lost,
         }
+    }
+
+    /// Whether the last so many entries fit into an outbox at once, with room to spare.
+    fn fits(&self, lacks: usize, outbox: &Outbox) -> bool {
+        let bytes = || self.ring.last(lacks).map(|(_, frame)| frame.len()).sum::<usize>();
+        lacks <= CATCH_UP && outbox.free() > 2 * CATCH_UP && outbox.free_bytes() > 2 * bytes()
     }
 
     fn say_lost(&self, join: Join) {
@@ -106,11 +116,12 @@ impl Room {
         let Join { session, client, user, requested, told, outbox, reply, .. } = join;
         // The session hears of it before the client does.
         if reply.send(Joining::Joined).is_err() {
-            return self.forget_client(client);
+            return self.forget_client(client, &user.id);
         }
         self.sequencer.client_opened(client, answer);
         self.departed.remove(&client);
         self.names.insert(user.id.clone(), user.clone());
+        let mut owed = BTreeSet::new();
         match told {
             None => {
                 let snapshot = if lacks.is_none() { self.snapshot_json() } else { None };
@@ -118,12 +129,7 @@ impl Room {
                 outbox.push(opened);
             }
             // Since it was sent `opened` some have come, some moved, some gone.
-            Some(told) => {
-                let gone = told.iter().copied().filter(|told| self.members.get(*told).is_none());
-                for other in self.members.iter().map(|(other, _)| other).chain(gone) {
-                    outbox.push(self.members.frame_of(other));
-                }
-            }
+            Some(told) => owed.extend(told.into_iter().chain(self.members.iter().map(|(other, _)| other))),
         }
         for (_, frame) in self.ring.last(lacks.unwrap_or(0)) {
             outbox.push(frame.clone());
@@ -131,29 +137,42 @@ impl Room {
         let place = PresencePlace::default();
         let presence = Presence { session, user, place, selection: None, active: true, last_seen: now_ms() };
         self.context.board.here(self.id, presence.clone());
-        self.members.insert(session, Member::new(client, outbox, presence));
+        self.members.insert(session, Member::new(client, outbox, presence, owed));
         self.tell_of(session);
+        self.pay_owed();
     }
 
     pub(super) fn leave(&mut self, session: SessionId) {
-        self.joining.remove(&session);
+        self.joining.retain(|_, (joining, _)| *joining != session);
         let Some(member) = self.members.remove(session) else { return };
         self.context.board.gone(self.id, session);
         self.tell_of(session);
-        self.forget_client(member.client);
+        self.forget_client(member.client, &member.presence.user.id);
     }
 
     /// Forgets a client's last answer once nothing can need it: neither a session, nor a batch under way, nor
-    /// a look-up that would bring an older answer than the one that is known.
-    pub(super) fn forget_client(&mut self, client: ClientId) {
-        if self.members.has_client(client) || self.joining.values().any(|joining| *joining == client) {
+    /// a look-up that would bring an older answer than the one that is known. Its user's name goes with it,
+    /// unless it stands in the log.
+    fn forget_client(&mut self, client: ClientId, user: &UserId) {
+        if self.members.has_client(client) || self.joining.values().any(|(_, joining)| *joining == client) {
             return;
         }
         self.sequencer.client_closed(client);
         if self.sequencer.knows(client) {
-            self.departed.insert(client);
-        } else {
-            self.departed.remove(&client);
+            self.departed.insert(client, user.clone());
+            return;
+        }
+        self.departed.remove(&client);
+        let here = self.members.iter().any(|(_, member)| member.presence.user.id == *user);
+        if !here && !self.authors.contains(user) && !self.departed.values().any(|departed| departed == user) {
+            self.names.remove(user);
+        }
+    }
+
+    /// Forgets those whose batches were under way when they left, and are no longer.
+    pub(super) fn forget_departed(&mut self) {
+        for (client, user) in self.departed.clone() {
+            self.forget_client(client, &user);
         }
     }
 

@@ -35,8 +35,13 @@ pub(super) struct Members {
 }
 
 impl Member {
-    pub(super) fn new(client: ClientId, outbox: Outbox, presence: Presence) -> Member {
-        Member { client, outbox, presence, told_at: Instant::now(), moved: false, owed: BTreeSet::new() }
+    pub(super) fn new(
+        client: ClientId,
+        outbox: Outbox,
+        presence: Presence,
+        owed: BTreeSet<SessionId>,
+    ) -> Member {
+        Member { client, outbox, presence, told_at: Instant::now(), moved: false, owed }
     }
 }
 

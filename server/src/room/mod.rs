@@ -12,6 +12,8 @@ mod registry;
 mod ring;
 mod submit;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -60,6 +60,11 @@ impl Room {
                 self.hold_back(due);
             }
         }
+        self.pay_owed();
+    }
+
+    /// Tells what is owed as far as there is room for it, and the rest later.
+    pub(super) fn pay_owed(&mut self) {
         if self.members.pay_owed() {
             self.hold_back(Instant::now() + EVERY);
         }

@@ -10,6 +10,7 @@ use interline_core::limits::Limits;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::{Input, MAILBOX, RoomHandle, task};
@@ -85,8 +86,8 @@ impl Rooms {
         idle
     }
 
-    /// Lets every room finish what is under way, and waits for them for a while.
-    pub(crate) async fn stop(&self, patience: Duration) {
+    /// Lets every room finish what is under way, and waits for them until a deadline.
+    pub(crate) async fn stop(&self, deadline: Instant) {
         let rooms: Vec<Loaded> = self.lock().drain().map(|(_, room)| room).collect();
         let all = async {
             for room in &rooms {
@@ -96,7 +97,7 @@ impl Rooms {
                 let _ = room.task.await;
             }
         };
-        if tokio::time::timeout(patience, all).await.is_err() {
+        if timeout_at(deadline, all).await.is_err() {
             warn!("some reviews did not finish in time; what was not acknowledged will be sent again");
         }
     }

@@ -45,7 +45,7 @@ impl Room {
         let seq = submission.batch.seq;
         if self.members.get(session).is_none() {
             outbox.push(refused(self.id, seq, ErrorCode::NotOpen, "the review is not open in this session"));
-        } else if self.tail.iter().sum::<usize>() >= TAIL_EDITS {
+        } else if self.tail.values().sum::<usize>() >= TAIL_EDITS {
             outbox.push(refused(self.id, seq, ErrorCode::Overloaded, "too much is waiting for the store"));
         } else {
             self.sequence(submission, Vec::new());
@@ -53,9 +53,11 @@ impl Room {
     }
 
     /// Hands a batch to the sequencer, or first reads the entries that are missing between `older` and what
-    /// the sequencer has: that may have grown while `older` were read.
+    /// the sequencer has: that may have grown while `older` were read. A batch that was answered needs none.
     fn sequence(&mut self, submission: Submission, older: Vec<Entry>) {
-        if let Some((base, oldest)) = self.sequencer.missing_history(&submission.batch) {
+        if !self.sequencer.asked_before(&submission)
+            && let Some((base, oldest)) = self.sequencer.missing_history(&submission.batch)
+        {
             let read_to = older.last().map_or(base, |entry| entry.version);
             if read_to < oldest {
                 return self.read_history(submission, older, read_to, oldest);
@@ -63,10 +65,10 @@ impl Room {
         }
         let edits =
             submission.batch.changes.iter().filter(|c| matches!(c, Change::TextEdited { .. })).count();
-        let before = self.sequencer.tentative();
+        let (client, before) = (submission.client, self.sequencer.tentative());
         self.sequencer.submit(now_ms(), submission, &older);
         if self.sequencer.tentative() > before {
-            self.tail.push_back(edits);
+            self.tail.insert(client, edits);
         }
         self.execute();
     }
@@ -100,27 +102,31 @@ impl Room {
     /// Carries out what the sequencer wants, in its order.
     fn execute(&mut self) {
         while let Some(effect) = self.sequencer.poll() {
-            match effect {
-                SequencerEffect::Append(append) => self.append(append),
-                SequencerEffect::Deliver(entry) => self.deliver(&entry),
-                SequencerEffect::Answer(client, answer) => {
-                    let frame = encode(&ServerFrame::Answer { review: self.id, answer }).into();
-                    self.members.tell_client(client, &frame);
-                }
-                SequencerEffect::Refuse(client, seq, refusal) => {
-                    let (code, message) = reason(refusal);
-                    self.members.tell_client(client, &refused(self.id, seq, code, message));
-                }
+            self.carry_out(effect);
+        }
+    }
+
+    fn carry_out(&mut self, effect: SequencerEffect) {
+        match effect {
+            SequencerEffect::Append(append) => self.append(append),
+            SequencerEffect::Deliver(entry) => self.deliver(&entry),
+            SequencerEffect::Answer(client, answer) => {
+                let frame = encode(&ServerFrame::Answer { review: self.id, answer }).into();
+                self.members.tell_client(client, &frame);
+            }
+            SequencerEffect::Refuse(client, seq, refusal) => {
+                let (code, message) = reason(refusal);
+                self.members.tell_client(client, &refused(self.id, seq, code, message));
             }
         }
     }
 
     fn append(&mut self, append: Append) {
         let committer = self.context.committer.clone();
-        let records = append.records.len();
+        let clients = append.records.iter().map(|record| record.client).collect();
         let summary = summary_after(self.sequencer.committed(), &append);
         let append = ReviewAppend { review: self.id, append, summary };
-        self.work.push(async move { Event::Appended(records, committer.append(append).await) }.boxed());
+        self.work.push(async move { Event::Appended(clients, committer.append(append).await) }.boxed());
     }
 
     fn deliver(&mut self, entry: &EncodedEntry) {
@@ -134,12 +140,12 @@ impl Room {
 
     pub(super) fn appended(
         &mut self,
-        records: usize,
+        clients: &[ClientId],
         outcome: Result<AppendOutcome, StoreError>,
     ) -> Result<(), Broken> {
         match outcome {
             Ok(AppendOutcome::Appended) => {
-                self.tail.drain(..records.min(self.tail.len()));
+                self.tail.retain(|client, _| !clients.contains(client));
                 self.sequencer.appended().map_err(|error| Broken::Log(error.to_string()))?;
                 self.execute();
             }
@@ -154,9 +160,7 @@ impl Room {
                 self.execute();
             }
         }
-        for client in self.departed.iter().copied().collect::<Vec<_>>() {
-            self.forget_client(client);
-        }
+        self.forget_departed();
         Ok(())
     }
 
@@ -176,9 +180,14 @@ impl Room {
         }
         let lost = self.sequencer.lost(now_ms(), entries, answers.into_iter().collect());
         lost.map_err(|error| Broken::Log(error.to_string()))?;
-        let left = self.sequencer.tentative();
-        self.tail.drain(..self.tail.len().saturating_sub(left));
-        self.execute();
+        while let Some(effect) = self.sequencer.poll() {
+            // Of what was tentative, this is not any longer.
+            if let SequencerEffect::Answer(client, _) | SequencerEffect::Refuse(client, ..) = &effect {
+                self.tail.remove(client);
+            }
+            self.carry_out(effect);
+        }
+        self.forget_departed();
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! A room's life: load, take inputs and events until nobody wants the room or its log breaks, end.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
 
 use futures_util::StreamExt;
@@ -30,17 +30,19 @@ pub(super) struct Room {
     pub(super) sequencer: Sequencer,
     pub(super) ring: Ring,
     pub(super) members: Members,
-    /// Sessions whose client's last answer is being looked up.
-    pub(super) joining: HashMap<SessionId, ClientId>,
-    /// Clients that left while a batch of theirs was under way.
-    pub(super) departed: HashSet<ClientId>,
+    /// Joins whose client's last answer is being looked up, by their numbers: a session may leave and join again.
+    pub(super) joining: HashMap<u64, (SessionId, ClientId)>,
+    /// The number of the last such join.
+    pub(super) joins: u64,
+    /// Clients that left while a batch of theirs was under way, and their users.
+    pub(super) departed: HashMap<ClientId, UserId>,
     /// Everybody who has an entry in the log.
     pub(super) authors: BTreeSet<UserId>,
     pub(super) names: HashMap<UserId, User>,
     /// What runs beside the mailbox.
     pub(super) work: FuturesUnordered<BoxFuture<'static, Event>>,
-    /// How many text edits each tentative batch has.
-    pub(super) tail: VecDeque<usize>,
+    /// How many text edits the tentative batch of each client has; a client has one at most.
+    pub(super) tail: HashMap<ClientId, usize>,
     /// How many batches wait for older entries.
     pub(super) reading_history: usize,
     /// When to tell of presence that was held back.
@@ -50,12 +52,12 @@ pub(super) struct Room {
 
 /// What comes back from work beside the mailbox.
 pub(super) enum Event {
-    /// An append has ended.
-    Appended(usize, Result<AppendOutcome, StoreError>),
+    /// An append of these clients' batches has ended.
+    Appended(Vec<ClientId>, Result<AppendOutcome, StoreError>),
     /// What somebody else has appended, and the answers of the clients in the tail.
     Overtaken(Result<Came, StoreError>),
-    /// A joining client's last answer.
-    LastAnswer(Box<Join>, Result<Option<Answer>, StoreError>),
+    /// A joining client's last answer, and the number of the join.
+    LastAnswer(u64, Box<Join>, Result<Option<Answer>, StoreError>),
     /// The entries that a batch has to be carried over.
     History(Box<Submission>, Result<Vec<Entry>, StoreError>),
 }
@@ -113,7 +115,7 @@ async fn turn_away(id: ReviewId, inputs: &mut mpsc::Receiver<Input>, failure: &F
 }
 
 impl Room {
-    fn new(id: ReviewId, context: RoomContext, loaded: Loaded) -> Room {
+    pub(super) fn new(id: ReviewId, context: RoomContext, loaded: Loaded) -> Room {
         let Loaded { review, head, patch_sets, authors, names } = loaded;
         debug!(review = %id, version = head.version, "review loaded");
         Room {
@@ -123,11 +125,12 @@ impl Room {
             members: Members::new(id),
             context,
             joining: HashMap::new(),
-            departed: HashSet::new(),
+            joins: 0,
+            departed: HashMap::new(),
             authors,
             names,
             work: FuturesUnordered::new(),
-            tail: VecDeque::new(),
+            tail: HashMap::new(),
             reading_history: 0,
             presence_due: None,
             snapshot: None,
@@ -187,11 +190,11 @@ impl Room {
         Ok(())
     }
 
-    fn resume(&mut self, event: Event) -> Result<(), Broken> {
+    pub(super) fn resume(&mut self, event: Event) -> Result<(), Broken> {
         match event {
-            Event::Appended(records, outcome) => self.appended(records, outcome)?,
+            Event::Appended(clients, outcome) => self.appended(&clients, outcome)?,
             Event::Overtaken(read) => self.overtaken(read)?,
-            Event::LastAnswer(join, answer) => self.answer_found(join, answer),
+            Event::LastAnswer(number, join, answer) => self.answer_found(number, join, answer),
             Event::History(submission, older) => self.history_read(*submission, older),
         }
         Ok(())

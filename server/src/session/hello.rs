@@ -12,7 +12,7 @@ use super::incoming::{Heard, Incoming};
 use super::outbox::End;
 use super::{Outbox, Principal, RECONNECT_MS, refuse};
 use crate::app::AppState;
-use crate::store::StoreError;
+use crate::store::{SYSTEM, StoreError};
 use crate::time::now_ms;
 
 /// Waits for `hello` and answers it.
@@ -49,6 +49,10 @@ pub(super) async fn expect(
     if hello.protocol != PROTOCOL {
         let message = format!("this server speaks protocol {PROTOCOL}, the client speaks {}", hello.protocol);
         return Err(say(outbox, ErrorCode::UpgradeRequired, &message));
+    }
+    if hello.user.id.as_str() == SYSTEM {
+        let message = format!("the user id {SYSTEM} is the server's own");
+        return Err(say(outbox, ErrorCode::BadFrame, &message));
     }
     welcome(state, outbox, hello).await
 }

@@ -1,5 +1,9 @@
 //! The reading half of a socket: whole texts within a limit, and everything else told apart.
 
+use std::future::pending;
+use std::io::ErrorKind;
+use std::str::Utf8Error;
+
 use actix_web::web::Bytes;
 use actix_ws::{Item, Message, MessageStream, ProtocolError};
 use bytestring::ByteString;
@@ -13,6 +17,8 @@ pub(super) enum Heard {
     Close,
     Binary,
     TooLarge,
+    /// A text that is not UTF-8.
+    NotText,
     /// Not what the WebSocket protocol allows.
     Garbage,
     /// The connection is gone.
@@ -32,6 +38,17 @@ impl Incoming {
         Incoming { stream: stream.max_frame_size(limit), limit, partial: None }
     }
 
+    /// Waits for the client to go. What is wrong may be what comes again and again, without end.
+    pub(super) async fn gone(&mut self) {
+        loop {
+            match self.next().await {
+                Heard::Gone => return,
+                Heard::Garbage | Heard::TooLarge => pending().await,
+                _ => {}
+            }
+        }
+    }
+
     /// Raises the limit.
     pub(super) fn limited(self, limit: usize) -> Incoming {
         Incoming { stream: self.stream.max_frame_size(limit), limit, ..self }
@@ -43,6 +60,11 @@ impl Incoming {
             let message = match self.stream.recv().await {
                 None => return Heard::Gone,
                 Some(Err(ProtocolError::Overflow)) => return Heard::TooLarge,
+                Some(Err(ProtocolError::Io(error))) if error.kind() == ErrorKind::InvalidData => {
+                    // Another is a reserved bit.
+                    let not_text = error.get_ref().is_some_and(|error| error.is::<Utf8Error>());
+                    return if not_text { Heard::NotText } else { Heard::Garbage };
+                }
                 Some(Err(ProtocolError::Io(_))) => return Heard::Gone,
                 Some(Err(_)) => return Heard::Garbage,
                 Some(Ok(message)) => message,
@@ -83,7 +105,7 @@ impl Incoming {
         }
         match self.partial.take().map(ByteString::try_from) {
             Some(Ok(text)) => Some(Heard::Text(text)),
-            _ => Some(Heard::Garbage),
+            _ => Some(Heard::NotText),
         }
     }
 }

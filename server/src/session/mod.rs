@@ -32,6 +32,8 @@ use crate::room::RoomHandle;
 pub(crate) use connection::Connection;
 use incoming::{Heard, Incoming};
 pub(crate) use outbox::Outbox;
+#[cfg(test)]
+pub(crate) use outbox::Queues;
 use outbox::{End, ended};
 
 /// Frames that are none, or that no client sends, before the session ends.
@@ -93,7 +95,7 @@ pub(crate) async fn run(
     debug!(?ended, "session ended");
     // A client that answers the close frame has had everything before it.
     if matches!(ended, End::Close(_)) {
-        let _ = timeout(CLOSING, async { while !matches!(incoming.next().await, Heard::Gone) {} }).await;
+        let _ = timeout(CLOSING, incoming.gone()).await;
     }
     if let Some(connection) = connection {
         connection.cut();
@@ -183,6 +185,7 @@ fn refuse(outbox: &Outbox, heard: &Heard) -> End {
     let (code, message, end) = match heard {
         Heard::Binary => (ErrorCode::BinaryFrame, "frames are text", End::BINARY),
         Heard::TooLarge => (ErrorCode::FrameTooLarge, "the frame is over the limit", End::TOO_LARGE),
+        Heard::NotText => (ErrorCode::BadFrame, "the text is not UTF-8", End::NOT_TEXT),
         Heard::Close => return End::NORMAL,
         Heard::Garbage => return End::PROTOCOL,
         Heard::Gone | Heard::Text(_) | Heard::Ping(_) | Heard::Pong => return End::Gone,

@@ -1,9 +1,12 @@
 //! What waits to be sent to one client, and the task that sends it.
 //!
 //! actix-ws blocks whoever sends into a full socket and cannot be asked beforehand. So rooms put frames into a
-//! bounded queue without waiting, and a queue that is full ends the session: the client comes back and catches
-//! up. Catching up has a queue of its own, which waits for the socket and gives way to what is live.
+//! queue without waiting that is bounded in frames and in bytes, and a queue that is full ends the session: the
+//! client comes back and catches up. Catching up has a queue of its own, which waits for the socket and gives way
+//! to what is live.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use actix_ws::{CloseCode, CloseReason};
@@ -14,6 +17,8 @@ use tokio::time::timeout;
 
 /// Frames that wait for a client.
 pub(crate) const OUTBOX: usize = 512;
+/// Bytes that wait for a client, beside the largest frame: that one may be of any size.
+const OUTBOX_BYTES: usize = 8 << 20;
 /// Frames of a catch-up that wait behind them.
 const BULK: usize = 8;
 /// How long the socket may take to accept a frame.
@@ -37,6 +42,7 @@ impl End {
     pub(crate) const GOING_AWAY: End = End::Close(1001);
     pub(crate) const PROTOCOL: End = End::Close(1002);
     pub(crate) const BINARY: End = End::Close(1003);
+    pub(crate) const NOT_TEXT: End = End::Close(1007);
     pub(crate) const POLICY: End = End::Close(1008);
     pub(crate) const TOO_LARGE: End = End::Close(1009);
     pub(crate) const FAILED: End = End::Close(1011);
@@ -48,8 +54,17 @@ impl End {
 #[derive(Clone, Debug)]
 pub(crate) struct Outbox {
     live: mpsc::Sender<Out>,
+    waiting: Arc<Waiting>,
     bulk: mpsc::Sender<Bulk>,
     end: watch::Sender<Option<End>>,
+}
+
+/// What waits in the live queue, in bytes.
+#[derive(Debug, Default)]
+struct Waiting {
+    all: AtomicUsize,
+    /// The largest frame that ever waited.
+    largest: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -66,10 +81,33 @@ enum Bulk {
 }
 
 /// The other end of an [`Outbox`].
-pub(super) struct Queues {
+pub(crate) struct Queues {
     live: mpsc::Receiver<Out>,
+    waiting: Arc<Waiting>,
     bulk: mpsc::Receiver<Bulk>,
-    end: watch::Receiver<Option<End>>,
+    end: watch::Sender<Option<End>>,
+}
+
+impl Out {
+    fn len(&self) -> usize {
+        match self {
+            Out::Text(frame) => frame.len(),
+            Out::Ping => 0,
+            Out::Pong(payload) => payload.len(),
+        }
+    }
+}
+
+impl Waiting {
+    /// Says whether there is a place for it.
+    fn add(&self, bytes: usize) -> bool {
+        let largest = self.largest.fetch_max(bytes, Relaxed).max(bytes);
+        self.all.fetch_add(bytes, Relaxed) + bytes <= OUTBOX_BYTES + largest
+    }
+
+    fn remove(&self, bytes: usize) {
+        self.all.fetch_sub(bytes, Relaxed);
+    }
 }
 
 /// The session has ended.
@@ -77,11 +115,13 @@ pub(super) struct Queues {
 pub(super) struct Ended;
 
 impl Outbox {
-    pub(super) fn new() -> (Outbox, Queues) {
+    pub(crate) fn new() -> (Outbox, Queues) {
         let (live, live_queue) = mpsc::channel(OUTBOX);
         let (bulk, bulk_queue) = mpsc::channel(BULK);
-        let (end, ended) = watch::channel(None);
-        (Outbox { live, bulk, end }, Queues { live: live_queue, bulk: bulk_queue, end: ended })
+        let (waiting, end) = (Arc::<Waiting>::default(), watch::Sender::new(None));
+        let queues =
+            Queues { live: live_queue, waiting: waiting.clone(), bulk: bulk_queue, end: end.clone() };
+        (Outbox { live, waiting, bulk, end }, queues)
     }
 
     /// Sends a frame. If there is no place for it the session ends, and no later frame gets through either:
@@ -99,7 +139,10 @@ impl Outbox {
     }
 
     fn put(&self, out: Out) {
-        if self.end.borrow().is_none() && self.live.try_send(out).is_err() {
+        if self.end.borrow().is_some() {
+            return;
+        }
+        if !self.waiting.add(out.len()) || self.live.try_send(out).is_err() {
             self.finish(End::TooSlow);
         }
     }
@@ -107,6 +150,11 @@ impl Outbox {
     /// How many places are free.
     pub(crate) fn free(&self) -> usize {
         self.live.capacity()
+    }
+
+    /// How many bytes more may wait, whatever the largest frame is.
+    pub(crate) fn free_bytes(&self) -> usize {
+        OUTBOX_BYTES.saturating_sub(self.waiting.all.load(Relaxed))
     }
 
     /// Sends a frame of a catch-up; waits for the socket.
@@ -123,17 +171,21 @@ impl Outbox {
 
     /// Ends the session; the first reason counts.
     pub(super) fn finish(&self, end: End) {
-        self.end.send_if_modified(|standing| {
-            let first = standing.is_none();
-            standing.get_or_insert(end);
-            first
-        });
+        finish(&self.end, end);
     }
 
     /// The end of the session, once it has one.
     pub(super) fn watch(&self) -> watch::Receiver<Option<End>> {
         self.end.subscribe()
     }
+}
+
+fn finish(ending: &watch::Sender<Option<End>>, end: End) {
+    ending.send_if_modified(|standing| {
+        let first = standing.is_none();
+        standing.get_or_insert(end);
+        first
+    });
 }
 
 /// Waits for the end.
@@ -146,12 +198,15 @@ pub(super) async fn ended(end: &mut watch::Receiver<Option<End>>) -> End {
 
 /// Sends what waits until the session ends, then says goodbye.
 pub(super) async fn write(mut socket: actix_ws::Session, mut queues: Queues) -> End {
-    let mut watch = queues.end.clone();
+    let (mut ending, mut watch) = (queues.end.subscribe(), queues.end.subscribe());
     let end = loop {
         let out = tokio::select! {
             biased;
-            end = ended(&mut queues.end) => break end,
-            Some(out) = queues.live.recv() => out,
+            end = ended(&mut ending) => break end,
+            Some(out) = queues.live.recv() => {
+                queues.waiting.remove(out.len());
+                out
+            }
             Some(bulk) = queues.bulk.recv() => match bulk {
                 Bulk::Text(frame) => Out::Text(frame),
                 Bulk::Flushed(flushed) => {
@@ -167,6 +222,7 @@ pub(super) async fn write(mut socket: actix_ws::Session, mut queues: Queues) -> 
         }
     };
     // The session's own loop hears of it, if it was not the one to end it.
+    finish(&queues.end, end);
     let _ = timeout(GOODBYE, goodbye(socket, queues, end)).await;
     end
 }
@@ -204,4 +260,74 @@ async fn goodbye(mut socket: actix_ws::Session, mut queues: Queues, end: End) {
         }
     };
     let _ = socket.close(Some(CloseReason { code: CloseCode::from(code), description: None })).await;
+}
+
+#[cfg(test)]
+impl Queues {
+    /// Takes what waits, as a socket would.
+    pub(crate) fn drain(&mut self) -> Vec<ByteString> {
+        let mut frames = Vec::new();
+        while let Ok(out) = self.live.try_recv() {
+            self.waiting.remove(out.len());
+            if let Out::Text(frame) = out {
+                frames.push(frame);
+            }
+        }
+        frames
+    }
+
+    /// Whether the session has ended.
+    pub(crate) fn ended(&self) -> bool {
+        self.end.borrow().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::FromRequest;
+
+    use super::*;
+
+    fn frame(bytes: usize) -> ByteString {
+        "x".repeat(bytes).into()
+    }
+
+    #[test]
+    fn what_waits_is_bounded_in_bytes_beside_the_largest_frame() {
+        let (outbox, mut queues) = Outbox::new();
+        outbox.push(frame(3 * OUTBOX_BYTES));
+        assert_eq!(outbox.free_bytes(), 0);
+        for _ in 0..8 {
+            outbox.push(frame(OUTBOX_BYTES / 8));
+        }
+        assert!(!queues.ended());
+        assert_eq!(queues.drain().len(), 9);
+        assert_eq!(outbox.free_bytes(), OUTBOX_BYTES);
+
+        let (outbox, queues) = Outbox::new();
+        outbox.push(frame(OUTBOX_BYTES));
+        outbox.push(frame(OUTBOX_BYTES));
+        assert!(!queues.ended());
+        outbox.push(frame(1));
+        assert_eq!(*queues.end.borrow(), Some(End::TooSlow));
+    }
+
+    #[actix_web::test]
+    async fn a_session_ends_with_its_socket() {
+        let request = actix_web::test::TestRequest::get()
+            .insert_header(("upgrade", "websocket"))
+            .insert_header(("connection", "upgrade"))
+            .insert_header(("sec-websocket-version", "13"))
+            .insert_header(("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="));
+        let (request, mut payload) = request.to_http_parts();
+        let body = actix_web::web::Payload::from_request(&request, &mut payload).await.unwrap();
+        let (response, socket, _stream) = actix_ws::handle(&request, body).unwrap();
+        let (outbox, queues) = Outbox::new();
+        let mut watch = outbox.watch();
+        let writer = actix_web::rt::spawn(write(socket, queues));
+        drop(response);
+        outbox.ping();
+        assert_eq!(timeout(SEND, ended(&mut watch)).await.unwrap(), End::Gone);
+        assert_eq!(writer.await.unwrap(), End::Gone);
+    }
 }

@@ -17,6 +17,9 @@ use interline_core::sync::Append;
 pub use error::{OpenError, StoreError};
 pub use sqlite::SqliteStore;
 
+/// The user that writes a log's first entry: nobody in particular, and no client's.
+pub(crate) const SYSTEM: &str = "system";
+
 /// What lists show of a review; kept up to date by every append.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReviewSummary {

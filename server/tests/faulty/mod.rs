@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     Silent,
     /// It happens, and nobody is told.
     SilentlyDone,
+    /// It never ends.
+    Stuck,
 }
 
 /// A store that fails on demand.
@@ -89,6 +91,7 @@ impl Store for Faulty {
             None => return self.inner.append(appends).await,
             Some(Fault::Full) => return Err(StoreError::Full("no space left".to_owned())),
             Some(Fault::SilentlyDone) => drop(self.inner.append(appends).await?),
+            Some(Fault::Stuck) => std::future::pending().await,
             Some(Fault::Silent) => {}
         }
         Err(StoreError::UnknownOutcome("no answer".to_owned()))

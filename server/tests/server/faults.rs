@@ -1,10 +1,14 @@
 //! What clients see of a store that fails.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
+use interline_server::Timing;
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
-use super::support::{Running, comment};
+use super::support::{Running, comment, timing};
 use crate::faulty::Fault;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,4 +82,27 @@ async fn a_client_whose_last_answer_cannot_be_read_is_not_let_in() {
     store.no_answers.store(false, Ordering::Relaxed);
     ann.open("pr", None).await;
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_has_one_deadline() {
+    let stop = Duration::from_secs(2);
+    let (server, store) = Running::faulty_with(Timing { stop, ..timing() }).await;
+    let review = server.review("pr").await;
+    let mut ann = server.client(1).await;
+    ann.open("pr", None).await;
+    store.faults.lock().unwrap().push_back(Fault::Stuck);
+    ann.submit(&review, &comment(1, 1, 10, "never")).await;
+    ann.send(json!({ "ping": { "nonce": 1 } })).await;
+    ann.next().await;
+    // Nor does this request ever end.
+    let mut request = TcpStream::connect(server.address).await.unwrap();
+    let head = format!(
+        "POST /api/reviews?title=A HTTP/1.1\r\nHost: {}\r\nContent-Length: 9\r\n\r\n",
+        server.address
+    );
+    request.write_all(head.as_bytes()).await.unwrap();
+    let began = Instant::now();
+    server.stop().await;
+    assert!(began.elapsed() < stop + Duration::from_secs(1), "{:?}", began.elapsed());
 }

@@ -99,6 +99,35 @@ async fn frames_that_no_client_sends_end_the_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_are_no_frames_end_the_session() {
+    let server = Running::start().await;
+    let (whole, pieces) = (&b"\x81\x81\0\0\0\0\xff"[..], &b"\x01\x81\0\0\0\0\xff\x80\x80\0\0\0\0"[..]);
+    for not_text in [whole, pieces] {
+        let mut client = server.client(1).await;
+        client.raw(not_text).await;
+        assert_eq!(error(&mut client).await, "bad_frame");
+        assert_eq!(client.closed().await, 1007);
+    }
+    let (reserved_bit, opcode) = (&b"\xc1\x80\0\0\0\0"[..], &b"\x83\x80\0\0\0\0"[..]);
+    let mut mute = Vec::new();
+    for garbage in [reserved_bit, opcode, b"\x81\x01x", b"\x80\x80\0\0\0\0"] {
+        let mut client = server.client(1).await;
+        client.raw(garbage).await;
+        assert_eq!(client.closed().await, 1002, "{garbage:?}");
+        mute.push(client);
+    }
+    // Bytes that cannot be got past keep no thread busy, though the client stays.
+    for _ in 0..50 {
+        if server.get("/healthz").await.json()["sessions"] == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(server.get("/healthz").await.json()["sessions"], 0);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hello_comes_first_and_is_checked() {
     let server = Running::start().await;
     let mut client = server.connect().await;
@@ -119,6 +148,13 @@ async fn hello_comes_first_and_is_checked() {
         assert_eq!(error(&mut client).await, "upgrade_required");
         assert_eq!(client.closed().await, 1008);
     }
+
+    let mut system = hello(1);
+    system["hello"]["user"]["id"] = json!("system");
+    let mut client = server.connect().await;
+    client.send(system).await;
+    assert_eq!(error(&mut client).await, "bad_frame");
+    assert_eq!(client.closed().await, 1008);
 
     server.client(1).await.close().await;
     let mut thief = hello(1);
@@ -141,9 +177,13 @@ async fn a_slow_reader_is_cut_off_and_nobody_waits_for_it() {
     // Far more than sockets and the outbox hold, none of it read.
     let text = "x".repeat(30 * 1024);
     let began = std::time::Instant::now();
-    for n in 0..1_200 {
-        ann.submit(&review, &comment(n + 1, n + 1, 100 + n, &text)).await;
-        assert_eq!(entry(&ann.next().await).0, n + 2);
+    ann.submit(&review, &comment(1, 1, 10, &text)).await;
+    assert_eq!(entry(&ann.next().await).0, 2);
+    for n in 2..1_200 {
+        let op = json!([text, -(text.len() as i64)]);
+        let change = json!({ "text_edited": { "comment": id(10), "op": op } });
+        ann.submit(&review, &json!({ "seq": n, "base": n, "changes": [change] })).await;
+        assert_eq!(entry(&ann.next().await).0, n + 1);
     }
     assert!(began.elapsed() < Duration::from_secs(60));
     for _ in 0..100 {

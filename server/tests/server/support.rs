@@ -52,9 +52,13 @@ impl Running {
 
     /// A server over a store that fails on demand.
     pub(super) async fn faulty() -> (Running, Arc<Faulty>) {
+        Running::faulty_with(timing()).await
+    }
+
+    pub(super) async fn faulty_with(timing: Timing) -> (Running, Arc<Faulty>) {
         let directory = tempfile::tempdir().unwrap();
         let store = Faulty::new(Arc::new(SqliteStore::open(directory.path()).await.unwrap()), &[]);
-        let server = Server::start_over(store.clone(), config(directory.path()), timing()).await.unwrap();
+        let server = Server::start_over(store.clone(), config(directory.path()), timing).await.unwrap();
         (Running { address: server.address(), server: Some(server), directory }, store)
     }
 
@@ -168,6 +172,12 @@ impl Client {
     pub(super) async fn message(&mut self, message: Message) {
         // A server that has closed meanwhile says so to whoever reads.
         let _ = self.socket.send(message).await;
+    }
+
+    /// Sends bytes as they are, WebSocket frames or not.
+    pub(super) async fn raw(&mut self, bytes: &[u8]) {
+        let MaybeTlsStream::Plain(stream) = self.socket.get_mut() else { panic!("no TLS here") };
+        stream.write_all(bytes).await.unwrap();
     }
 
     /// The next frame that is not about presence.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use interline::{Anchor, Client, Comment, Review};
+use interline::{Anchor, Client, Comment, Review, TextOp};
 use interline_tests::until;
 
 /// Edits between two waits for the server.
@@ -26,8 +26,12 @@ async fn main() -> Result<()> {
         _ => until("the first comment", || first(&review)).await,
     };
     for n in 0..count {
-        let end = comment.text().chars().count();
-        comment.insert(end, &format!("<{name} {n}>"))?;
+        let word = format!("<{name} {n}>");
+        // At the end of the very text that it goes into: others may put something before it meanwhile.
+        comment.apply_with(|text| {
+            let end = text.chars().count();
+            anyhow::Ok(TextOp::replace(end, end, 0, &word)?)
+        })?;
         tokio::time::sleep(Duration::from_millis(1)).await;
         if (n + 1) % BURST == 0 {
             review.synced().await?;

@@ -120,7 +120,7 @@ impl World {
             }
             Down::Answer(answer) => self.with(c, |replica, now| replica.answered(now, answer)),
             Down::Refused(seq, code) => {
-                self.with(c, |replica, now| replica.refused(now, seq, code, Some(20)))
+                self.with(c, |replica, now| replica.refused(now, seq, code, code.retryable(), Some(20)))
             }
         }
     }

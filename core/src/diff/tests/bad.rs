@@ -1,6 +1,6 @@
 //! What is refused, by which error, at which line.
 
-use super::super::{MAX_DIFF_BYTES, MAX_FILES, MAX_PATH_BYTES};
+use super::super::{DiffError, MAX_DIFF_BYTES, MAX_FILES, MAX_PATH_BYTES};
 use super::*;
 
 fn refusal(input: impl AsRef<[u8]>) -> (&'static str, Option<usize>) {
@@ -149,6 +149,18 @@ fn hostile_inputs_take_linear_time() {
     {
         assert!(PatchSet::parse(line.repeat(size / line.len()).as_bytes()).is_err());
     }
-    let files = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n".repeat(MAX_FILES);
-    assert!(parse(files).line("x", crate::review::Side::Head, 1).is_some());
+    let file = |n| format!("diff --git a/{n} b/{n}\n--- a/{n}\n+++ b/{n}\n@@ -1 +1 @@\n-a\n+b\n");
+    let files: String = (0..MAX_FILES).map(file).collect();
+    assert!(parse(files).line("7", crate::review::Side::Head, 1).is_some());
+}
+
+#[test]
+fn colours_and_repeated_paths_are_refused_with_their_line() {
+    let plain = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n";
+    let coloured = "\u{1b}[1mdiff --git a/x b/x\u{1b}[m\n\u{1b}[1m--- a/x\u{1b}[m\n";
+    let after = format!("{plain}{coloured}");
+    assert_eq!(PatchSet::parse(coloured.as_bytes()), Err(DiffError::Coloured { line: 1 }));
+    assert_eq!(PatchSet::parse(after.as_bytes()), Err(DiffError::Coloured { line: 6 }));
+    let twice = format!("{plain}diff --git a/x b/x\n{plain}");
+    assert_eq!(PatchSet::parse(twice.as_bytes()), Err(DiffError::RepeatedPath { line: 6 }));
 }

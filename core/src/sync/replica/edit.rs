@@ -6,6 +6,7 @@ use super::{Event, Origin, Replica};
 use crate::change::{Change, Entity, FieldWrite};
 use crate::clock::Millis;
 use crate::id::CommentId;
+use crate::limits::Limits;
 use crate::review::{FieldValue, Place, spec};
 use crate::text::{OpError, TextOp, diff, normalize};
 
@@ -33,6 +34,15 @@ pub enum EditError {
         /// The most that the server takes, in Unicode scalars.
         max: usize,
     },
+    /// The edit has too many parts for one op; make it in several.
+    #[error("an edit takes at most {max} parts")]
+    OpTooLarge {
+        /// The most components that the server takes.
+        max: usize,
+    },
+    /// No diff has such a line or path.
+    #[error("there can be no such line or path")]
+    BadPlace,
     /// There is no such field on this entity.
     #[error("there is no such field")]
     UnknownField,
@@ -59,8 +69,12 @@ impl Replica {
         if self.exists(comment) {
             return Err(EditError::DuplicateComment);
         }
-        if let Place::Reply(root) = place {
-            self.standing(root)?;
+        match &place {
+            Place::Reply(root) => self.standing(*root)?,
+            Place::Line(anchor) if anchor.line == 0 || anchor.file.len() > Limits::PATH_BYTES => {
+                return Err(EditError::BadPlace);
+            }
+            Place::Line(_) => {}
         }
         let at = self.clock.tick(now);
         self.push(now, Change::CommentAdded { comment, place, text, at })?;
@@ -77,6 +91,10 @@ impl Replica {
         }
         if op.target_len() > len {
             self.check_length(op.target_len())?;
+        }
+        let max = self.limits.op_components;
+        if op.components() > max {
+            return Err(EditError::OpTooLarge { max });
         }
         if op.is_identity() {
             return Ok(());
@@ -127,7 +145,9 @@ impl Replica {
         if self.field(entity, field).as_ref() == Some(&value) {
             return Ok(());
         }
-        let write = FieldWrite { value: value.clone(), seen: self.head.version };
+        // What is pending here hides what others write meanwhile: nothing newer was seen than when it was made.
+        let pending = self.layers().filter_map(|layer| layer.seen(entity, field)).min();
+        let write = FieldWrite { value: value.clone(), seen: pending.unwrap_or(self.head.version) };
         let fields = BTreeMap::from([(field.to_owned(), write)]);
         let at = self.clock.tick(now);
         self.push(now, Change::FieldsChanged { entity, fields, at })?;

@@ -28,11 +28,14 @@ use crate::id::{ClientId, ReviewId, Seq, UserId, Version};
 use crate::limits::Limits;
 use crate::presence::Roster;
 use crate::review::Review;
+use crate::wire::ErrorCode;
 
 /// How many text ops are kept to carry other people's carets forward.
 const HISTORY_OPS: usize = 512;
 /// The first wait for an answer to a batch before it is sent again, in milliseconds; doubles up to the last.
 const RESEND_MS: (u64, u64) = (5_000, 60_000);
+/// The shortest wait that a server may ask for, in milliseconds.
+const RESEND_LEAST_MS: u64 = 100;
 /// The wait before the local store is tried again, in milliseconds.
 const SAVE_RETRY_MS: u64 = 1_000;
 
@@ -47,6 +50,8 @@ struct InFlight {
     generation: u64,
     sent: Option<Millis>,
     resend_ms: u64,
+    /// Set once the server has said that it will never take it.
+    stuck: Option<ErrorCode>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,6 +83,10 @@ pub struct Replica {
     saving: Option<u64>,
     saved: u64,
     save_again_at: Option<Millis>,
+    /// An entry did not fit: what is here is neither saved nor continued, until a snapshot replaces it.
+    broken: bool,
+    /// The last time that was told here.
+    now: Millis,
     effects: VecDeque<ReplicaEffect>,
 }
 
@@ -119,6 +128,8 @@ impl Replica {
             saving: None,
             saved: 0,
             save_again_at: None,
+            broken: false,
+            now: 0,
             effects: VecDeque::new(),
         }
     }
@@ -136,6 +147,7 @@ impl Replica {
             generation: 0,
             sent: None,
             resend_ms: RESEND_MS.0,
+            stuck: None,
         });
         replica.buffer = saved.buffer;
         replica.next_seq = saved.next_seq;
@@ -168,9 +180,15 @@ impl Replica {
         &self.user
     }
 
-    /// Where the confirmed log ends here: what a resume starts from. `None` before anything was loaded.
+    /// Where the confirmed log ends here: what a resume starts from. `None` before anything was loaded, and
+    /// where only a snapshot helps.
     pub fn head(&self) -> Option<Head> {
-        self.is_loaded().then_some(self.head)
+        (self.is_loaded() && !self.broken).then_some(self.head)
+    }
+
+    /// Why the server will never take the batch in flight, if it said so: nothing is sent any more.
+    pub fn is_stuck(&self) -> Option<ErrorCode> {
+        self.in_flight.as_ref().and_then(|batch| batch.stuck)
     }
 
     /// What the server accepts; learnt at each connection.
@@ -204,7 +222,8 @@ impl Replica {
 
     /// What has to be done next.
     pub fn poll(&mut self) -> Option<ReplicaEffect> {
-        if self.dirty > self.saved && self.saving.is_none() && self.save_again_at.is_none() {
+        let may_save = self.saving.is_none() && self.save_again_at.is_none() && !self.broken;
+        if self.dirty > self.saved && may_save {
             self.saving = Some(self.dirty);
             return Some(ReplicaEffect::Save { generation: self.dirty, state: Box::new(self.state()) });
         }
@@ -215,7 +234,7 @@ impl Replica {
     pub fn wake_at(&self) -> Option<Millis> {
         let freeze = if self.may_freeze() { self.batcher.due_at() } else { None };
         let resend = match &self.in_flight {
-            Some(batch) if self.link == Link::Online => {
+            Some(batch) if self.link == Link::Online && batch.stuck.is_none() => {
                 batch.sent.map(|sent| sent.saturating_add(batch.resend_ms))
             }
             _ => None,
@@ -225,6 +244,10 @@ impl Replica {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Millis) {
+        if now < self.now {
+            self.set_back(now);
+        }
+        self.now = now;
         if self.save_again_at.is_some_and(|at| at <= now) {
             self.save_again_at = None;
         }
@@ -253,6 +276,15 @@ impl Replica {
         self.save_again_at = Some(now + SAVE_RETRY_MS);
     }
 
+    /// The clock was set back: what was to happen soon shall not wait for the time to come round again.
+    fn set_back(&mut self, now: Millis) {
+        self.batcher.set_back(now);
+        if let Some(batch) = &mut self.in_flight {
+            batch.sent = batch.sent.map(|sent| sent.min(now));
+        }
+        self.save_again_at = self.save_again_at.map(|at| at.min(now + SAVE_RETRY_MS));
+    }
+
     fn may_freeze(&self) -> bool {
         self.link == Link::Online && self.in_flight.is_none() && !self.buffer.is_empty()
     }
@@ -278,12 +310,13 @@ impl Replica {
             generation: self.dirty,
             sent: None,
             resend_ms: RESEND_MS.0,
+            stuck: None,
         });
     }
 
     fn send_if_due(&mut self, now: Millis) {
         let Some(batch) = &mut self.in_flight else { return };
-        if self.link != Link::Online || self.saved < batch.generation {
+        if self.link != Link::Online || self.saved < batch.generation || batch.stuck.is_some() {
             return;
         }
         match batch.sent {

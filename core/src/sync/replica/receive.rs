@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Event, HISTORY_OPS, InFlight, Link, Origin, RESEND_MS, Rejected, Replica};
+use super::{Event, HISTORY_OPS, InFlight, Link, Origin, RESEND_LEAST_MS, RESEND_MS, Rejected, Replica};
 use crate::change::{Batch, Change, Entity};
 use crate::clock::Millis;
 use crate::entry::{Answer, AnswerResult, EncodedEntry, Entry, Fact, Head, Outcome, Reason, Verdict};
@@ -60,22 +60,30 @@ impl Replica {
         if review.version != head.version || review.id != self.confirmed.id || review.version == 0 {
             return Err(ResyncReason::Diverged);
         }
-        let buffered: BTreeSet<_> = self.buffer.changes().iter().map(Change::comment).collect();
-        let texts = buffered.iter().map(|id| id.and_then(|id| self.comment(id)).map(|comment| comment.text));
-        let fallen: Vec<_> = buffered.iter().copied().zip(texts.collect::<Vec<_>>()).collect();
+        let stuck = self.in_flight.as_ref().filter(|batch| batch.stuck.is_some());
+        let lost = stuck.map(|batch| &batch.changes).into_iter().chain([&self.buffer]);
+        let lost: BTreeSet<_> = lost.flat_map(Pending::changes).map(Change::comment).collect();
+        let text = |id: &Option<CommentId>| id.and_then(|id| self.comment(id)).map(|comment| comment.text);
+        let fallen: Vec<_> = lost.iter().map(|id| (*id, text(id))).collect();
         self.confirmed = review;
         self.head = head;
+        self.broken = false;
         self.history = History::new(head.version, HISTORY_OPS);
+        let mut changes = std::mem::take(&mut self.buffer).changes().to_vec();
+        // A batch that will never be taken has used no seq: it goes the way of what was never sent.
+        if let Some(batch) = self.in_flight.take_if(|batch| batch.stuck.is_some()) {
+            changes.splice(..0, batch.changes.changes().iter().cloned());
+            self.next_seq = batch.frozen.seq;
+        }
         if let Some(batch) = &mut self.in_flight {
             batch.changes = Pending::default();
         }
-        let changes = std::mem::take(&mut self.buffer);
         self.batcher.taken();
         self.dirty += 1;
         self.emit(Event::Loaded);
         for (comment, text) in fallen {
             let of = |change: &&Change| change.comment() == comment;
-            let changes = changes.changes().iter().filter(of).cloned().collect();
+            let changes = changes.iter().filter(of).cloned().collect();
             self.reject(comment, None, text.map(|text| text.as_str().to_owned()), changes);
         }
         self.emit(Event::Unsynced(self.unsynced()));
@@ -84,8 +92,14 @@ impl Replica {
         Ok(())
     }
 
-    /// The next entry of the stream.
+    /// The next entry of the stream. After [`ResyncReason::Diverged`] only a snapshot helps.
     pub fn receive(&mut self, now: Millis, encoded: &EncodedEntry) -> Result<(), ResyncReason> {
+        let received = self.receive_next(now, encoded);
+        self.broken |= received == Err(ResyncReason::Diverged);
+        received
+    }
+
+    fn receive_next(&mut self, now: Millis, encoded: &EncodedEntry) -> Result<(), ResyncReason> {
         if encoded.version <= self.head.version {
             return Ok(());
         }
@@ -131,13 +145,23 @@ impl Replica {
         self.tick(now);
     }
 
-    /// The server did not take a batch now.
-    pub fn refused(&mut self, now: Millis, seq: Seq, code: ErrorCode, retry_after_ms: Option<u64>) {
+    /// The server did not take a batch: now, or ever. In the latter case nothing is sent any more, until a
+    /// snapshot lets this replica start over.
+    pub fn refused(
+        &mut self,
+        now: Millis,
+        seq: Seq,
+        code: ErrorCode,
+        retryable: bool,
+        retry_after_ms: Option<u64>,
+    ) {
         let Some(batch) = self.in_flight.as_mut().filter(|batch| batch.frozen.seq == seq) else { return };
-        if code.retryable() {
+        if retryable {
             batch.sent = Some(now);
-            batch.resend_ms = retry_after_ms.unwrap_or(RESEND_MS.0);
-        } else {
+            // The server's word, within reason: a batch is neither hammered nor forgotten.
+            batch.resend_ms = retry_after_ms.unwrap_or(RESEND_MS.0).clamp(RESEND_LEAST_MS, RESEND_MS.1);
+        } else if batch.stuck.is_none() {
+            batch.stuck = Some(code);
             self.emit(Event::Stuck(code));
         }
     }
@@ -189,11 +213,26 @@ impl Replica {
             let shown = self.shown();
             self.take_back(&entry.verdicts, shown);
         } else {
+            self.check_own(entry)?;
             let shown = self.shown();
             self.apply(entry, head)?;
             self.take_back(&entry.verdicts, shown);
         }
         self.emit(Event::Unsynced(self.unsynced()));
+        Ok(())
+    }
+
+    /// What the server made of our edits must be what we made of them: the buffer builds on it.
+    fn check_own(&self, entry: &Entry) -> Result<(), ResyncReason> {
+        let Some(batch) = &self.in_flight else { return Ok(()) };
+        for (at, change) in batch.changes.changes().iter().enumerate() {
+            let Change::TextEdited { comment, op } = change else { continue };
+            let same = |fact: &Fact| matches!(fact, Fact::TextEdited { comment: c, op: o, .. } if c == comment && o == op);
+            let rejected = entry.verdicts.iter().any(|verdict| verdict.change == at);
+            if !rejected && !entry.facts.iter().any(same) {
+                return Err(ResyncReason::Diverged);
+            }
+        }
         Ok(())
     }
 
@@ -227,7 +266,7 @@ impl Replica {
                         events.push(Event::Overwritten { entity, field, value, by: by() });
                     }
                     // What was written here and is pending stays on top.
-                    if !self.layers().any(|layer| layer.writes(entity, &field)) {
+                    if !self.layers().any(|layer| layer.seen(entity, &field).is_some()) {
                         events.push(Event::FieldChanged {
                             entity,
                             field,

@@ -20,6 +20,7 @@ use crate::presence::{Presence, PresenceChange, PresencePlace, Selection};
 use crate::review::{Anchor, FieldValue, PatchSets, Place, Review, Status};
 use crate::text::TextOp;
 use crate::text::cursor::Range;
+use crate::wire::ErrorCode;
 
 fn client(n: u128) -> ClientId {
     ClientId(Uuid::from_u128(n))
@@ -44,11 +45,15 @@ struct Server {
 
 impl Server {
     fn new() -> Server {
+        Server::with(Limits::default())
+    }
+
+    fn with(limits: Limits) -> Server {
         let (_, review, head) = created();
         let mut patch_sets = PatchSets::default();
         let diff = b"--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n";
         patch_sets.insert(1, Arc::new(PatchSet::parse(diff).unwrap()));
-        let mut sequencer = Sequencer::new(review, head, patch_sets, Limits::default());
+        let mut sequencer = Sequencer::new(review, head, patch_sets, limits);
         (1..=2).for_each(|n| sequencer.client_opened(client(n), None));
         Server { sequencer, delivered: vec![], answers: vec![], refused: vec![], appends: vec![] }
     }

@@ -153,6 +153,8 @@ fn what_cannot_be_done_changes_nothing() {
     assert!(matches!(replica.replace_text(0, comment(1), 1, 2, ""), Err(EditError::Op(_))));
     assert!(matches!(replica.replace_text(0, comment(1), usize::MAX, 2, ""), Err(EditError::Op(_))));
     assert_eq!(replica.replace_text(0, comment(9), 0, 0, "x"), Err(EditError::UnknownComment));
+    let nowhere = Place::Line(Anchor::head("x".repeat(Limits::PATH_BYTES + 1), 1));
+    assert_eq!(replica.add_comment(0, comment(2), nowhere, ""), Err(EditError::BadPlace));
     let max = Limits::default().comment_chars;
     let long = "x".repeat(max);
     assert_eq!(replica.replace_text(0, comment(1), 0, 0, &long), Err(EditError::TextTooLong { max }));
@@ -160,4 +162,80 @@ fn what_cannot_be_done_changes_nothing() {
     assert_eq!(no, Err(EditError::BadValue));
     assert_eq!(replica.comment(comment(1)).unwrap().text.as_str(), "ab");
     assert_eq!(replica.unsynced().count, 1);
+}
+
+#[test]
+fn a_value_that_was_hidden_was_not_seen() {
+    let mut server = Server::new();
+    let mut replica = replica(1);
+    replica.set_field(0, Entity::Review, "status", Status::Approved.into()).unwrap();
+    let head = replica.head().unwrap();
+    server.take(2, 1, 1, vec![status(Status::ChangesRequested, 1, 900)]);
+    replica.receive(0, &EncodedEntry::new(&server.delivered[0], head.hash)).unwrap();
+    assert_eq!(replica.status(), Status::Approved, "one's own stays on top");
+    replica.set_field(0, Entity::Review, "status", Status::Pending.into()).unwrap();
+    replica.tick(1_000);
+    let sent = drain(&mut replica, 1_000).0.remove(0);
+    let batch: Batch = serde_json::from_str(&sent.payload).unwrap();
+    let Change::FieldsChanged { fields, .. } = &batch.changes[0] else { panic!("a field") };
+    assert_eq!(
+        (batch.base, fields["status"].seen),
+        (2, 1),
+        "so the server can tell that they are concurrent"
+    );
+}
+
+#[test]
+fn a_batch_that_is_never_taken_is_kept_and_ends_with_a_snapshot() {
+    let mut replica = replica(1);
+    replica.add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "mine").unwrap();
+    replica.tick(50);
+    let seq = drain(&mut replica, 50).0[0].seq;
+    replica.refused(60, seq, ErrorCode::SeqGap, false, None);
+    replica.refused(60, seq, ErrorCode::SeqGap, false, None);
+    assert_eq!(drain(&mut replica, 60).1, [Event::Stuck(ErrorCode::SeqGap)]);
+    replica.tick(1_000_000);
+    assert!(drain(&mut replica, 1_000_000).0.is_empty() && replica.wake_at().is_none(), "nothing is sent");
+    assert_eq!(replica.is_stuck(), Some(ErrorCode::SeqGap));
+    let (_, review, head) = created();
+    replica.opening();
+    replica.snapshot(2_000_000, review, head).unwrap();
+    assert_eq!((replica.is_stuck(), replica.unsynced().count), (None, 0));
+    assert_eq!(replica.rejected()[0].mine.as_deref(), Some("mine"));
+    replica.set_field(2_000_000, Entity::Review, "status", Status::Approved.into()).unwrap();
+    replica.flush(2_000_000);
+    assert_eq!(drain(&mut replica, 2_000_000).0[0].seq, seq, "no seq was used");
+}
+
+#[test]
+fn a_clock_that_is_set_back_delays_nothing() {
+    let mut replica = replica(1);
+    replica.tick(3_600_000);
+    replica.add_comment(3_600_000, comment(1), Place::Line(Anchor::head("x", 1)), "a").unwrap();
+    replica.tick(1_000);
+    drain(&mut replica, 1_000);
+    replica.tick(1_050);
+    assert_eq!(drain(&mut replica, 1_050).0.len(), 1);
+    replica.tick(100);
+    assert!(replica.wake_at().unwrap() <= 5_100);
+}
+
+#[test]
+fn what_does_not_fit_is_not_built_upon() {
+    let mut replica = replica(1);
+    let head = replica.head().unwrap();
+    let op: TextOp = serde_json::from_str("[7]").unwrap();
+    let facts = vec![Fact::TextEdited { comment: comment(1), op, checksum: 0 }];
+    let (format, author) = (ENTRY_FORMAT, user(2));
+    let broken =
+        Entry { format, version: 2, author, client: client(2), seq: 1, at: 5, facts, verdicts: vec![] };
+    let received = replica.receive(0, &EncodedEntry::new(&broken, head.hash));
+    assert_eq!(received, Err(ResyncReason::Diverged));
+    assert_eq!(replica.head(), None, "the next opening starts over");
+    replica.discard_rejected();
+    assert!(!matches!(replica.poll(), Some(ReplicaEffect::Save { .. })), "and nothing of it is saved");
+    let (_, review, head) = created();
+    replica.opening();
+    replica.snapshot(0, review, head).unwrap();
+    assert_eq!(replica.head(), Some(head));
 }

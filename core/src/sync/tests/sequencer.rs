@@ -232,3 +232,15 @@ fn a_clock_an_hour_fast_does_not_win_for_an_hour() {
     server.take(2, 2, 2, vec![status(Status::Pending, 2, 1_100)]);
     assert_eq!(server.sequencer.committed().status(), Status::Pending);
 }
+
+#[test]
+fn a_review_takes_only_so_much_text() {
+    let limits = Limits { review_chars: 10, ..Limits::default() };
+    let mut server = Server::with(limits);
+    let outcomes = server.take(1, 1, 1, vec![add(1, "123456"), add(2, "12345")]);
+    assert_eq!(outcomes, [(1, rejected(Reason::ReviewTooLarge))]);
+    assert_eq!(server.take(1, 2, 2, vec![edit(1, "[6,\"7890\"]")]), [], "up to the limit");
+    assert_eq!(server.take(1, 3, 3, vec![edit(1, "[10,\"!\"]")]), [(0, rejected(Reason::ReviewTooLarge))]);
+    assert_eq!(server.take(1, 4, 3, vec![edit(1, "[9,-1]")]), [], "less is always possible");
+    assert_eq!(server.take(1, 5, 4, vec![edit(1, "[9,\"!\"]")]), []);
+}

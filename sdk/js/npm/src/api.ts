@@ -19,11 +19,12 @@ export interface ConnectOptions {
 /** One connection to one server; reconnects by itself until closed. */
 export interface Client {
   readonly user: User;
+  /** The state now. The `connection` event tells of what comes after: read the first state here. */
   readonly connection: ConnectionStatus;
   /** Opens a review by its id or by the key it was created with. Rejects with `unknown_review` and the like. */
   open(idOrKey: string): Promise<Review>;
   reviews(): Promise<ReviewSummary[]>;
-  /** Creates a review from a unified diff. Rejects with the parser's code and line for a bad diff. */
+  /** Creates a review from a unified diff. Rejects with the parser's code and `line` for a bad diff. */
   createReview(diff: string, options: { title: string; key?: string }): Promise<{ id: string; url: string }>;
   on<E extends keyof ClientEvents>(event: E, listener: (value: ClientEvents[E]) => void): Unsubscribe;
   /** Tries to connect now instead of after the current backoff. */
@@ -35,7 +36,10 @@ export interface Client {
 export interface Review {
   readonly data: ReviewData;
   readonly unsynced: Unsynced;
+  /** What the server refused, oldest first, until it is discarded. */
   readonly rejected: Rejected[];
+  /** Forgets all of `rejected`. */
+  discardRejected(): void;
   /** All threads in order of file, line and age; a removed thread without replies is left out. */
   threads(): Thread[];
   /** Starts a thread on a line of the diff. Throws `unknown_line` for a line that the diff does not carry. */
@@ -48,7 +52,10 @@ export interface Review {
   diff(): Promise<PatchSet>;
   presence(): UserPresence[];
   updatePresence(update: PresenceUpdate): void;
-  /** Resolves once everything done here so far is durable on the server. */
+  /**
+   * Resolves once everything done here so far is durable on the server, or refused and in `rejected`. Rejects if the
+   * client is closed before, and with the server's code if the server will never take what is pending.
+   */
   synced(): Promise<void>;
   on<E extends keyof ReviewEvents>(event: E, listener: (value: ReviewEvents[E]) => void): Unsubscribe;
   close(): void;

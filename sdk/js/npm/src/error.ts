@@ -5,10 +5,9 @@ export class InterlineError extends Error implements InterlineErrorData {
   override readonly name = "InterlineError";
   readonly code: string;
   readonly retryable: boolean;
-  /** The line of the input that a parser complained about, counted from 1. */
   readonly line?: number;
 
-  constructor(data: InterlineErrorData & { line?: number }, options?: ErrorOptions) {
+  constructor(data: InterlineErrorData, options?: ErrorOptions) {
     super(data.message, options);
     this.code = data.code;
     this.retryable = data.retryable;
@@ -35,7 +34,7 @@ function parse(json: string): InterlineErrorData | undefined {
 }
 
 /** Whether a value has the shape of an error as the wasm module and the server write them. */
-export function isErrorData(data: unknown): data is InterlineErrorData & { line?: number } {
+export function isErrorData(data: unknown): data is InterlineErrorData {
   if (typeof data !== "object" || data === null) return false;
   const { code, message, retryable } = data as Record<string, unknown>;
   return typeof code === "string" && typeof message === "string" && typeof retryable === "boolean";

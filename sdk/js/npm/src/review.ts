@@ -60,6 +60,10 @@ export class OpenReview implements Review {
     return guard(() => JSON.parse(this.#raw.rejected()) as Rejected[]);
   }
 
+  discardRejected(): void {
+    guard(() => this.#raw.discard_rejected());
+  }
+
   threads(): Thread[] {
     return guard(() => JSON.parse(this.#raw.threads()) as Thread[]);
   }

@@ -125,6 +125,8 @@ export interface Rejected {
   /** A stable code, such as `comment_removed` or `text_too_long`; `docs/protocol.md` lists them. */
   code: string;
   message: string;
+  /** The comment's text as the server has it, without what was refused; absent where it never came to be. */
+  base?: string;
   /** What was typed, as it would have stood. */
   text?: string;
 }
@@ -140,6 +142,7 @@ export interface Superseded {
 export type Origin = "local" | "remote" | "rollback";
 
 export interface ClientEvents {
+  /** The connection has another state. The first is read from `client.connection`. */
   connection: ConnectionStatus;
 }
 
@@ -162,6 +165,8 @@ export interface InterlineErrorData {
   code: string;
   message: string;
   retryable: boolean;
+  /** The line of the input that a parser complained about, counted from 1. */
+  line?: number;
 }
 
 /** The parsed diff of a patch set: only the lines that the diff carries. */

@@ -19,6 +19,7 @@ export interface RawReview {
   presence(): string;
   unsynced(): string;
   rejected(): string;
+  discard_rejected(): void;
   comment(file: string, side: string, line: number, patchSet: number | undefined, text: string): string;
   comment_data(id: string): string;
   text(id: string): string;

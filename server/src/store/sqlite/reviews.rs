@@ -11,10 +11,7 @@ use uuid::Uuid;
 
 use super::error::classify;
 use super::transaction::Transaction;
-use crate::store::{Creation, NewReview, ReviewRow, ReviewSummary, StoreError};
-
-/// Who writes a log's first entry: nobody in particular.
-const SYSTEM: &str = "system";
+use crate::store::{Creation, NewReview, ReviewRow, ReviewSummary, SYSTEM, StoreError};
 
 const SELECT_BY_ID: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash \
     FROM reviews WHERE id = ?";

@@ -1,0 +1,210 @@
+//! The folder of one owner: which files are in it, what they are called, and who may touch them.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use interline_core::clock::Millis;
+use interline_core::id::ClientId;
+use sha2::{Digest, Sha256};
+
+use super::Quarantined;
+use crate::platform;
+use crate::store::{Owner, StoreError};
+
+const DATABASE: &str = ".redb";
+const UNREADABLE: &str = ".redb.unreadable-";
+
+/// How a slot came to be; the order in which slots are taken.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Place {
+    /// By a client that took the next free one.
+    Numbered(u32),
+    /// By a client that named itself: nobody else takes it.
+    Named,
+}
+
+/// A slot: its place, and the one client whose records are in it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Name {
+    pub(super) place: Place,
+    pub(super) client: ClientId,
+}
+
+impl Name {
+    fn stem(self) -> String {
+        match self.place {
+            Place::Numbered(number) => format!("{number}-{}", self.client),
+            Place::Named => format!("named-{}", self.client),
+        }
+    }
+
+    fn parse(stem: &str) -> Option<Name> {
+        let (place, client) = stem.split_once('-')?;
+        let place = if place == "named" { Place::Named } else { Place::Numbered(place.parse().ok()?) };
+        let name = Name { place, client: client.parse().ok()? };
+        (name.stem() == stem).then_some(name)
+    }
+}
+
+/// A file that is locked as long as this lives. It says which schema software must know to open the slot.
+pub(super) struct Lock(File);
+
+impl Lock {
+    /// The schema that software must know at least; `None` where that is not said.
+    pub(super) fn schema(&mut self) -> io::Result<Option<usize>> {
+        let mut text = String::new();
+        self.0.seek(SeekFrom::Start(0))?;
+        // What is no text says nothing.
+        let read = (&self.0).take(32).read_to_string(&mut text);
+        Ok(read.ok().and_then(|_| text.trim().parse().ok()))
+    }
+
+    /// Says it before anything of that schema is written.
+    pub(super) fn set_schema(&mut self, schema: usize) -> io::Result<()> {
+        self.0.set_len(0)?;
+        self.0.seek(SeekFrom::Start(0))?;
+        self.0.write_all(format!("{schema}\n").as_bytes())?;
+        self.0.sync_all()
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough where this process is just starting another: that has the file open as well
+        // until it is on its own. If it fails, closing has to do.
+        let _ = self.0.unlock();
+    }
+}
+
+/// The folder of one owner.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    pub(super) fn of(root: &Path, owner: &Owner) -> Folder {
+        let mut hash = Sha256::new();
+        // No server's address holds a zero byte, so that the two cannot run into one another.
+        hash.update(owner.server.as_bytes());
+        hash.update([0]);
+        hash.update(owner.user.as_str().as_bytes());
+        let name: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        Folder(root.join(name))
+    }
+
+    /// Makes it, for this account's eyes only.
+    pub(super) fn make(&self) -> Result<(), StoreError> {
+        if self.0.is_dir() {
+            return Ok(());
+        }
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        let made = builder.create(&self.0).and_then(|()| self.0.parent().map_or(Ok(()), sync_folder));
+        made.map_err(|error| failed("made", &self.0, error))
+    }
+
+    /// The slots, in the order in which they are taken.
+    pub(super) fn slots(&self) -> Result<Vec<Name>, StoreError> {
+        let mut names = Vec::new();
+        for file in files(&self.0)? {
+            names.extend(file.strip_suffix(DATABASE).and_then(Name::parse));
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    pub(super) fn database(&self, name: Name) -> PathBuf {
+        self.0.join(name.stem() + DATABASE)
+    }
+
+    /// Where a database is made before it is put in its place whole.
+    pub(super) fn draft(&self, name: Name) -> PathBuf {
+        self.0.join(name.stem() + ".new")
+    }
+
+    /// Locks a slot, unless somebody has it.
+    pub(super) fn lock(&self, name: Name) -> Result<Option<Lock>, StoreError> {
+        let path = self.0.join(name.stem() + ".lock");
+        let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = options.map_err(|error| failed("opened", &path, error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(failed("locked", &path, error)),
+        }
+    }
+
+    /// Puts a new database in its place.
+    pub(super) fn place(&self, name: Name) -> Result<(), StoreError> {
+        let path = self.database(name);
+        let placed = fs::rename(self.draft(name), &path).and_then(|()| sync_folder(&self.0));
+        placed.map_err(|error| failed("made", &path, error))
+    }
+
+    /// Moves a database aside. It has to be locked and closed.
+    pub(super) fn quarantine(&self, name: Name) -> Result<(), StoreError> {
+        let path = self.database(name);
+        let aside = |at: Millis| self.0.join(format!("{}{UNREADABLE}{at}", name.stem()));
+        let free = (platform::now_ms()..).map(aside).find(|path| !path.exists());
+        let moved = fs::rename(&path, free.unwrap_or_else(|| aside(0))).and_then(|()| sync_folder(&self.0));
+        moved.map_err(|error| failed("moved aside", &path, error))
+    }
+}
+
+/// What was ever moved aside below a root, oldest first.
+pub(super) fn quarantined(root: &Path) -> Result<Vec<Quarantined>, StoreError> {
+    let mut found = Vec::new();
+    for folder in files(root)?.into_iter().map(|name| root.join(name)).filter(|path| path.is_dir()) {
+        for file in files(&folder)? {
+            let parts = file.split_once(UNREADABLE);
+            let parts = parts.and_then(|(stem, at)| Some((Name::parse(stem)?, at.parse().ok()?)));
+            if let Some((Name { client, .. }, at)) = parts {
+                found.push(Quarantined { path: folder.join(file), client, at });
+            }
+        }
+    }
+    found.sort_by(|a, b| (a.at, &a.path).cmp(&(b.at, &b.path)));
+    Ok(found)
+}
+
+/// The names of what is in a folder, as far as they are text; none if there is no folder.
+fn files(folder: &Path) -> Result<Vec<String>, StoreError> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries,
+    };
+    let names = entries.and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
+    let names: Vec<_> = names.map_err(|error| failed("read", folder, error))?;
+    Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+}
+
+/// Makes the names in a folder durable, where that is something to do.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// The store's error for a file that could not be … .
+pub(super) fn failed(what: &str, path: &Path, error: io::Error) -> StoreError {
+    StoreError::because(format!("{} could not be {what}: {error}", path.display()), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_what_they_were_written_as() {
+        let client = ClientId(uuid::Uuid::from_u128(7));
+        let names = [Place::Numbered(0), Place::Numbered(2), Place::Numbered(11), Place::Named]
+            .map(|place| Name { place, client });
+        assert!(names.is_sorted());
+        for name in names {
+            assert_eq!(Name::parse(&name.stem()), Some(name));
+        }
+        for bad in ["", "0", "x-00000000-0000-0000-0000-000000000007", "0-7", "00-", "named-"] {
+            assert_eq!(Name::parse(bad), None, "{bad}");
+        }
+        assert_eq!(Name::parse(&format!("00-{client}")), None, "one name, one slot");
+    }
+}

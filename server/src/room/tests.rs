@@ -1,0 +1,224 @@
+//! Rooms from inside, one event at a time.
+
+use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use interline_core::change::Batch;
+use interline_core::diff::PatchSet;
+use interline_core::entry::Hash;
+use interline_core::id::{DisplayName, UserId};
+use interline_core::limits::Limits;
+use interline_core::presence::{Presence, PresencePlace};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::load::load;
+use super::members::Member;
+use super::task::Room;
+use super::*;
+use crate::presence::{Board, MemoryPresence};
+use crate::session::{Outbox, Queues};
+use crate::store::committer::Committer;
+use crate::store::{NewReview, SqliteStore, Store};
+
+/// A log, to load rooms from.
+struct Log {
+    context: RoomContext,
+    id: ReviewId,
+    _directory: tempfile::TempDir,
+}
+
+impl Log {
+    async fn new() -> Log {
+        let directory = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(directory.path()).await.unwrap());
+        let id = ReviewId(Uuid::now_v7());
+        let diff = b"--- a/f\n+++ b/f\n@@ -1 +1 @@\n-old\n+new\n";
+        let patch_set = PatchSet::parse(diff).unwrap();
+        let title = "A review".to_owned();
+        let new = NewReview { id, key: None, title, patch_set, body_hash: Hash::of(b""), at: 1 };
+        store.create_review(new).await.unwrap();
+        let (committer, _) = Committer::start(store.clone());
+        let (board, _) = Board::start(Arc::new(MemoryPresence::new()));
+        let (limits, idle) = (Limits::default(), Duration::from_secs(1));
+        let context = RoomContext { store, committer, board, limits, idle };
+        Log { context, id, _directory: directory }
+    }
+
+    async fn room(&self) -> Room {
+        let Ok(loaded) = load(&*self.context.store, self.id).await else { panic!("it loads") };
+        Room::new(self.id, self.context.clone(), loaded)
+    }
+}
+
+/// Lets everything that is under way come to its end.
+async fn settle(room: &mut Room) {
+    while step(room).await {}
+}
+
+async fn step(room: &mut Room) -> bool {
+    let Some(event) = room.work.next().await else { return false };
+    assert!(room.resume(event).is_ok());
+    true
+}
+
+fn session(number: u64) -> SessionId {
+    SessionId(Uuid::from_u128(u128::from(number)))
+}
+
+fn client(number: u64) -> ClientId {
+    ClientId(Uuid::from_u128(u128::from(number)))
+}
+
+fn user(number: u64) -> User {
+    let name = format!("user-{number}");
+    User { id: UserId::new(name.clone()).unwrap(), display_name: DisplayName::new(name).unwrap() }
+}
+
+fn join(number: u64) -> (Join, Queues, oneshot::Receiver<Joining>) {
+    let (outbox, queues) = Outbox::new();
+    let (reply, joining) = oneshot::channel();
+    let join = Join {
+        session: session(number),
+        client: client(number),
+        user: user(number),
+        requested: "pr".to_owned(),
+        have: None,
+        told: None,
+        outbox,
+        reply,
+    };
+    (join, queues, joining)
+}
+
+/// Lets a user of that number in.
+async fn enter(room: &mut Room, number: u64) -> Queues {
+    let (join, mut queues, _joining) = join(number);
+    room.join(Box::new(join));
+    settle(room).await;
+    assert!(room.members.get(session(number)).is_some());
+    queues.drain();
+    queues
+}
+
+/// The first batch of the client of that number: a comment.
+fn submit(number: u64) -> Submit {
+    let anchor = json!({ "patch_set": 1, "file": "f", "side": "head", "line": 1 });
+    let change = json!({ "comment_added": {
+        "comment": Uuid::from_u128(u128::from(number)), "place": { "line": anchor }, "text": "",
+        "at": { "ms": 1 } } });
+    let batch: Batch = serde_json::from_value(json!({ "seq": 1, "base": 1, "changes": [change] })).unwrap();
+    let (client, user) = (client(number), user(number).id);
+    let submission = Submission { client, user, batch, payload: Hash::of(b"1"), skew: 0 };
+    Submit { session: session(number), submission, outbox: Outbox::new().0 }
+}
+
+#[tokio::test]
+async fn whoever_is_caught_up_hears_of_a_large_room_piece_by_piece() {
+    const MEMBERS: u64 = 1_000;
+    let log = Log::new().await;
+    let mut room = log.room().await;
+    let mut others = Vec::new();
+    for number in 1..=MEMBERS {
+        let (outbox, queues) = Outbox::new();
+        let (user, place) = (user(number), PresencePlace::default());
+        let presence =
+            Presence { session: session(number), user, place, selection: None, active: true, last_seen: 1 };
+        room.members.insert(session(number), Member::new(client(number), outbox, presence, BTreeSet::new()));
+        others.push(queues);
+    }
+    let (mut join, mut queues, _joining) = join(MEMBERS + 1);
+    let gone = session(MEMBERS + 2);
+    join.have = Some(room.sequencer.head());
+    join.told = Some(vec![session(1), gone]);
+    room.join(Box::new(join));
+    settle(&mut room).await;
+    let mut heard = HashSet::new();
+    let mut pieces = 0;
+    loop {
+        assert!(!queues.ended());
+        for frame in queues.drain() {
+            let frame: Value = serde_json::from_str(&frame).unwrap();
+            let session = match frame.get("gone") {
+                Some(frame) => &frame["session"],
+                None => &frame["presence"]["presence"]["session"],
+            };
+            assert!(heard.insert(session.as_str().unwrap().to_owned()), "{frame}");
+        }
+        pieces += 1;
+        if room.presence_due.is_none() {
+            break;
+        }
+        room.tell_held_back();
+    }
+    assert_eq!(heard.len() as u64, MEMBERS + 1);
+    assert!(heard.contains(&gone.0.to_string()) && (3..10).contains(&pieces), "{pieces}");
+    assert!(others.iter().all(|queues| !queues.ended()));
+}
+
+#[tokio::test]
+async fn a_session_may_leave_and_join_again_at_once() {
+    let log = Log::new().await;
+    let mut room = log.room().await;
+    let (first, _first_queues, first_joining) = join(1);
+    let (second, _queues, joining) = join(1);
+    room.join(Box::new(first));
+    room.leave(session(1));
+    room.join(Box::new(second));
+    settle(&mut room).await;
+    assert!(first_joining.await.is_err(), "nobody waits for it");
+    assert!(matches!(joining.await, Ok(Joining::Joined)));
+    assert!(room.joining.is_empty());
+}
+
+#[tokio::test]
+async fn names_are_kept_of_those_who_are_here_or_wrote() {
+    let log = Log::new().await;
+    let mut room = log.room().await;
+    let _queues = [enter(&mut room, 1).await, enter(&mut room, 2).await];
+    assert_eq!(room.names.len(), 2);
+    room.submit(submit(1));
+    // A batch of the one is still under way.
+    room.leave(session(1));
+    room.leave(session(2));
+    assert_eq!(room.names.keys().collect::<Vec<_>>(), [&user(1).id]);
+    settle(&mut room).await;
+    assert!(room.users().contains(&user(1)) && room.names.len() == 1);
+    assert!(room.departed.is_empty() && !room.sequencer.knows(client(1)));
+}
+
+#[tokio::test]
+async fn what_an_overtaken_room_still_waits_for_is_known() {
+    let log = Log::new().await;
+    let (mut here, mut there) = (log.room().await, log.room().await);
+    let _queues = [enter(&mut here, 1).await, enter(&mut here, 2).await, enter(&mut there, 2).await];
+    // The later of the two comes into the log elsewhere first.
+    here.submit(submit(1));
+    here.submit(submit(2));
+    there.submit(submit(2));
+    settle(&mut there).await;
+    here.leave(session(2));
+    assert_eq!(here.departed.len(), 1);
+    while here.sequencer.head().version < 2 {
+        assert!(step(&mut here).await);
+    }
+    assert_eq!(here.tail.keys().collect::<Vec<_>>(), [&client(1)]);
+    assert!(here.departed.is_empty() && !here.sequencer.knows(client(2)));
+    settle(&mut here).await;
+    assert!(here.tail.is_empty() && here.sequencer.head().version == 3);
+}
+
+#[tokio::test]
+async fn a_batch_that_was_answered_needs_no_history() {
+    let log = Log::new().await;
+    let mut room = log.room().await;
+    let _queues = enter(&mut room, 1).await;
+    room.submit(submit(1));
+    settle(&mut room).await;
+    let mut room = log.room().await;
+    let mut queues = enter(&mut room, 1).await;
+    room.submit(submit(1));
+    assert!(room.work.is_empty());
+    assert!(queues.drain().iter().any(|frame| frame.contains("committed")));
+}
