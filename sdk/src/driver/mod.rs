@@ -9,7 +9,7 @@ mod link;
 mod open;
 mod work;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -45,6 +45,8 @@ pub(crate) struct Driver {
     stores: FuturesUnordered<BoxFuture<Stored>>,
     /// Who waits for a review that is not here, by the key they asked for.
     awaiting: BTreeMap<String, Vec<Reply>>,
+    /// The reviews that the local store has a copy of.
+    stored: BTreeSet<ReviewId>,
     connected_before: bool,
     /// What the server of the latest connection accepts.
     limits: Limits,
@@ -71,6 +73,7 @@ pub(crate) fn start(shared: Arc<Shared>) {
         backoff: Backoff::new(),
         stores: FuturesUnordered::new(),
         awaiting: BTreeMap::new(),
+        stored: BTreeSet::new(),
         connected_before: false,
         limits: Limits::default(),
         nonce: 0,
@@ -80,6 +83,8 @@ pub(crate) fn start(shared: Arc<Shared>) {
 
 impl Driver {
     async fn run(mut self, _watch: Watch) {
+        let config = &self.shared.config;
+        self.stored.extend(config.store.list(&config.scope).await.unwrap_or_default());
         loop {
             let now = platform::now_ms();
             let closed = self.take_requests(now);

@@ -69,7 +69,12 @@ impl Driver {
                 self.reopen(&slot);
                 answer(reply, Ok(Held::new(&slot)));
             }
-            Ok(None) => self.await_server(key, reply),
+            Ok(None) => {
+                if let Ok(id) = key.parse() {
+                    self.stored.remove(&id);
+                }
+                self.await_server(key, reply);
+            }
         }
     }
 
@@ -164,6 +169,13 @@ impl Driver {
             Some(slot) => slot,
             // Left meanwhile, or never asked for.
             None if !self.awaiting.contains_key(&requested) => return self.say_leave(id),
+            // A name that the store did not know, of a review that it has: what is pending there goes on.
+            None if self.stored.contains(&id) => {
+                self.say_leave(id);
+                self.remember(&requested, id);
+                let waiting = self.take_awaiting(&requested, Some(id));
+                return waiting.into_iter().for_each(|reply| self.open(id.to_string(), reply));
+            }
             None => {
                 let (client, user) = (config.scope.client, config.scope.owner.user.clone());
                 self.enter(&requested, Replica::new(client, user, id, config.debounce_ms))

@@ -57,7 +57,10 @@ impl Driver {
                 let problem = slot.with(|inner, now| {
                     inner.saving = false;
                     match &result {
-                        Ok(()) => inner.replica.saved(now, generation),
+                        Ok(()) => {
+                            self.stored.insert(slot.id);
+                            inner.replica.saved(now, generation);
+                        }
                         Err(_) => inner.replica.save_failed(now),
                     }
                     let told = std::mem::replace(&mut inner.save_failed, result.is_err());
