@@ -79,6 +79,15 @@ async fn people_see_who_is_where() -> Result<()> {
     let anns = ann.comment(Anchor::head("src/lib.rs", 3), "hello")?;
     let bos = same_comment(&bo, &anns).await;
     ann.synced().await?;
+    let connected = || -> Option<usize> {
+        let (_, body) = interline_tests::http::get(&format!("{}/api/sessions", server.url())).ok()?;
+        let sessions = body["sessions"].as_array()?.clone();
+        sessions
+            .iter()
+            .all(|record| record["reviews"].as_array().is_some_and(|r| r.len() == 1))
+            .then_some(sessions.len())
+    };
+    until("both sessions are on record", || connected().filter(|count| *count == 2)).await;
     bos.select(5, 5)?;
     until("bo's caret", || {
         let selection = ann.presence().into_iter().find(|p| p.user.id.as_str() == "bo")?.selection?;

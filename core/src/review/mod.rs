@@ -92,7 +92,7 @@ impl Review {
     /// Applies the next entry. After an error the review must not be used any further: it is reloaded.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), FoldError> {
         let version = entry.version;
-        if version != self.version + 1 {
+        if Some(version) != self.version.checked_add(1) {
             return Err(FoldError::OutOfOrder { at: self.version, found: version });
         }
         for fact in &entry.facts {

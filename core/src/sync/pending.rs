@@ -88,7 +88,7 @@ impl Pending {
         // Half a frame leaves room for what the frame wraps around the changes.
         let mut bytes = limits.frame_bytes / 2;
         let mut count = 0;
-        for change in self.changes.iter().take(limits.batch_changes) {
+        for change in self.changes.iter().take(limits.batch_changes.max(1)) {
             let second = matches!(change, Change::TextEdited { comment, .. } if !edited.insert(*comment));
             let size = serde_json::to_string(change).map_or(usize::MAX, |json| json.len());
             if second || (count > 0 && size > bytes) {

@@ -192,6 +192,9 @@ impl Planner<'_> {
         let mut op = op.clone();
         for past in older.chain(self.history.since(id, base)) {
             op = transform(past, &op).map_err(|_| Reason::DoesNotFit)?.1;
+            if op.components() > Limits::LOG_OP_COMPONENTS {
+                return Err(Reason::OpTooLarge);
+            }
         }
         if op.base_len() != comment.text.len() {
             return Err(Reason::DoesNotFit);
@@ -200,7 +203,7 @@ impl Planner<'_> {
             return Err(Reason::TextTooLong);
         }
         self.check_growth(op.target_len().saturating_sub(op.base_len()))?;
-        if op.components() > Limits::LOG_OP_COMPONENTS { Err(Reason::OpTooLarge) } else { Ok(op) }
+        Ok(op)
     }
 
     /// Keeps a review loadable: its snapshot is one frame.

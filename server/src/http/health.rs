@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::ApiError;
 use crate::app::AppState;
+use crate::presence::SessionRecord;
 
 #[derive(Serialize)]
 struct Health {
@@ -23,6 +24,16 @@ struct Readiness {
     status: &'static str,
     store: &'static str,
     presence: &'static str,
+}
+
+#[derive(Serialize)]
+struct Sessions {
+    sessions: Vec<SessionRecord>,
+}
+
+/// Who is connected.
+pub(super) async fn sessions(state: web::Data<AppState>) -> HttpResponse {
+    HttpResponse::Ok().json(Sessions { sessions: state.board.sessions().await })
 }
 
 /// The process is alive.

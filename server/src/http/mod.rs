@@ -37,6 +37,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .app_data(query)
         .service(resource("/socket").route(web::get().to(socket::socket)))
         .service(resource("/reviews").route(web::post().to(create::create)).route(web::get().to(read::list)))
+        .service(resource("/sessions").route(web::get().to(health::sessions)))
         // A key may hold slashes.
         .service(resource("/reviews/{name:.+}/patchsets/{number}").route(web::get().to(read::patch_set)))
         .service(resource("/reviews/{name:.+}").route(web::get().to(read::show)))

@@ -12,13 +12,15 @@ use interline_core::id::{ReviewId, SessionId};
 use interline_core::presence::Presence;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
 use super::{HEARTBEAT, PresenceStore, PresenceWrite, SessionRecord, TTL};
 
 /// How long changes gather before they are written.
 const GATHER: Duration = Duration::from_millis(50);
+/// How long a look at the store may take.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How many go into one write.
 const WRITES: usize = 500;
 
@@ -99,6 +101,15 @@ impl Board {
     pub async fn flush(&self) {
         let changed = std::mem::take(&mut self.lock().changed);
         self.tell(changed.into_iter().collect()).await;
+    }
+
+    /// Everybody who is connected, to any node that shares the store; to this one while the store is away.
+    pub async fn sessions(&self) -> Vec<SessionRecord> {
+        let shared = timeout(PATIENCE, self.store.list_sessions()).await;
+        let local = || self.lock().sessions.values().cloned().collect();
+        let mut sessions: Vec<_> = shared.ok().and_then(Result::ok).unwrap_or_else(local);
+        sessions.sort_by_key(|record| (record.since, record.session));
+        sessions
     }
 
     fn change(&self, changed: Changed, apply: impl FnOnce(&mut State)) {

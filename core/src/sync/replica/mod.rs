@@ -153,11 +153,32 @@ impl Replica {
         replica.next_seq = saved.next_seq;
         replica.clock = saved.clock;
         replica.rejected = saved.rejected;
+        replica.keep_what_fits();
         if !replica.buffer.is_empty() {
             replica.batcher.edited(saved.buffered_since.map_or(now, |since| since.min(now)));
             replica.batcher.flush();
         }
         replica
+    }
+
+    /// Pending edits for texts other than those that are here can only be kept as rejected.
+    fn keep_what_fits(&mut self) {
+        let misfits = self.misfits();
+        if misfits.is_empty() {
+            return;
+        }
+        let mut fallen = misfits;
+        if let Some(batch) = &mut self.in_flight {
+            // Only the answer to it counts from here on.
+            let changes = std::mem::take(&mut batch.changes);
+            fallen.extend(changes.edited());
+            fallen.extend(changes.added());
+        }
+        for change in self.buffer.remove(&mut fallen) {
+            let (comment, changes) = (change.comment(), vec![change]);
+            self.rejected.push(Rejected { comment, reason: None, base: None, mine: None, changes });
+        }
+        self.dirty += 1;
     }
 
     /// Whether there is a review to show and to edit.
@@ -301,7 +322,7 @@ impl Replica {
         let batch =
             Batch { seq: self.next_seq, base: self.head.version, changes: changes.changes().to_vec() };
         let payload = serde_json::to_string(&batch).unwrap_or_default().into();
-        self.next_seq += 1;
+        self.next_seq = self.next_seq.saturating_add(1);
         self.dirty += 1;
         self.in_flight = Some(InFlight {
             frozen: Frozen { seq: batch.seq, base: batch.base, payload },

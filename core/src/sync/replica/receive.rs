@@ -30,6 +30,14 @@ struct Shown {
     review: Fields,
 }
 
+/// What stands again when an entry turns out to be none.
+struct Before {
+    comments: Vec<(CommentId, Option<Comment>)>,
+    review: (Millis, u32, Fields),
+    in_flight: Option<Pending>,
+    buffer: Pending,
+}
+
 impl Replica {
     /// The review was asked for over a new connection. Nothing freezes until it has been caught up.
     pub fn opening(&mut self) {
@@ -112,10 +120,15 @@ impl Replica {
         let entry = encoded.decode().map_err(|_| ResyncReason::Diverged)?;
         let head = Head { version: encoded.version, hash: encoded.hash };
         let seq = self.in_flight.as_ref().map(|batch| batch.frozen.seq);
-        if entry.client == self.client && Some(entry.seq) == seq {
-            self.promote(&entry, head)?;
+        let before = self.before(&entry);
+        let taken = if entry.client == self.client && Some(entry.seq) == seq {
+            self.promote(&entry, head)
         } else {
-            self.take_in(&entry, head)?;
+            self.take_in(&entry, head)
+        };
+        if let Err(reason) = taken {
+            self.undo(before);
+            return Err(reason);
         }
         self.dirty += 1;
         self.caught_up(now);
@@ -196,6 +209,41 @@ impl Replica {
         self.tick(now);
     }
 
+    /// What an entry may change before it turns out that it cannot be.
+    fn before(&self, entry: &Entry) -> Before {
+        let touched = entry.facts.iter().filter_map(|fact| match fact {
+            Fact::CommentAdded { comment, .. }
+            | Fact::TextEdited { comment, .. }
+            | Fact::CommentRemoved { comment }
+            | Fact::FieldSet { entity: Entity::Comment(comment), .. } => Some(*comment),
+            _ => None,
+        });
+        let touched: BTreeSet<_> = touched.collect();
+        let Review { created_at, patch_set, fields, comments, .. } = &self.confirmed;
+        Before {
+            comments: touched.into_iter().map(|id| (id, comments.get(&id).cloned())).collect(),
+            review: (*created_at, *patch_set, fields.clone()),
+            in_flight: self.in_flight.as_ref().map(|batch| batch.changes.clone()),
+            buffer: self.buffer.clone(),
+        }
+    }
+
+    /// Nothing of an entry that cannot be stays: what was typed is still shown, and still fits.
+    fn undo(&mut self, before: Before) {
+        let Before { comments, review, in_flight, buffer } = before;
+        for (id, comment) in comments {
+            match comment {
+                Some(comment) => self.confirmed.comments.insert(id, comment),
+                None => self.confirmed.comments.remove(&id),
+            };
+        }
+        (self.confirmed.created_at, self.confirmed.patch_set, self.confirmed.fields) = review;
+        if let (Some(batch), Some(changes)) = (&mut self.in_flight, in_flight) {
+            batch.changes = changes;
+        }
+        self.buffer = buffer;
+    }
+
     fn apply(&mut self, entry: &Entry, head: Head) -> Result<(), ResyncReason> {
         self.confirmed.apply(entry).map_err(|_| ResyncReason::Diverged)?;
         self.head = head;
@@ -254,6 +302,10 @@ impl Replica {
                     }
                 }
                 Fact::CommentAdded { comment, .. } => {
+                    // Ids are unique: pending edits of it cannot be carried to another comment.
+                    if self.layers().any(|layer| layer.touches(*comment)) {
+                        return Err(ResyncReason::Diverged);
+                    }
                     events.push(Event::CommentAdded { comment: *comment, by: by(), origin });
                 }
                 Fact::CommentRemoved { comment } => {
@@ -297,7 +349,7 @@ impl Replica {
     /// Ends the flight: takes back what the server rejected, with everything buffered that builds on it.
     fn take_back(&mut self, verdicts: &[Verdict], shown: Shown) {
         let Some(InFlight { frozen, changes, .. }) = self.in_flight.take() else { return };
-        if verdicts.is_empty() {
+        if verdicts.is_empty() && self.misfits().is_empty() {
             return;
         }
         // Where a snapshot has taken the carried changes away, those that were sent still say what was meant.
@@ -332,6 +384,8 @@ impl Replica {
                 }
             }
         }
+        // What builds on something that is not what was sent falls with it.
+        fallen.extend(self.misfits());
         for change in self.buffer.remove(&mut fallen) {
             let comment = change.comment();
             match records.iter_mut().find(|(id, ..)| *id == comment) {

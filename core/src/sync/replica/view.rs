@@ -1,6 +1,6 @@
 //! What a person sees: the confirmed review with everything pending on top.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{EditError, Replica};
 use crate::change::{Change, Entity};
@@ -118,6 +118,29 @@ impl Replica {
 
     pub(super) fn layers(&self) -> impl Iterator<Item = &Pending> {
         self.in_flight.iter().map(|batch| &batch.changes).chain([&self.buffer])
+    }
+
+    /// The comments with pending edits that do not fit the text they are for.
+    pub(super) fn misfits(&self) -> BTreeSet<CommentId> {
+        let confirmed = |id: &CommentId| self.confirmed.comments.get(id).map(|there| there.text.len());
+        let mut lens = BTreeMap::new();
+        let mut misfits = BTreeSet::new();
+        for change in self.changes() {
+            match change {
+                Change::CommentAdded { comment, text, .. } => {
+                    let first = || confirmed(comment).unwrap_or_else(|| text.chars().count());
+                    lens.entry(*comment).or_insert_with(first);
+                }
+                Change::TextEdited { comment, op } => {
+                    if lens.get(comment).copied().or_else(|| confirmed(comment)) != Some(op.base_len()) {
+                        misfits.insert(*comment);
+                    }
+                    lens.insert(*comment, op.target_len());
+                }
+                _ => {}
+            }
+        }
+        misfits
     }
 
     fn changes(&self) -> impl Iterator<Item = &Change> {
