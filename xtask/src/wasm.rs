@@ -79,6 +79,7 @@ fn add_target() -> bool {
     println!("$ {}", line(&rustup));
     let Ok(mut child) = rustup.spawn() else { return false };
     let start = Instant::now();
+    // The standard library waits for a process without a deadline or not at all, so it is asked now and then.
     loop {
         match child.try_wait() {
             Ok(None) if start.elapsed() < Duration::from_secs(60) => sleep(Duration::from_millis(100)),

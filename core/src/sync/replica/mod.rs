@@ -21,7 +21,7 @@ pub use saved::{Frozen, Rejected, Saved, SavedInFlight};
 pub use view::Thread;
 
 use super::{Batcher, History, Pending};
-use crate::change::Batch;
+use crate::change::{Batch, Change};
 use crate::clock::{Hlc, Millis};
 use crate::entry::Head;
 use crate::id::{ClientId, ReviewId, Seq, UserId, Version};
@@ -52,6 +52,16 @@ struct InFlight {
     resend_ms: u64,
     /// Set once the server has said that it will never take it.
     stuck: Option<ErrorCode>,
+}
+
+impl InFlight {
+    /// What its author meant: its changes as carried so far; where a snapshot has taken those away, as sent.
+    fn meant(&self) -> Vec<Change> {
+        if !self.changes.is_empty() {
+            return self.changes.changes().to_vec();
+        }
+        serde_json::from_str::<Batch>(&self.frozen.payload).map(|batch| batch.changes).unwrap_or_default()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

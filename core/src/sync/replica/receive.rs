@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Event, HISTORY_OPS, InFlight, Link, Origin, RESEND_LEAST_MS, RESEND_MS, Rejected, Replica};
-use crate::change::{Batch, Change, Entity};
+use crate::change::{Change, Entity};
 use crate::clock::Millis;
 use crate::entry::{Answer, AnswerResult, EncodedEntry, Entry, Fact, Head, Outcome, Reason, Verdict};
 use crate::id::{CommentId, Seq, UserId, Version};
@@ -68,19 +68,19 @@ impl Replica {
         if review.version != head.version || review.id != self.confirmed.id || review.version == 0 {
             return Err(ResyncReason::Diverged);
         }
+        // A batch that will never be taken has used no seq: it goes the way of what was never sent.
         let stuck = self.in_flight.as_ref().filter(|batch| batch.stuck.is_some());
-        let lost = stuck.map(|batch| &batch.changes).into_iter().chain([&self.buffer]);
-        let lost: BTreeSet<_> = lost.flat_map(Pending::changes).map(Change::comment).collect();
+        let mut changes = stuck.map(InFlight::meant).unwrap_or_default();
+        changes.extend(self.buffer.changes().iter().cloned());
+        let lost: BTreeSet<_> = changes.iter().map(Change::comment).collect();
         let text = |id: &Option<CommentId>| id.and_then(|id| self.comment(id)).map(|comment| comment.text);
         let fallen: Vec<_> = lost.iter().map(|id| (*id, text(id))).collect();
         self.confirmed = review;
         self.head = head;
         self.broken = false;
         self.history = History::new(head.version, HISTORY_OPS);
-        let mut changes = std::mem::take(&mut self.buffer).changes().to_vec();
-        // A batch that will never be taken has used no seq: it goes the way of what was never sent.
+        self.buffer = Pending::default();
         if let Some(batch) = self.in_flight.take_if(|batch| batch.stuck.is_some()) {
-            changes.splice(..0, batch.changes.changes().iter().cloned());
             self.next_seq = batch.frozen.seq;
         }
         if let Some(batch) = &mut self.in_flight {
@@ -348,14 +348,11 @@ impl Replica {
 
     /// Ends the flight: takes back what the server rejected, with everything buffered that builds on it.
     fn take_back(&mut self, verdicts: &[Verdict], shown: Shown) {
-        let Some(InFlight { frozen, changes, .. }) = self.in_flight.take() else { return };
+        let Some(flight) = self.in_flight.take() else { return };
         if verdicts.is_empty() && self.misfits().is_empty() {
             return;
         }
-        // Where a snapshot has taken the carried changes away, those that were sent still say what was meant.
-        let sent =
-            || serde_json::from_str::<Batch>(&frozen.payload).map(|batch| batch.changes).unwrap_or_default();
-        let batch = if changes.is_empty() { sent() } else { changes.changes().to_vec() };
+        let batch = flight.meant();
         let mut records: Vec<(Option<CommentId>, Reason, Vec<Change>)> = Vec::new();
         let mut fallen = BTreeSet::new();
         for Verdict { change, outcome } in verdicts {

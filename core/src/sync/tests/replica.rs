@@ -208,6 +208,23 @@ fn a_batch_that_is_never_taken_is_kept_and_ends_with_a_snapshot() {
 }
 
 #[test]
+fn a_stuck_batch_that_a_snapshot_has_hidden_is_kept_as_well() {
+    let mut replica = replica(1);
+    replica.add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "mine").unwrap();
+    replica.tick(50);
+    let seq = drain(&mut replica, 50).0[0].seq;
+    let (_, review, head) = created();
+    for now in [100, 200] {
+        replica.opening();
+        replica.snapshot(now, review.clone(), head).unwrap();
+        replica.refused(now, seq, ErrorCode::SeqGap, false, None);
+    }
+    assert_eq!(replica.unsynced().count, 0);
+    let kept = &replica.rejected()[0];
+    assert!(matches!(&kept.changes[..], [Change::CommentAdded { text, .. }] if text == "mine"));
+}
+
+#[test]
 fn a_clock_that_is_set_back_delays_nothing() {
     let mut replica = replica(1);
     replica.tick(3_600_000);
