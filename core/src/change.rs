@@ -83,6 +83,14 @@ pub struct FieldWrite {
 }
 
 impl Change {
+    /// The comment whose thread it adds to, if it is a reply.
+    pub fn root(&self) -> Option<CommentId> {
+        match self {
+            Change::CommentAdded { place: Place::Reply(root), .. } => Some(*root),
+            _ => None,
+        }
+    }
+
     /// The comment that the change is about.
     pub fn comment(&self) -> Option<CommentId> {
         match self {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::change::Entity;
+use crate::change::{Change, Entity};
 use crate::clock::{Millis, Stamp};
 use crate::hex::hex_bytes;
 use crate::id::{ClientId, CommentId, Seq, UserId, Version};
@@ -91,6 +91,56 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// Whether it may be what became of a change.
+    pub(crate) fn is_of(&self, change: &Change) -> bool {
+        match (self, change) {
+            (
+                Fact::CommentAdded { comment, text, .. },
+                Change::CommentAdded { comment: of, text: written, .. },
+            ) => comment == of && text == written,
+            (Fact::TextEdited { comment, .. }, Change::TextEdited { comment: of, .. })
+            | (Fact::CommentRemoved { comment }, Change::CommentRemoved { comment: of }) => comment == of,
+            (
+                Fact::FieldSet { entity, field, value, .. },
+                Change::FieldsChanged { entity: of, fields, .. },
+            ) => entity == of && fields.get(field).is_some_and(|write| write.value == *value),
+            _ => false,
+        }
+    }
+
+    /// The comment that it is about.
+    pub fn comment(&self) -> Option<CommentId> {
+        match self {
+            Fact::CommentAdded { comment, .. }
+            | Fact::TextEdited { comment, .. }
+            | Fact::CommentRemoved { comment }
+            | Fact::FieldSet { entity: Entity::Comment(comment), .. } => Some(*comment),
+            Fact::FieldSet { entity: Entity::Review, .. }
+            | Fact::ReviewCreated { .. }
+            | Fact::PatchSetAdded { .. } => None,
+        }
+    }
+}
+
+/// One fact by itself, with the entry that it comes from: what a catch-up is made of. Text edits of several
+/// entries may be squashed into one, which then stands at the last of them.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Step {
+    /// The entry's place in the log.
+    pub version: Version,
+    /// Whose batch it was.
+    pub author: UserId,
+    /// From which client.
+    pub client: ClientId,
+    /// That client's number for it.
+    pub seq: Seq,
+    /// When the sequencer took it.
+    pub at: Millis,
+    /// What happened.
+    pub fact: Fact,
+}
+
 /// What became of one change of a batch, where it was not simply accepted.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,6 +149,13 @@ pub struct Verdict {
     pub change: usize,
     /// What became of it.
     pub outcome: Outcome,
+}
+
+impl Verdict {
+    /// Whether it is that nothing of a change happened.
+    pub fn rejects(&self, change: usize) -> bool {
+        self.change == change && matches!(self.outcome, Outcome::Rejected(_))
+    }
 }
 
 /// The ways in which a change is not simply accepted.
@@ -191,12 +248,17 @@ pub enum AnswerResult {
     Committed {
         /// Where.
         version: Version,
+        /// The chain's link there; absent in answers that were written before it was kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hash: Option<Hash>,
         /// What became of changes that were not simply accepted, as in the entry.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         verdicts: Vec<Verdict>,
     },
     /// Every change of it was rejected; the log holds nothing of it.
     Rejected(Vec<Verdict>),
+    /// Its author asked for the seq to be settled before the batch came: it will never be taken.
+    Void,
 }
 
 /// A SHA-256 digest; 64 lowercase hexadecimal digits on the wire.

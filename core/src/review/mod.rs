@@ -2,7 +2,9 @@
 
 mod anchor;
 mod comment;
+mod digest;
 mod field;
+mod history;
 mod patch_sets;
 
 use std::collections::BTreeMap;
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use anchor::{Anchor, LineHash, Place, Side};
 pub use comment::{Comment, Removal};
 pub use field::{FIELDS, FieldSpec, FieldValue, Fields, Holder, Policy, Register, Status, ValueSpec, spec};
+pub use history::{CommentHistory, Edited};
 pub use patch_sets::PatchSets;
 
 use crate::change::Entity;

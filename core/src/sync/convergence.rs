@@ -11,19 +11,19 @@ use uuid::Uuid;
 use super::*;
 use crate::change::{Batch, Entity};
 use crate::diff::PatchSet;
-use crate::entry::{Answer, EncodedEntry, Entry, Fact, Hash, Head};
+use crate::entry::{Answer, AnswerResult, EncodedEntry, Entry, Fact, Hash, Head};
 use crate::id::{ClientId, CommentId, ReviewId, UserId};
 use crate::limits::Limits;
 use crate::review::{Anchor, FieldValue, PatchSets, Place, Review, Status};
 use crate::text::{Text, generate};
-use crate::wire::ErrorCode;
+use crate::wire::{ErrorCode, Opened};
 
 const DIFF: &[u8] = b"--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n";
 
 /// What travels from the server to a client.
 #[derive(Clone)]
 enum Down {
-    Resumed(u64),
+    Opened(Box<Opened>),
     Entry(EncodedEntry),
     Answer(Answer),
     Refused(u64, ErrorCode),
@@ -35,7 +35,16 @@ struct Peer {
     up: VecDeque<Frozen>,
     down: VecDeque<Down>,
     connected: bool,
+    /// The seq that has to be settled before the review can be opened.
+    settling: Option<u64>,
     editors: BTreeMap<CommentId, Text>,
+}
+
+impl Peer {
+    /// Whether the server sends it what comes.
+    fn is_open(&self) -> bool {
+        self.connected && self.settling.is_none()
+    }
 }
 
 pub(super) struct Cluster {
@@ -45,6 +54,7 @@ pub(super) struct Cluster {
     sequencer: Sequencer,
     log: Vec<EncodedEntry>,
     append: Option<Append>,
+    answers: BTreeMap<ClientId, Answer>,
     peers: Vec<Peer>,
     /// How often the store refuses, in percent.
     failures: u8,
@@ -59,13 +69,14 @@ impl Cluster {
         let peers = (0..peers as u128).map(|n| {
             let user = UserId::new(format!("user{n}")).unwrap();
             let mut replica = Replica::new(ClientId(Uuid::from_u128(100 + n)), user, review, 50);
-            replica.snapshot(0, state.clone(), head).unwrap();
+            replica.opened(0, opened(&state, head)).unwrap();
             replica.offline();
             Peer {
                 replica,
                 up: VecDeque::new(),
                 down: VecDeque::new(),
                 connected: false,
+                settling: None,
                 editors: BTreeMap::new(),
             }
         });
@@ -77,6 +88,7 @@ impl Cluster {
             sequencer: Sequencer::new(state.clone(), head, patch_sets, Limits::default()),
             log: vec![first],
             append: None,
+            answers: BTreeMap::new(),
             peers,
             failures: 5,
         }
@@ -127,6 +139,8 @@ impl Cluster {
                 let text = generate::text(rng, 6);
                 replica.set_text(*now, id, &text)
             }
+            (6, Some((id, _))) => replica.undo(*now, id).map(drop),
+            (7, Some((id, _))) => replica.redo(*now, id).map(drop),
             (_, Some((id, len))) => {
                 let op = generate::op(rng, len);
                 replica.edit_text(*now, id, op)
@@ -140,10 +154,12 @@ impl Cluster {
         let now = self.now;
         let peer = &mut self.peers[who];
         match peer.down.pop_front() {
-            Some(Down::Resumed(version)) => peer.replica.resumed(now, version),
+            Some(Down::Opened(opened)) => peer.replica.opened(now, *opened).expect("it opens"),
             Some(Down::Entry(entry)) => peer.replica.receive(now, &entry).expect("the stream has no gaps"),
             Some(Down::Answer(answer)) => peer.replica.answered(now, answer),
-            Some(Down::Refused(seq, code)) => peer.replica.refused(now, seq, code, true, Some(10)),
+            Some(Down::Refused(seq, code)) => {
+                peer.replica.refused(now, seq, code, true, Some(10)).expect("it may come again");
+            }
             None => {}
         }
     }
@@ -177,12 +193,14 @@ impl Cluster {
             "one append at a time, where the log ends"
         );
         self.log.extend(append.records.iter().filter_map(|record| record.entry.clone()));
+        self.answers.extend(append.records.into_iter().map(|record| (record.client, record.answer)));
         self.sequencer.appended().unwrap();
     }
 
     fn disconnect(&mut self, who: usize) {
         let peer = &mut self.peers[who];
-        (peer.connected, peer.up, peer.down) = (false, VecDeque::new(), VecDeque::new());
+        (peer.connected, peer.settling) = (false, None);
+        (peer.up, peer.down) = (VecDeque::new(), VecDeque::new());
         peer.replica.offline();
     }
 
@@ -191,16 +209,68 @@ impl Cluster {
         if std::mem::replace(&mut peer.connected, true) {
             return;
         }
-        peer.replica.opening();
-        self.sequencer.client_opened(peer.replica.client(), None);
+        let asked = peer.replica.opening();
+        let client = peer.replica.client();
+        self.sequencer.client_opened(client, self.answers.get(&client).cloned());
+        let have = asked.have.expect("it is loaded").version;
+        let touched = asked.in_flight.iter().flat_map(|batch| batch.comments.iter().copied());
         let head = self.sequencer.head();
-        peer.down.push_back(Down::Resumed(head.version));
-        let have = peer.replica.head().unwrap().version;
-        let missed = &self.log[have as usize..head.version as usize];
-        peer.down.extend(missed.iter().cloned().map(Down::Entry));
+        let truth = self.sequencer.committed().clone();
+        let mut open = Opened { snapshot: None, ..opened(&truth, head) };
+        let behind: Vec<_> =
+            self.log[have as usize..head.version as usize].iter().map(|e| e.decode().unwrap()).collect();
+        match self.rng.u8(..4) {
+            0 => {}
+            1 => {
+                let mut steps = CatchUp::new(touched);
+                behind.iter().for_each(|entry| steps.push(entry));
+                open.steps = steps.finish();
+            }
+            2 => {
+                let mut steps = CatchUp::beside_snapshot(touched);
+                behind.iter().for_each(|entry| steps.push(entry));
+                (open.steps, open.snapshot) = (steps.finish(), Some(truth));
+            }
+            _ => {
+                peer.settling = Some(asked.in_flight.as_ref().map_or(0, |batch| batch.seq));
+                return self.settle_peer(who);
+            }
+        }
+        open.last = self.answers.get(&client).cloned();
+        let entries = open.snapshot.is_none() && open.steps.is_none();
+        self.peers[who].down.push_back(Down::Opened(Box::new(open)));
+        if entries {
+            let missed = &self.log[have as usize..head.version as usize];
+            self.peers[who].down.extend(missed.iter().cloned().map(Down::Entry));
+        }
+    }
+
+    /// Opens the review for a peer whose batch in flight, if any, has its final answer.
+    fn settle_peer(&mut self, who: usize) {
+        let Some(seq) = self.peers[who].settling else { return };
+        let client = self.peers[who].replica.client();
+        if seq > 0 {
+            match self.sequencer.settle_seq(client, seq) {
+                Settled::Pending => return,
+                Settled::Answer(answer) => assert_eq!(Some(&answer), self.answers.get(&client)),
+                Settled::OutOfTurn => panic!("clients take their turns"),
+            }
+        }
+        let (head, truth) = (self.sequencer.head(), self.sequencer.committed());
+        let last = self.answers.get(&client).cloned();
+        let peer = &mut self.peers[who];
+        peer.settling = None;
+        peer.down.push_back(Down::Opened(Box::new(Opened { last, ..opened(truth, head) })));
     }
 
     fn run_effects(&mut self) {
+        self.deliver();
+        (0..self.peers.len()).for_each(|who| self.settle_peer(who));
+        self.deliver();
+        self.replicas();
+    }
+
+    fn deliver(&mut self) {
         while let Some(effect) = self.sequencer.poll() {
             let entry = match effect {
                 SequencerEffect::Deliver(entry) => entry,
@@ -213,20 +283,28 @@ impl Cluster {
                     continue;
                 }
                 SequencerEffect::Refuse(client, seq, refusal) => {
-                    assert_eq!(
-                        refusal,
-                        Refusal::StoreFailed,
-                        "well-behaved clients are refused nothing else"
-                    );
-                    self.tell(client, Down::Refused(seq, ErrorCode::StoreFailed));
+                    match refusal {
+                        Refusal::StoreFailed | Refusal::Busy => {
+                            self.tell(client, Down::Refused(seq, ErrorCode::StoreFailed));
+                        }
+                        // A batch that came twice may be void the second time.
+                        Refusal::SeqReused => {
+                            let last = &self.answers[&client];
+                            assert!(last.result == AnswerResult::Void || last.seq > seq, "{last:?}");
+                        }
+                        other => panic!("well-behaved clients are refused nothing else: {other:?}"),
+                    }
                     continue;
                 }
             };
             assert!((entry.version as usize) <= self.log.len(), "delivered before it was durable");
-            for peer in self.peers.iter_mut().filter(|peer| peer.connected) {
+            for peer in self.peers.iter_mut().filter(|peer| peer.is_open()) {
                 peer.down.push_back(Down::Entry(entry.clone()));
             }
         }
+    }
+
+    fn replicas(&mut self) {
         let now = self.now;
         for peer in &mut self.peers {
             peer.replica.tick(now);
@@ -245,6 +323,17 @@ impl Cluster {
                         let shown = peer.replica.comment(comment).expect("it was added");
                         peer.editors.insert(comment, shown.text);
                     }
+                    ReplicaEffect::Event(Event::Loaded) => {
+                        let all = peer.replica.confirmed().comments.keys().chain(peer.editors.keys());
+                        let all: Vec<_> = all.copied().collect();
+                        let shown = |id| peer.replica.comment(id).map(|shown| (id, shown.text));
+                        peer.editors = all.into_iter().filter_map(shown).collect();
+                    }
+                    ReplicaEffect::Event(Event::CommentRemoved {
+                        comment, origin: Origin::Rollback, ..
+                    }) => {
+                        peer.editors.remove(&comment);
+                    }
                     ReplicaEffect::Event(Event::Stuck(code)) => panic!("stuck: {code:?}"),
                     ReplicaEffect::Event(_) => {}
                 }
@@ -258,7 +347,7 @@ impl Cluster {
     }
 
     fn tell(&mut self, client: ClientId, down: Down) {
-        let peers = self.peers.iter_mut().filter(|peer| peer.connected);
+        let peers = self.peers.iter_mut().filter(|peer| peer.is_open());
         peers
             .filter(|peer| peer.replica.client() == client)
             .for_each(|peer| peer.down.push_back(down.clone()));
@@ -309,6 +398,22 @@ impl Cluster {
             }
             assert_eq!(peer.replica.threads(), self.peers[0].replica.threads(), "one order everywhere");
         }
+    }
+}
+
+/// What a server says that opens a review with all of it.
+fn opened(review: &Review, head: Head) -> Opened {
+    Opened {
+        requested: review.id.to_string(),
+        review: review.id,
+        head,
+        snapshot: Some(review.clone()),
+        steps: None,
+        last: None,
+        digest: Some(review.digest()),
+        held: None,
+        users: Vec::new(),
+        presence: Vec::new(),
     }
 }
 

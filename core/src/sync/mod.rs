@@ -6,6 +6,7 @@
 //! an edit over the same single entries, history first, so both arrive at the same text.
 
 mod batcher;
+mod catch_up;
 mod history;
 mod pending;
 mod plan;
@@ -14,13 +15,15 @@ mod sequencer;
 mod settle;
 
 pub use batcher::Batcher;
+pub use catch_up::CatchUp;
 pub use history::History;
 pub use pending::Pending;
 pub use replica::{
-    EditError, Event, Frozen, Origin, Rejected, Replica, ReplicaEffect, ResyncReason, Saved, SavedInFlight,
+    Cause, EditError, Event, Frozen, Origin, Receipt, Rejected, Replica, ReplicaEffect, Restore,
+    ResyncReason, SAVED_FORMAT, Save, SavedConfirmed, SavedInFlight, SavedLedger, SavedPending, SavedReview,
     Thread, Unsynced,
 };
-pub use sequencer::{Append, BrokenLog, Record, Refusal, Sequencer, SequencerEffect, Submission};
+pub use sequencer::{Append, BrokenLog, Record, Refusal, Sequencer, SequencerEffect, Settled, Submission};
 
 #[cfg(test)]
 mod convergence;

@@ -56,6 +56,43 @@ impl Pending {
         }
     }
 
+    /// Adds a change as it is: one that does not compose goes with the next batch.
+    pub fn push_behind(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// The changes, by themselves.
+    pub fn into_changes(self) -> Vec<Change> {
+        self.changes
+    }
+
+    /// The edit of a comment has become a fact; says whether it was this one.
+    pub fn confirm_edit(&mut self, id: CommentId, op: &TextOp) -> bool {
+        let mine = |change: &Change| matches!(change, Change::TextEdited { comment, .. } if *comment == id);
+        let Some(at) = self.changes.iter().position(mine) else { return false };
+        let same = matches!(&self.changes[at], Change::TextEdited { op: mine, .. } if mine == op);
+        if same {
+            self.changes.remove(at);
+        }
+        same
+    }
+
+    /// A new comment has become a fact; says whether it was this one.
+    pub fn confirm_added(&mut self, id: CommentId, text: &str) -> bool {
+        let mine = |change: &Change| matches!(change, Change::CommentAdded { comment, text: mine, .. } if *comment == id && mine == text);
+        let at = self.changes.iter().position(mine);
+        at.map(|at| self.changes.remove(at)).is_some()
+    }
+
+    /// Field writes no longer claim to have seen anything.
+    pub fn forget_seen(&mut self) {
+        for change in &mut self.changes {
+            if let Change::FieldsChanged { fields, .. } = change {
+                fields.values_mut().for_each(|write| write.seen = 0);
+            }
+        }
+    }
+
     fn push_edit(&mut self, id: CommentId, op: TextOp, limits: &Limits) -> Result<(), OpError> {
         for earlier in self.changes.iter_mut().rev() {
             match earlier {

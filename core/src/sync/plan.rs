@@ -16,6 +16,10 @@ use crate::review::{Anchor, Comment, Holder, PatchSets, Place, Review, spec};
 use crate::sync::History;
 use crate::text::{Step, TextOp, transform};
 
+/// The most components that carrying a batch to the tip may step over: some tens of milliseconds in which nobody
+/// else's batch is taken. Single edits come nowhere near; what does is settled, and rebased by its author.
+const MAX_WORK: usize = 1 << 20;
+
 /// What a change that can happen becomes.
 pub(super) enum Planned {
     /// This fact.
@@ -35,6 +39,8 @@ pub(super) struct Planner<'a> {
     pub(super) tip_chars: usize,
     /// How much longer the batch makes them, as far as it has been judged.
     pub(super) grown: Cell<usize>,
+    /// How many components transforming it has stepped over.
+    pub(super) worked: Cell<usize>,
     pub(super) history: &'a History,
     /// Entries older than `history` and newer than the batch's base.
     pub(super) older: &'a [Entry],
@@ -48,8 +54,8 @@ pub(super) struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// Judges every change of a batch.
-    pub(super) fn plan(&self, batch: &Batch) -> Vec<Result<Planned, Reason>> {
+    /// Judges every change of a batch; `None` where carrying it to the tip would hold everybody else up.
+    pub(super) fn plan(&self, batch: &Batch) -> Option<Vec<Result<Planned, Reason>>> {
         let mut added = BTreeMap::new();
         let mut edited = BTreeSet::new();
         let mut plan = Vec::with_capacity(batch.changes.len());
@@ -57,7 +63,7 @@ impl Planner<'_> {
             plan.push(self.judge(batch.base, change, &mut added, &mut edited));
         }
         spread(&batch.changes, &mut plan);
-        plan
+        (self.worked.get() <= MAX_WORK).then_some(plan)
     }
 
     fn judge(
@@ -191,6 +197,11 @@ impl Planner<'_> {
         });
         let mut op = op.clone();
         for past in older.chain(self.history.since(id, base)) {
+            let worked = self.worked.get() + past.components() + op.components();
+            self.worked.set(worked);
+            if worked > MAX_WORK {
+                return Err(Reason::OpTooLarge);
+            }
             op = transform(past, &op).map_err(|_| Reason::DoesNotFit)?.1;
             if op.components() > Limits::LOG_OP_COMPONENTS {
                 return Err(Reason::OpTooLarge);

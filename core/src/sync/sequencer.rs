@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::History;
-use super::settle::chars;
+use super::settle::{Sequenced, chars};
 use crate::change::Batch;
 use crate::clock::Millis;
 use crate::entry::{Answer, AnswerResult, EncodedEntry, Entry, Hash, Head, UnreadableEntry};
@@ -48,7 +48,7 @@ pub enum Refusal {
     SeqGap,
     /// An earlier batch of the client is not durable yet: one at a time, so that the tail stays bounded.
     Busy,
-    /// The base is newer than the log, or too far behind.
+    /// The base is newer than the log, or too far behind, or too much has happened since.
     BadBase,
     /// The batch is empty or has too many changes.
     BadBatch,
@@ -92,11 +92,23 @@ pub struct Record {
     pub answer: Answer,
 }
 
+/// What a seq has come to that its client asks to have settled.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Settled {
+    /// This is its final answer.
+    Answer(Answer),
+    /// Not yet: ask again once the append under way is over.
+    Pending,
+    /// Batches before it are missing, or later ones were answered: it can never be taken.
+    OutOfTurn,
+}
+
 #[derive(Debug)]
 struct Tentative {
     record: Record,
     entry: Option<Entry>,
-    submission: Arc<Submission>,
+    /// What is sequenced again if this does not become durable; a settled seq has none.
+    submission: Option<Arc<Submission>>,
 }
 
 /// A review's sequencer.
@@ -180,6 +192,11 @@ impl Sequencer {
         }
     }
 
+    /// The last durable answer of a client, as far as it is known here.
+    pub fn last_answer(&self, client: ClientId) -> Option<&Answer> {
+        self.answers.get(&client)?.as_ref()
+    }
+
     /// Whether a client's last answer is known.
     pub fn knows(&self, client: ClientId) -> bool {
         self.answers.contains_key(&client)
@@ -187,7 +204,7 @@ impl Sequencer {
 
     /// A client's last session has left.
     pub fn client_closed(&mut self, client: ClientId) {
-        if !self.tail.iter().any(|tentative| tentative.submission.client == client) {
+        if !self.tail.iter().any(|tentative| tentative.record.client == client) {
             self.answers.remove(&client);
         }
     }
@@ -286,7 +303,7 @@ impl Sequencer {
     }
 
     fn roll_back(&mut self) -> Vec<Arc<Submission>> {
-        let again = self.tail.drain(..).map(|tentative| tentative.submission).collect();
+        let again = self.tail.drain(..).filter_map(|tentative| tentative.submission).collect();
         self.appending = 0;
         self.reset_tip();
         self.history.truncate(self.head.version);
@@ -332,7 +349,8 @@ impl Sequencer {
             return self.refuse(&submission, Refusal::BadBatch);
         }
         match self.entry(now, &submission, older) {
-            Ok((entry, result)) => self.push_tentative(submission, entry, result),
+            Ok(Sequenced::As(entry, result)) => self.push_tentative(submission, entry, result),
+            Ok(Sequenced::TooFar) => self.refuse(&submission, Refusal::BadBase),
             Err(error) => {
                 // Judged changes always apply; if not, the tip is not to be trusted any more.
                 debug_assert!(false, "a planned change did not apply: {error}");
@@ -344,27 +362,61 @@ impl Sequencer {
         }
     }
 
-    fn push_tentative(&mut self, submission: Arc<Submission>, entry: Option<Entry>, result: AnswerResult) {
+    fn push_tentative(
+        &mut self,
+        submission: Arc<Submission>,
+        entry: Option<Entry>,
+        mut result: AnswerResult,
+    ) {
         let encoded = entry.as_ref().map(|entry| EncodedEntry::new(entry, self.tip_head.hash));
         if let (Some(encoded), Some(entry)) = (&encoded, &entry) {
+            if let AnswerResult::Committed { hash, .. } = &mut result {
+                *hash = Some(encoded.hash);
+            }
             self.tip_head = Head { version: encoded.version, hash: encoded.hash };
             self.history.push(entry);
         }
         let answer = Answer { seq: submission.batch.seq, payload: submission.payload, result };
         let record = Record { entry: encoded, client: submission.client, answer };
-        self.tail.push_back(Tentative { record, entry, submission });
+        self.tail.push_back(Tentative { record, entry, submission: Some(submission) });
+    }
+
+    /// Gives a seq its final answer: the one it has, or else that it is durably void. Whatever comes of that batch
+    /// later is refused, so that its author may say the same again under another seq.
+    pub fn settle_seq(&mut self, client: ClientId, seq: Seq) -> Settled {
+        let tentative = self.tail.iter().rev().find(|t| t.record.client == client);
+        let Some(committed) = self.answers.get(&client) else { return Settled::OutOfTurn };
+        let answered = committed.as_ref().map_or(0, |answer| answer.seq);
+        match (tentative, committed) {
+            (_, Some(answer)) if answer.seq == seq => Settled::Answer(answer.clone()),
+            (Some(_), _) if answered < seq => Settled::Pending,
+            (None, _) if seq.checked_sub(1) == Some(answered) => {
+                let answer = Answer { seq, payload: Hash::default(), result: AnswerResult::Void };
+                let record = Record { entry: None, client, answer };
+                self.tail.push_back(Tentative { record, entry: None, submission: None });
+                self.append();
+                Settled::Pending
+            }
+            _ => Settled::OutOfTurn,
+        }
     }
 
     /// The answer this very batch got before, if it did.
     fn look_up(&self, submission: &Submission) -> Result<Option<Answer>, Refusal> {
         let committed = self.answers.get(&submission.client).ok_or(Refusal::NotOpen)?;
-        let tentative = self.tail.iter().rev().find(|t| t.submission.client == submission.client);
+        let tentative = self.tail.iter().rev().find(|t| t.record.client == submission.client);
         let last = tentative.map(|t| &t.record.answer).or(committed.as_ref());
         let (seq, last_seq) = (submission.batch.seq, last.map_or(0, |answer| answer.seq));
         if seq == last_seq.saturating_add(1) {
             return if tentative.is_some() { Err(Refusal::Busy) } else { Ok(None) };
         }
         match last {
+            // Not durable yet: it may still come to nothing.
+            Some(answer)
+                if answer.seq == seq && tentative.is_some() && answer.result == AnswerResult::Void =>
+            {
+                Err(Refusal::Busy)
+            }
             Some(answer) if answer.seq == seq && answer.payload == submission.payload => {
                 Ok(tentative.is_none().then(|| answer.clone()))
             }

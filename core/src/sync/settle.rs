@@ -9,6 +9,14 @@ use crate::clock::{HlcTime, Millis, Stamp};
 use crate::entry::{AnswerResult, ENTRY_FORMAT, Entry, Fact, Outcome, Verdict};
 use crate::review::{FoldError, Register, Review};
 
+/// What the sequencer makes of a batch.
+pub(super) enum Sequenced {
+    /// This entry, unless every change is rejected, and this answer.
+    As(Option<Entry>, AnswerResult),
+    /// Nothing: too much has happened since its base.
+    TooFar,
+}
+
 impl Sequencer {
     /// Makes the entry of a batch and applies it to the tip; no entry where every change is rejected.
     pub(super) fn entry(
@@ -16,12 +24,13 @@ impl Sequencer {
         now: Millis,
         submission: &Submission,
         older: &[Entry],
-    ) -> Result<(Option<Entry>, AnswerResult), FoldError> {
+    ) -> Result<Sequenced, FoldError> {
         let Submission { client, user, batch, skew, .. } = submission;
         let planner = Planner {
             tip: &self.tip,
             tip_chars: self.tip_chars,
             grown: Cell::new(0),
+            worked: Cell::new(0),
             history: &self.history,
             older,
             patch_sets: &self.patch_sets,
@@ -31,11 +40,11 @@ impl Sequencer {
             skew: *skew,
             now,
         };
-        let plan = planner.plan(batch);
+        let Some(plan) = planner.plan(batch) else { return Ok(Sequenced::TooFar) };
         let rejected = |(change, reason): (usize, _)| Verdict { change, outcome: Outcome::Rejected(reason) };
         if plan.iter().all(Result::is_err) {
             let reasons = plan.into_iter().filter_map(Result::err).enumerate();
-            return Ok((None, AnswerResult::Rejected(reasons.map(rejected).collect())));
+            return Ok(Sequenced::As(None, AnswerResult::Rejected(reasons.map(rejected).collect())));
         }
         let version = self.tip.version + 1;
         let mut entry = Entry {
@@ -57,7 +66,7 @@ impl Sequencer {
         self.tip.version = version;
         self.tip_chars = self.tip_chars.saturating_add_signed(grown(&entry.facts));
         let verdicts = entry.verdicts.clone();
-        Ok((Some(entry), AnswerResult::Committed { version, verdicts }))
+        Ok(Sequenced::As(Some(entry), AnswerResult::Committed { version, hash: None, verdicts }))
     }
 
     /// Turns a planned change into facts and applies them to the tip.

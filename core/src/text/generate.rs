@@ -2,6 +2,7 @@
 //! pairs, ZWJ sequences, wide characters, line ends.
 
 use fastrand::Rng;
+use proptest::prelude::ProptestConfig;
 
 use super::op::OpBuilder;
 use super::{TextOp, normalize};
@@ -56,4 +57,11 @@ pub(crate) fn op(rng: &mut Rng, len: usize) -> TextOp {
         op.insert(&text(rng, 2));
     }
     op.finish()
+}
+
+/// `INTERLINE_CASES` cases, or as many as are usual.
+pub(crate) fn cases(usual: u32) -> ProptestConfig {
+    #[expect(clippy::disallowed_methods, reason = "tests may be told how long to run")]
+    let asked = std::env::var("INTERLINE_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig { cases: asked.unwrap_or(usual), failure_persistence: None, ..ProptestConfig::default() }
 }

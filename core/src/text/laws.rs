@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::cursor::{Bias, Range, backward, forward};
 use super::units::{Utf16, changes_from_op, op_from_changes, to_scalar, to_utf16};
-use super::{Text, TextOp, diff, generate, transform};
+use super::{Text, TextOp, diff, generate, squash, transform};
 use crate::limits::Limits;
 
 /// One random text with two ops for it, from a seed that proptest prints and shrinks.
@@ -81,6 +81,19 @@ proptest! {
         let middle = applied(&text, &a);
         let b = generate::op(&mut rng, middle.len());
         prop_assert_eq!(applied(&text, &a.compose(&b).unwrap()), applied(middle.as_str(), &b));
+    }
+
+    #[test]
+    fn an_inverse_takes_an_op_back((text, op, _) in case()) {
+        let before = Text::new(text.clone());
+        let after = applied(&text, &op);
+        let inverse = op.invert(&before).unwrap();
+        let back = applied(after.as_str(), &inverse);
+        prop_assert_eq!(&back, &before);
+        let again = applied(back.as_str(), &inverse.invert(&after).unwrap());
+        prop_assert_eq!(again, after);
+        let longer = Text::new(format!("{text}!"));
+        prop_assert!(op.invert(&longer).is_err());
     }
 
     #[test]
@@ -226,5 +239,33 @@ fn the_published_vectors_hold() {
         assert_eq!((&history, &op), (&vector.history_after_op, &vector.op_after_history), "{}", vector.name);
         let result = applied(applied(&vector.text, &vector.history).as_str(), &op);
         assert_eq!(result.as_str(), vector.result, "{}", vector.name);
+    }
+}
+
+#[test]
+fn thousands_of_keystrokes_in_a_long_text_are_quick() {
+    let mut rng = Rng::with_seed(7);
+    let written = TextOp::replace(0, 0, 0, &"four".repeat(8 * 1024)).unwrap();
+    let mut text = Text::default();
+    let mut ops = vec![written];
+    text.apply(&ops[0]).unwrap();
+    for n in 0..4_096 {
+        let at = rng.usize(..text.len());
+        let op = TextOp::replace(text.len(), at, n % 2, if n % 2 == 0 { "x" } else { "" }).unwrap();
+        text.apply(&op).unwrap();
+        ops.push(op);
+    }
+    // With the long insert among them every join walks all of it; without, it is components alone.
+    for (from, bound) in [(0, 5_000), (1, 250)] {
+        #[expect(
+            clippy::disallowed_methods,
+            clippy::disallowed_types,
+            reason = "a test may look at the clock"
+        )]
+        let started = std::time::Instant::now();
+        let whole = squash(ops[from..].iter()).unwrap().unwrap();
+        let took = started.elapsed();
+        assert_eq!(whole.target_len(), text.len());
+        assert!(took.as_millis() < bound, "{took:?} from {from}");
     }
 }

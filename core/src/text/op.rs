@@ -7,6 +7,7 @@ use serde::de::{self, SeqAccess, Visitor};
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::apply::Text;
 use crate::limits::Limits;
 
 /// An operation on a text of exactly [`base_len`](TextOp::base_len) scalars.
@@ -88,6 +89,23 @@ impl TextOp {
         self.0.is_noop()
     }
 
+    /// The op that inserts what this one does and deletes nothing.
+    pub fn inserts_alone(&self) -> TextOp {
+        let mut op = OpBuilder::default();
+        for step in self.steps() {
+            match step {
+                Step::Retain(chars) | Step::Delete(chars) => op.retain(chars),
+                Step::Insert(text, _) => op.insert(text),
+            }
+        }
+        op.finish()
+    }
+
+    /// How many scalars it deletes.
+    pub fn deletes(&self) -> usize {
+        self.steps().map(|step| if let Step::Delete(chars) = step { chars } else { 0 }).sum()
+    }
+
     /// One op that does what this one and then `next` do.
     ///
     /// Loses an insert's place among deletes: never compose what is then transformed against something that
@@ -95,6 +113,15 @@ impl TextOp {
     pub fn compose(&self, next: &TextOp) -> Result<TextOp, OpError> {
         let error = OpError::Length { expected: next.base_len(), found: self.target_len() };
         self.0.compose(&next.0).map(TextOp).map_err(|_| error)
+    }
+
+    /// The op that takes this one back; `before` is the text that this one applies to.
+    pub fn invert(&self, before: &Text) -> Result<TextOp, OpError> {
+        // The crate itself checks nothing: it would make up an op for some other text.
+        if self.base_len() != before.len() {
+            return Err(OpError::Length { expected: self.base_len(), found: before.len() });
+        }
+        Ok(TextOp(self.0.invert(before.as_str())))
     }
 
     pub(crate) fn steps(&self) -> impl Iterator<Item = Step<'_>> {

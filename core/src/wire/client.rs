@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::clock::Millis;
 use crate::entry::Head;
-use crate::id::{ClientId, ReviewId, User};
+use crate::id::{ClientId, CommentId, ReviewId, Seq, User, Version};
 use crate::presence::PresenceUpdate;
 
 /// A frame from a client.
@@ -25,6 +25,8 @@ pub enum ClientFrame {
         /// Where.
         update: PresenceUpdate,
     },
+    /// Asks how a comment's text came to be.
+    History(HistoryRequest),
     /// Takes no part in a review any longer.
     Leave {
         /// Which one.
@@ -57,9 +59,54 @@ pub struct Hello {
 pub struct Open {
     /// The review's id, or the key it was created with.
     pub review: String,
-    /// Where the log ends here; absent for a first open.
+    /// Where the log ends here; absent for a first open, and where what is here cannot be continued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub have: Option<Head>,
+    /// The replica's id, where it is not the connection's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientId>,
+    /// The batch that has been sent and not been answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<InFlightRef>,
+    /// Links of the log that entries of this replica's own had, newest first, at most [`Open::MAX_KNOWN`]: sent
+    /// after the server has said that it lost history, to learn which of them it still has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<Head>,
+}
+
+impl Open {
+    /// The most links in `known`.
+    pub const MAX_KNOWN: usize = 64;
+}
+
+/// A batch in flight, as the server has to know of it to say what happened meanwhile.
+///
+/// Either the server sends every edit of `comments` one by one, so that the batch can be carried over them, or it
+/// settles `seq` first: the batch's answer, if it ever had one, or else that it is durably void.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InFlightRef {
+    /// Its number.
+    pub seq: Seq,
+    /// The version that it was made against.
+    pub base: Version,
+    /// The comments that it is about.
+    pub comments: Vec<CommentId>,
+}
+
+/// Which part of a comment's history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryRequest {
+    /// Of which review.
+    pub review: ReviewId,
+    /// Of which comment.
+    pub comment: CommentId,
+    /// Only what came after this version; 0 for all that is kept.
+    #[serde(default)]
+    pub after: Version,
+    /// Comes back with the answer.
+    pub nonce: u64,
 }
 
 /// A batch on its way.

@@ -24,6 +24,12 @@ pub enum ErrorCode {
     ClientTaken,
     /// There is no such review.
     UnknownReview,
+    /// There is no such comment.
+    UnknownComment,
+    /// The log does not reach to such a version.
+    UnknownVersion,
+    /// What a version was made of is not kept any more.
+    VersionNotKept,
     /// The session has not opened the review.
     NotOpen,
     /// The session has opened the review already.

@@ -6,10 +6,10 @@ mod codec;
 mod error;
 mod server;
 
-pub use client::{ClientFrame, Hello, Open, Submit};
+pub use client::{ClientFrame, Hello, HistoryRequest, InFlightRef, Open, Submit};
 pub use codec::{BadFrame, decode_client, decode_server, encode, entry_frame};
 pub use error::ErrorCode;
-pub use server::{EntryFrame, ErrorFrame, Opened, Refused, ServerFrame, Welcome};
+pub use server::{EntryFrame, ErrorFrame, HistoryFrame, Opened, Refused, ServerFrame, Welcome};
 
 /// The version of the protocol that this software speaks.
 pub const PROTOCOL: u32 = 1;

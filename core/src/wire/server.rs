@@ -5,11 +5,11 @@ use serde_json::value::RawValue;
 
 use super::ErrorCode;
 use crate::clock::Millis;
-use crate::entry::{Answer, Hash, Head};
-use crate::id::{ReviewId, Seq, SessionId, User};
+use crate::entry::{Answer, Hash, Head, Step};
+use crate::id::{ReviewId, Seq, SessionId, User, Version};
 use crate::limits::Limits;
 use crate::presence::Presence;
-use crate::review::Review;
+use crate::review::{CommentHistory, Review};
 
 /// A frame from the server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,6 +44,8 @@ pub enum ServerFrame {
         /// Whose session.
         session: SessionId,
     },
+    /// Answers `history`.
+    History(HistoryFrame),
     /// Something that the client sent cannot be done.
     Error(ErrorFrame),
     /// Answers `ping`.
@@ -74,6 +76,13 @@ pub struct Welcome {
 }
 
 /// A review is open. Entries behind `head` follow in order, as they come.
+///
+/// | `snapshot` | `steps` | what the client gets |
+/// |---|---|---|
+/// | absent | absent | the entries from its version up to `head` follow first |
+/// | absent | present | `steps` take it from its version to `head` |
+/// | present | present | the whole review; `steps` hold what happened to the comments in flight |
+/// | present | absent | the whole review; what was in flight is settled: see `last` |
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Opened {
     /// What the client asked for.
@@ -83,9 +92,21 @@ pub struct Opened {
     /// Where the log ends: with a snapshot, what it is a snapshot of; without, the entries from the client's
     /// version up to this one follow first.
     pub head: Head,
-    /// The whole review, for a client that has nothing of it.
+    /// The whole review.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Review>,
+    /// What happened since the client's version, in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<Step>>,
+    /// [`Review::digest`] at `head`; absent where entries follow, for they carry checksums of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<u32>,
+    /// The last answer that the client got in this review, if it ever got one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Answer>,
+    /// The newest version of those in `known` at which this log has that very link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Version>,
     /// The names of everybody who took part.
     pub users: Vec<User>,
     /// Everybody who is here, this session left out.
@@ -101,6 +122,17 @@ pub struct EntryFrame {
     pub hash: Hash,
     /// The [`Entry`](crate::entry::Entry), byte for byte as it was hashed.
     pub entry: Box<RawValue>,
+}
+
+/// How a comment's text came to be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HistoryFrame {
+    /// Of which review.
+    pub review: ReviewId,
+    /// As it came.
+    pub nonce: u64,
+    /// As much of it as one frame takes.
+    pub history: CommentHistory,
 }
 
 /// A batch was not taken.
@@ -136,6 +168,9 @@ pub struct ErrorFrame {
     /// Which review it is about, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<ReviewId>,
+    /// That of the `history` which it answers, if it answers one: then it says nothing about taking part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<u64>,
 }
 
 impl ErrorFrame {
@@ -147,6 +182,7 @@ impl ErrorFrame {
             retryable: code.retryable(),
             requested: None,
             review: None,
+            nonce: None,
         }
     }
 }

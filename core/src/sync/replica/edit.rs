@@ -43,6 +43,9 @@ pub enum EditError {
     /// No diff has such a line or path.
     #[error("there can be no such line or path")]
     BadPlace,
+    /// There is no such refused change.
+    #[error("there is no such refused change")]
+    UnknownRejected,
     /// There is no such field on this entity.
     #[error("there is no such field")]
     UnknownField,
@@ -85,6 +88,18 @@ impl Replica {
 
     /// Edits a comment's text as it is shown.
     pub fn edit_text(&mut self, now: Millis, comment: CommentId, op: TextOp) -> Result<(), EditError> {
+        if op.is_identity() {
+            return self.check_edit(comment, &op);
+        }
+        let before = self.comment(comment).map(|shown| shown.text);
+        self.push_edit(now, comment, op.clone())?;
+        if let Some(before) = before {
+            self.undo_edited(now, comment, &op, &before);
+        }
+        Ok(())
+    }
+
+    fn check_edit(&self, comment: CommentId, op: &TextOp) -> Result<(), EditError> {
         let len = self.text_len(comment)?;
         if op.base_len() != len {
             return Err(OpError::Length { expected: op.base_len(), found: len }.into());
@@ -96,9 +111,12 @@ impl Replica {
         if op.components() > max {
             return Err(EditError::OpTooLarge { max });
         }
-        if op.is_identity() {
-            return Ok(());
-        }
+        Ok(())
+    }
+
+    /// Makes an edit that is not to be undone as one of its own.
+    pub(super) fn push_edit(&mut self, now: Millis, comment: CommentId, op: TextOp) -> Result<(), EditError> {
+        self.check_edit(comment, &op)?;
         self.push(now, Change::TextEdited { comment, op: op.clone() })?;
         let by = self.user.clone();
         self.emit(Event::TextEdited { comment, op, by, origin: Origin::Local });
@@ -169,10 +187,11 @@ impl Replica {
     }
 
     fn push(&mut self, now: Millis, change: Change) -> Result<(), EditError> {
+        self.told(now);
         self.buffer.push(change, &self.limits)?;
         self.batcher.edited(now);
         self.dirty += 1;
-        self.emit(Event::Unsynced(self.unsynced()));
+        self.tell_unsynced();
         Ok(())
     }
 

@@ -96,8 +96,13 @@ pub enum Event {
         /// Whose it is.
         by: UserId,
     },
-    /// The server refused something.
+    /// Something is not on the server, or not as it was meant: see its cause.
     Rejected(Rejected),
+    /// What can be undone or redone in a comment's text has changed.
+    Undoable {
+        /// Whose text.
+        comment: CommentId,
+    },
     /// How much is not durable on the server has changed.
     Unsynced(Unsynced),
     /// Who is here, or where they are, has changed.
@@ -106,11 +111,27 @@ pub enum Event {
     Stuck(ErrorCode),
 }
 
+impl Event {
+    /// Whether it tells of a change of what is shown.
+    pub(super) fn is_shown(&self) -> bool {
+        matches!(
+            self,
+            Event::CommentAdded { .. }
+                | Event::CommentRemoved { .. }
+                | Event::CommentRestored { .. }
+                | Event::TextEdited { .. }
+                | Event::FieldChanged { .. }
+        )
+    }
+}
+
 /// How much of what was done here is not durable on the server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Unsynced {
     /// How many changes.
     pub count: usize,
+    /// The most there were since the last time that there was none: `of - count` of them are durable.
+    pub of: usize,
     /// When the oldest of them was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Millis>,

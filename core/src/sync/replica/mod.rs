@@ -5,37 +5,56 @@
 //!
 //! `edit` puts a change into the buffer; once typing rests the buffer freezes into a batch; the batch is
 //! saved; only then is it sent, and resent byte for byte until the server's stream shows it.
+//!
+//! `edit` and `undo` are what a person does, `open` and `rebase` what happened while the connection was away,
+//! `receive` what happens while it is there, `land` how a flight ends, `again` what is tried once more, `ledger`
+//! what is kept for a person to decide on, `saved` what outlives the process, `view` what is shown.
 
+mod again;
 mod edit;
 mod event;
+mod land;
+mod ledger;
+mod open;
+mod rebase;
 mod receive;
 mod saved;
+mod undo;
 mod view;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 pub use edit::EditError;
 pub use event::{Event, Origin, Unsynced};
+pub use ledger::{Cause, Receipt, Rejected};
 pub use receive::ResyncReason;
-pub use saved::{Frozen, Rejected, Saved, SavedInFlight};
+pub use saved::{
+    Frozen, Restore, SAVED_FORMAT, Save, SavedConfirmed, SavedInFlight, SavedLedger, SavedPending,
+    SavedReview,
+};
 pub use view::Thread;
 
 use super::{Batcher, History, Pending};
-use crate::change::{Batch, Change};
+use crate::change::Batch;
 use crate::clock::{Hlc, Millis};
-use crate::entry::Head;
-use crate::id::{ClientId, ReviewId, Seq, UserId, Version};
+use crate::entry::{EncodedEntry, Head};
+use crate::id::{ClientId, CommentId, ReviewId, Seq, UserId, Version};
 use crate::limits::Limits;
 use crate::presence::Roster;
 use crate::review::Review;
+use crate::text::UndoStack;
 use crate::wire::ErrorCode;
 
 /// How many text ops are kept to carry other people's carets forward.
 const HISTORY_OPS: usize = 512;
 /// The first wait for an answer to a batch before it is sent again, in milliseconds; doubles up to the last.
 const RESEND_MS: (u64, u64) = (5_000, 60_000);
+/// The longest wait after refusals in a row, in milliseconds, unless the server asks for a longer one.
+const REFUSED_MS: u64 = 8_000;
 /// The shortest wait that a server may ask for, in milliseconds.
 const RESEND_LEAST_MS: u64 = 100;
+/// How many entries are saved behind a whole review before it is saved anew.
+const JOURNAL: usize = 256;
 /// The wait before the local store is tried again, in milliseconds.
 const SAVE_RETRY_MS: u64 = 1_000;
 
@@ -50,18 +69,22 @@ struct InFlight {
     generation: u64,
     sent: Option<Millis>,
     resend_ms: u64,
+    /// How often it was refused in a row.
+    refusals: u32,
+    /// What its next resend waits beyond that.
+    spread_ms: u64,
     /// Set once the server has said that it will never take it.
     stuck: Option<ErrorCode>,
 }
 
-impl InFlight {
-    /// What its author meant: its changes as carried so far; where a snapshot has taken those away, as sent.
-    fn meant(&self) -> Vec<Change> {
-        if !self.changes.is_empty() {
-            return self.changes.changes().to_vec();
-        }
-        serde_json::from_str::<Batch>(&self.frozen.payload).map(|batch| batch.changes).unwrap_or_default()
-    }
+/// A save that is under way.
+#[derive(Clone, Copy, Debug)]
+struct Saving {
+    generation: u64,
+    /// How many entries of the journal it holds.
+    entries: usize,
+    whole: bool,
+    ledger: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,16 +108,32 @@ pub struct Replica {
     next_seq: Seq,
     clock: Hlc,
     rejected: Vec<Rejected>,
+    last_rejected: u64,
+    receipts: Vec<Receipt>,
+    undo: BTreeMap<CommentId, UndoStack>,
+    /// Which comments can be undone in, the one edited longest ago first.
+    undo_recent: VecDeque<CommentId>,
     history: History,
     roster: Roster,
     link: Link,
     batcher: Batcher,
     dirty: u64,
-    saving: Option<u64>,
+    saving: Option<Saving>,
     saved: u64,
+    /// The entries that came since the last save.
+    journal: Vec<EncodedEntry>,
+    /// How many entries were saved behind the whole review.
+    behind: usize,
+    /// The next save has to carry the whole review.
+    whole_due: bool,
+    ledger_dirty: bool,
     save_again_at: Option<Millis>,
-    /// An entry did not fit: what is here is neither saved nor continued, until a snapshot replaces it.
-    broken: bool,
+    /// What is here cannot be continued, or shall not be: the next opening begins from the server's whole state.
+    start_over: bool,
+    /// The server has lost a part of what is here: the next snapshot tells which.
+    history_lost: bool,
+    /// The most changes that were pending since there were none.
+    most: usize,
     /// The last time that was told here.
     now: Millis,
     effects: VecDeque<ReplicaEffect>,
@@ -108,7 +147,8 @@ pub enum ReplicaEffect {
         /// Names this save.
         generation: u64,
         /// What to save in place of what was saved before.
-        state: Box<Saved>,
+        /// All of it in one go, or nothing.
+        state: Box<Save>,
     },
     /// Send a batch to the server. It has been saved.
     Send(Frozen),
@@ -130,6 +170,10 @@ impl Replica {
             next_seq: 1,
             clock: Hlc::default(),
             rejected: Vec::new(),
+            last_rejected: 0,
+            receipts: Vec::new(),
+            undo: BTreeMap::new(),
+            undo_recent: VecDeque::new(),
             history: History::new(0, HISTORY_OPS),
             roster: Roster::default(),
             link: Link::Offline,
@@ -137,19 +181,40 @@ impl Replica {
             dirty: 0,
             saving: None,
             saved: 0,
+            journal: Vec::new(),
+            behind: 0,
+            whole_due: true,
+            ledger_dirty: false,
             save_again_at: None,
-            broken: false,
+            start_over: false,
+            history_lost: false,
+            most: 0,
             now: 0,
             effects: VecDeque::new(),
         }
     }
 
     /// A replica as it was saved; what was buffered goes out as soon as there is a connection.
-    pub fn restore(now: Millis, saved: Saved, debounce_ms: u64) -> Replica {
-        let mut replica = Replica::new(saved.client, saved.user, saved.confirmed.id, debounce_ms);
-        replica.history = History::new(saved.head.version, HISTORY_OPS);
-        replica.confirmed = saved.confirmed;
-        replica.head = saved.head;
+    ///
+    /// Where the confirmed review is missing or does not fit, it is fetched anew, and only then can be said what
+    /// becomes of what is pending.
+    pub fn restore(now: Millis, restore: Restore, debounce_ms: u64) -> Replica {
+        let confirmed = restore.fold();
+        let Restore { pending: saved, ledger, entries, .. } = restore;
+        let mut replica = Replica::new(saved.client, saved.user, saved.review, debounce_ms);
+        replica.now = now;
+        let ledger = ledger.unwrap_or_default();
+        replica.rejected = ledger.rejected;
+        let ids = replica.rejected.iter().map(|rejected| rejected.id);
+        replica.last_rejected = ids.max().unwrap_or(0).max(ledger.last_rejected);
+        replica.receipts = ledger.receipts;
+        if let Some(confirmed) = confirmed {
+            replica.history = History::new(saved.head.version, HISTORY_OPS);
+            replica.confirmed = confirmed;
+            replica.head = saved.head;
+            replica.behind = entries.len();
+            replica.whole_due = false;
+        }
         replica.in_flight = saved.in_flight.map(|SavedInFlight { frozen, changes, since }| InFlight {
             frozen,
             changes,
@@ -157,24 +222,34 @@ impl Replica {
             generation: 0,
             sent: None,
             resend_ms: RESEND_MS.0,
+            refusals: 0,
+            spread_ms: 0,
             stuck: None,
         });
         replica.buffer = saved.buffer;
-        replica.next_seq = saved.next_seq;
+        // Behind what was used, which no damage may have used again; seqs count from 1.
+        let used = replica.in_flight.as_ref().map_or(0, |batch| batch.frozen.seq);
+        replica.next_seq = saved.next_seq.max(used.saturating_add(1));
         replica.clock = saved.clock;
-        replica.rejected = saved.rejected;
+        replica.undo_recent = saved.undo.keys().copied().collect();
+        replica.undo = saved.undo;
         replica.keep_what_fits();
+        if replica.in_flight.as_ref().is_some_and(|batch| batch.frozen.seq == 0) {
+            // No server ever takes that: it goes under another.
+            replica.buffer = replica.take_pending().0;
+        }
         if !replica.buffer.is_empty() {
             replica.batcher.edited(saved.buffered_since.map_or(now, |since| since.min(now)));
             replica.batcher.flush();
         }
+        replica.most = replica.unsynced().count;
         replica
     }
 
     /// Pending edits for texts other than those that are here can only be kept as rejected.
     fn keep_what_fits(&mut self) {
         let misfits = self.misfits();
-        if misfits.is_empty() {
+        if misfits.is_empty() || !self.is_loaded() {
             return;
         }
         let mut fallen = misfits;
@@ -185,9 +260,9 @@ impl Replica {
             fallen.extend(changes.added());
         }
         for change in self.buffer.remove(&mut fallen) {
-            let (comment, changes) = (change.comment(), vec![change]);
-            self.rejected.push(Rejected { comment, reason: None, base: None, mine: None, changes });
+            self.reject(Cause::Unplaceable, change.comment(), None, vec![change]);
         }
+        self.undo.clear();
         self.dirty += 1;
     }
 
@@ -214,7 +289,8 @@ impl Replica {
     /// Where the confirmed log ends here: what a resume starts from. `None` before anything was loaded, and
     /// where only a snapshot helps.
     pub fn head(&self) -> Option<Head> {
-        (self.is_loaded() && !self.broken).then_some(self.head)
+        let continued = self.is_loaded() && !self.start_over && !self.history_lost;
+        continued.then_some(self.head)
     }
 
     /// Why the server will never take the batch in flight, if it said so: nothing is sent any more.
@@ -227,23 +303,13 @@ impl Replica {
         self.limits = limits;
     }
 
-    /// What the server refused and nobody has discarded.
-    pub fn rejected(&self) -> &[Rejected] {
-        &self.rejected
-    }
-
-    /// Forgets what the server refused.
-    pub fn discard_rejected(&mut self) {
-        self.rejected.clear();
-        self.dirty += 1;
-    }
-
     /// How much is not durable on the server.
     pub fn unsynced(&self) -> Unsynced {
         let in_flight = self.in_flight.as_ref();
         let count =
             in_flight.map_or(0, |batch| batch.changes.changes().len().max(1)) + self.buffer.changes().len();
-        Unsynced { count, since: in_flight.map(|batch| batch.since).or(self.batcher.since()) }
+        let since = in_flight.map(|batch| batch.since).or(self.batcher.since());
+        Unsynced { count, of: self.most.max(count), since }
     }
 
     /// Whether the review is open at the server and caught up.
@@ -253,10 +319,14 @@ impl Replica {
 
     /// What has to be done next.
     pub fn poll(&mut self) -> Option<ReplicaEffect> {
-        let may_save = self.saving.is_none() && self.save_again_at.is_none() && !self.broken;
+        let may_save = self.saving.is_none() && self.save_again_at.is_none();
         if self.dirty > self.saved && may_save {
-            self.saving = Some(self.dirty);
-            return Some(ReplicaEffect::Save { generation: self.dirty, state: Box::new(self.state()) });
+            let state = Box::new(self.state());
+            let whole = matches!(state.confirmed, SavedConfirmed::Whole(_));
+            let (generation, ledger) = (self.dirty, state.ledger.is_some());
+            self.saving = Some(Saving { generation, entries: self.journal.len(), whole, ledger });
+            (self.whole_due, self.ledger_dirty) = (false, false);
+            return Some(ReplicaEffect::Save { generation, state });
         }
         self.effects.pop_front()
     }
@@ -266,7 +336,7 @@ impl Replica {
         let freeze = if self.may_freeze() { self.batcher.due_at() } else { None };
         let resend = match &self.in_flight {
             Some(batch) if self.link == Link::Online && batch.stuck.is_none() => {
-                batch.sent.map(|sent| sent.saturating_add(batch.resend_ms))
+                batch.sent.map(|sent| batch.resend_at(sent))
             }
             _ => None,
         };
@@ -275,10 +345,7 @@ impl Replica {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Millis) {
-        if now < self.now {
-            self.set_back(now);
-        }
-        self.now = now;
+        self.told(now);
         if self.save_again_at.is_some_and(|at| at <= now) {
             self.save_again_at = None;
         }
@@ -296,24 +363,34 @@ impl Replica {
 
     /// The state of that generation is saved.
     pub fn saved(&mut self, now: Millis, generation: u64) {
+        if let Some(done) = self.saving.take_if(|saving| saving.generation == generation) {
+            self.journal.drain(..done.entries.min(self.journal.len()));
+            self.behind = if done.whole { 0 } else { self.behind + done.entries };
+        }
         self.saved = self.saved.max(generation);
-        self.saving = None;
         self.send_if_due(now);
+    }
+
+    /// An entry is to be saved. While the local store takes nothing they do not pile up.
+    fn remember_entry(&mut self, encoded: &EncodedEntry) {
+        self.journal.push(encoded.clone());
+        if self.journal.len() > 2 * JOURNAL {
+            self.journal.clear();
+            self.whole_due = true;
+            if let Some(saving) = &mut self.saving {
+                saving.entries = 0;
+            }
+        }
     }
 
     /// The local store did not take it; it is tried again.
     pub fn save_failed(&mut self, now: Millis) {
-        self.saving = None;
-        self.save_again_at = Some(now + SAVE_RETRY_MS);
-    }
-
-    /// The clock was set back: what was to happen soon shall not wait for the time to come round again.
-    fn set_back(&mut self, now: Millis) {
-        self.batcher.set_back(now);
-        if let Some(batch) = &mut self.in_flight {
-            batch.sent = batch.sent.map(|sent| sent.min(now));
+        if let Some(failed) = self.saving.take() {
+            // What is stored may be gone, or may lack what this save was to come behind.
+            self.whole_due |= failed.whole || self.is_loaded();
+            self.ledger_dirty |= failed.ledger;
         }
-        self.save_again_at = self.save_again_at.map(|at| at.min(now + SAVE_RETRY_MS));
+        self.save_again_at = Some(now + SAVE_RETRY_MS);
     }
 
     fn may_freeze(&self) -> bool {
@@ -326,12 +403,13 @@ impl Replica {
         self.batcher.taken();
         let changes = self.buffer.take_batch(&self.limits);
         if !self.buffer.is_empty() {
-            self.batcher.edited(now);
+            self.batcher.edited(since.min(now));
             self.batcher.flush();
         }
         let batch =
             Batch { seq: self.next_seq, base: self.head.version, changes: changes.changes().to_vec() };
         let payload = serde_json::to_string(&batch).unwrap_or_default().into();
+        self.undo_frozen(&changes);
         self.next_seq = self.next_seq.saturating_add(1);
         self.dirty += 1;
         self.in_flight = Some(InFlight {
@@ -341,6 +419,8 @@ impl Replica {
             generation: self.dirty,
             sent: None,
             resend_ms: RESEND_MS.0,
+            refusals: 0,
+            spread_ms: 0,
             stuck: None,
         });
     }
@@ -351,20 +431,37 @@ impl Replica {
             return;
         }
         match batch.sent {
-            Some(sent) if now < sent.saturating_add(batch.resend_ms) => return,
+            Some(sent) if now < batch.resend_at(sent) => return,
             Some(_) => batch.resend_ms = batch.resend_ms.saturating_mul(2).min(RESEND_MS.1),
             None => {}
         }
         batch.sent = Some(now);
+        batch.spread_ms = 0;
         self.effects.push_back(ReplicaEffect::Send(batch.frozen.clone()));
     }
 
-    fn state(&self) -> Saved {
-        Saved {
-            format: 1,
+    fn state(&self) -> Save {
+        let whole = self.is_loaded() && (self.whole_due || self.behind + self.journal.len() > JOURNAL);
+        let confirmed = match whole {
+            true => SavedConfirmed::Whole(Box::new(SavedReview {
+                format: SAVED_FORMAT,
+                head: self.head,
+                review: self.confirmed.clone(),
+            })),
+            false if self.journal.is_empty() => SavedConfirmed::Same,
+            false => SavedConfirmed::Behind(self.journal.clone()),
+        };
+        let ledger = (self.ledger_dirty || whole).then(|| SavedLedger {
+            format: SAVED_FORMAT,
+            rejected: self.rejected.clone(),
+            receipts: self.receipts.clone(),
+            last_rejected: self.last_rejected,
+        });
+        let pending = SavedPending {
+            format: SAVED_FORMAT,
             client: self.client,
             user: self.user.clone(),
-            confirmed: self.confirmed.clone(),
+            review: self.confirmed.id,
             head: self.head,
             in_flight: self.in_flight.as_ref().map(|batch| SavedInFlight {
                 frozen: batch.frozen.clone(),
@@ -375,8 +472,17 @@ impl Replica {
             buffered_since: self.batcher.since(),
             next_seq: self.next_seq,
             clock: self.clock.clone(),
-            rejected: self.rejected.clone(),
-        }
+            undo: self.undo.clone(),
+        };
+        let precious = self.in_flight.is_some() || !self.buffer.is_empty() || !self.rejected.is_empty();
+        Save { pending, ledger, confirmed, precious }
+    }
+
+    /// Counts what is pending; every event that tells of it goes through here.
+    fn tell_unsynced(&mut self) {
+        let unsynced = self.unsynced();
+        self.most = if unsynced.count == 0 { 0 } else { unsynced.of };
+        self.emit(Event::Unsynced(unsynced));
     }
 
     fn emit(&mut self, event: Event) {

@@ -1,39 +1,59 @@
-//! What outlives a process: a replica's record, the frozen batch in it, and what the server refused.
+//! What outlives a process. A replica is saved in three parts that change at different paces: what is pending, at
+//! every edit; the confirmed review, by appending the entries that came; and the ledger, when something was
+//! refused. All that one save carries is written in one go, or not at all.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::Change;
+use super::{Receipt, Rejected};
 use crate::clock::{Hlc, Millis};
-use crate::entry::{Head, Reason};
-use crate::id::{ClientId, CommentId, Seq, UserId, Version};
+use crate::entry::{EncodedEntry, Head};
+use crate::id::{ClientId, CommentId, ReviewId, Seq, UserId, Version};
 use crate::review::Review;
 use crate::sync::Pending;
+use crate::text::UndoStack;
 
-/// A batch that will never change again: what is sent is these bytes, each time.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Frozen {
-    /// The client's number for it.
-    pub seq: Seq,
-    /// The version that its changes were made against.
-    pub base: Version,
-    /// The [`Batch`] in JSON.
-    pub payload: Arc<str>,
+/// The format of what replicas save.
+pub const SAVED_FORMAT: u32 = 2;
+
+/// What one save writes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Save {
+    /// In place of what was pending before.
+    pub pending: SavedPending,
+    /// In place of the ledger before; `None` leaves it as it is.
+    pub ledger: Option<SavedLedger>,
+    /// What becomes of the confirmed review.
+    pub confirmed: SavedConfirmed,
+    /// Whether it holds anything that exists nowhere else. What does not is a cache.
+    pub precious: bool,
 }
 
-/// A replica as it is saved.
+/// What becomes of the saved review.
+#[derive(Clone, PartialEq, Debug)]
+pub enum SavedConfirmed {
+    /// Nothing.
+    Same,
+    /// These entries come behind what was saved.
+    Behind(Vec<EncodedEntry>),
+    /// This is in its place, and in place of all entries behind it.
+    Whole(Box<SavedReview>),
+}
+
+/// What is not durable on the server, and where the confirmed review stood that it builds on.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Saved {
-    /// The format of this record; 1.
+pub struct SavedPending {
+    /// [`SAVED_FORMAT`].
     pub format: u32,
     /// Whose replica.
     pub client: ClientId,
     /// Its user.
     pub user: UserId,
-    /// The confirmed review.
-    pub confirmed: Review,
-    /// Where the log ended.
+    /// Of which review.
+    pub review: ReviewId,
+    /// Where the confirmed log ended.
     pub head: Head,
     /// What was in flight.
     pub in_flight: Option<SavedInFlight>,
@@ -45,8 +65,9 @@ pub struct Saved {
     pub next_seq: Seq,
     /// The replica's clock.
     pub clock: Hlc,
-    /// What the server refused and nobody has discarded.
-    pub rejected: Vec<Rejected>,
+    /// What can be undone and redone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub undo: BTreeMap<CommentId, UndoStack>,
 }
 
 /// A batch in flight as it is saved.
@@ -60,17 +81,72 @@ pub struct SavedInFlight {
     pub since: Millis,
 }
 
-/// A refused change with everything that fell with it. Kept until it is discarded.
+/// A batch that will never change again: what is sent is these bytes, each time.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Rejected {
-    /// The comment it was about, if any.
-    pub comment: Option<CommentId>,
-    /// Why; `None` where this replica had to start over from the server's state.
-    pub reason: Option<Reason>,
-    /// The comment's text as the server had it.
-    pub base: Option<String>,
-    /// The comment's text as it was meant to be.
-    pub mine: Option<String>,
-    /// What was refused.
-    pub changes: Vec<Change>,
+pub struct Frozen {
+    /// The client's number for it.
+    pub seq: Seq,
+    /// The version that its changes were made against.
+    pub base: Version,
+    /// The [`Batch`](crate::change::Batch) in JSON.
+    pub payload: Arc<str>,
+}
+
+/// What is kept for a person to decide on, and proofs of what the server has.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct SavedLedger {
+    /// [`SAVED_FORMAT`].
+    pub format: u32,
+    /// What the server refused or lost and nobody has discarded.
+    pub rejected: Vec<Rejected>,
+    /// What the server has acknowledged.
+    pub receipts: Vec<Receipt>,
+    /// The highest id that a refused change ever had: none is given twice.
+    #[serde(default)]
+    pub last_rejected: u64,
+}
+
+/// The confirmed review as it is saved.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SavedReview {
+    /// [`SAVED_FORMAT`].
+    pub format: u32,
+    /// Where the log ended.
+    pub head: Head,
+    /// The review there.
+    pub review: Review,
+}
+
+/// A replica as it was read back.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Restore {
+    /// What was pending.
+    pub pending: SavedPending,
+    /// The ledger, if one was ever saved.
+    pub ledger: Option<SavedLedger>,
+    /// The review that was saved as a whole; `None` where it is gone or cannot be read.
+    pub confirmed: Option<SavedReview>,
+    /// The entries that were saved behind it, in order.
+    pub entries: Vec<EncodedEntry>,
+}
+
+impl Restore {
+    /// The confirmed review as of the pending changes, and the entries that lead there; `None` where the parts do
+    /// not fit together.
+    pub(super) fn fold(&self) -> Option<Review> {
+        let SavedReview { head, review, .. } = self.confirmed.as_ref()?;
+        let (mut head, mut review) = (*head, review.clone());
+        if review.version != head.version || review.id != self.pending.review {
+            return None;
+        }
+        let (from, wanted) = (head.version, self.pending.head.version);
+        for encoded in self.entries.iter().filter(|entry| entry.version > from && entry.version <= wanted) {
+            if head.hash.chain(encoded.payload.as_bytes()) != encoded.hash {
+                return None;
+            }
+            review.apply(&encoded.decode().ok()?).ok()?;
+            head = Head { version: encoded.version, hash: encoded.hash };
+        }
+        (head == self.pending.head).then_some(review)
+    }
 }

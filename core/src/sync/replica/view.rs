@@ -36,6 +36,11 @@ impl Replica {
         self.layers().any(|layer| layer.touches(id))
     }
 
+    /// Whether the local store has everything that is here.
+    pub fn is_saved(&self) -> bool {
+        self.dirty <= self.saved
+    }
+
     /// All threads: by file, line, side, then age. A removed root stays while it has replies.
     pub fn threads(&self) -> Vec<Thread> {
         let added = self.layers().flat_map(Pending::added);

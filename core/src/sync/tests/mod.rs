@@ -1,5 +1,9 @@
 //! The rules of both halves, one by one: what the cases share. Fields are open to the cases below.
 
+mod copies;
+mod hostile;
+mod kept;
+mod reopen;
 mod replica;
 mod sequencer;
 
@@ -20,7 +24,7 @@ use crate::presence::{Presence, PresenceChange, PresencePlace, Selection};
 use crate::review::{Anchor, FieldValue, PatchSets, Place, Review, Status};
 use crate::text::TextOp;
 use crate::text::cursor::Range;
-use crate::wire::ErrorCode;
+use crate::wire::Opened;
 
 fn client(n: u128) -> ClientId {
     ClientId(Uuid::from_u128(n))
@@ -80,7 +84,7 @@ impl Server {
         self.commit();
         let rejected = self.answers.pop().map(|(_, answer)| match answer.result {
             AnswerResult::Rejected(verdicts) => verdicts,
-            AnswerResult::Committed { .. } => vec![],
+            AnswerResult::Committed { .. } | AnswerResult::Void => vec![],
         });
         let verdicts = rejected.or(self.delivered.last().map(|entry| entry.verdicts.clone()));
         verdicts.unwrap_or_default().into_iter().map(|v| (v.change, v.outcome)).collect()
@@ -114,6 +118,29 @@ fn created() -> (EncodedEntry, Review, Head) {
     (encoded, review, Head { version: 1, hash })
 }
 
+/// What a server says that opens a review at this head.
+fn opened(head: Head) -> Opened {
+    let review = ReviewId(Uuid::from_u128(7));
+    let (requested, users, presence) = (review.to_string(), vec![], vec![]);
+    Opened {
+        requested,
+        review,
+        head,
+        snapshot: None,
+        steps: None,
+        digest: None,
+        last: None,
+        held: None,
+        users,
+        presence,
+    }
+}
+
+/// The same with the whole review.
+fn opened_whole(review: Review, head: Head) -> Opened {
+    Opened { digest: Some(review.digest()), snapshot: Some(review), ..opened(head) }
+}
+
 fn add(n: u128, text: &str) -> Change {
     let place = Place::Line(Anchor::head("x", 1));
     Change::CommentAdded { comment: comment(n), place, text: text.into(), at: HlcTime { ms: 10, n: 0 } }
@@ -131,4 +158,19 @@ fn status(value: Status, seen: u64, ms: u64) -> Change {
 
 fn rejected(reason: Reason) -> Outcome {
     Outcome::Rejected(reason)
+}
+
+/// What a local store reads back after these saves.
+fn saved_parts(saves: &[Save]) -> Restore {
+    let (mut ledger, mut confirmed, mut entries) = (None, None, Vec::new());
+    for save in saves {
+        ledger = save.ledger.clone().or(ledger);
+        match &save.confirmed {
+            SavedConfirmed::Same => {}
+            SavedConfirmed::Behind(more) => entries.extend(more.iter().cloned()),
+            SavedConfirmed::Whole(whole) => (confirmed, entries) = (Some((**whole).clone()), Vec::new()),
+        }
+    }
+    let pending = saves.last().unwrap().pending.clone();
+    Restore { pending, ledger, confirmed, entries }
 }

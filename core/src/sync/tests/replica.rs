@@ -3,17 +3,34 @@
 use super::*;
 
 /// A replica of `user`'s that is online at the created review.
-fn replica(n: u128) -> Replica {
-    let (_, review, head) = created();
-    let mut replica = Replica::new(client(n), user(n), review.id, 50);
-    replica.opening();
-    replica.snapshot(0, review, head).unwrap();
+pub(super) fn replica(n: u128) -> Replica {
+    let mut replica = unsaved(n);
     drain(&mut replica, 0);
     replica
 }
 
+pub(super) fn unsaved(n: u128) -> Replica {
+    let (_, review, head) = created();
+    let mut replica = Replica::new(client(n), user(n), review.id, 50);
+    replica.opening();
+    replica.opened(0, opened_whole(review, head)).unwrap();
+    replica
+}
+
+/// Runs every effect; what was saved.
+pub(super) fn saves(replica: &mut Replica, now: u64) -> Vec<Save> {
+    let mut saves = vec![];
+    while let Some(effect) = replica.poll() {
+        if let ReplicaEffect::Save { generation, state } = effect {
+            saves.push(*state);
+            replica.saved(now, generation);
+        }
+    }
+    saves
+}
+
 /// Runs every effect; what was sent and what was told.
-fn drain(replica: &mut Replica, now: u64) -> (Vec<Frozen>, Vec<Event>) {
+pub(super) fn drain(replica: &mut Replica, now: u64) -> (Vec<Frozen>, Vec<Event>) {
     let (mut sent, mut told) = (vec![], vec![]);
     while let Some(effect) = replica.poll() {
         match effect {
@@ -27,7 +44,8 @@ fn drain(replica: &mut Replica, now: u64) -> (Vec<Frozen>, Vec<Event>) {
 
 #[test]
 fn a_batch_is_saved_before_it_is_sent_and_resent_as_it_was() {
-    let mut replica = replica(1);
+    let mut replica = unsaved(1);
+    let mut all = saves(&mut replica, 0);
     replica.add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "a").unwrap();
     let Some(ReplicaEffect::Save { generation, .. }) = replica.poll() else { panic!("a save") };
     replica.saved(0, generation);
@@ -37,16 +55,18 @@ fn a_batch_is_saved_before_it_is_sent_and_resent_as_it_was() {
     let save = effects.iter().position(|e| matches!(e, ReplicaEffect::Save { .. })).unwrap();
     let ReplicaEffect::Save { generation, state } = effects.remove(save) else { unreachable!() };
     assert!(!effects.iter().any(|e| matches!(e, ReplicaEffect::Send(_))), "not sent before it is saved");
-    assert!(state.in_flight.is_some());
+    assert!(state.pending.in_flight.is_some());
     replica.saved(50, generation);
     let first = drain(&mut replica, 50).0;
     replica.insert_more();
     replica.tick(20_000);
     let again = drain(&mut replica, 20_000).0;
     assert_eq!(first, again, "byte for byte");
-    let mut restored = Replica::restore(0, *state, 50);
+    let (_, _, head) = created();
+    all.push(*state);
+    let mut restored = Replica::restore(0, saved_parts(&all), 50);
     restored.opening();
-    restored.resumed(1, 1);
+    restored.opened(1, opened(head)).unwrap();
     assert_eq!(drain(&mut restored, 1).0, first, "after a restart as well");
 }
 
@@ -64,53 +84,13 @@ fn offline_edits_compose_into_one_batch() {
     for n in 0..100 {
         replica.replace_text(n, comment(1), 1, 0, "\u{1F600}").unwrap();
     }
-    assert_eq!(replica.unsynced(), Unsynced { count: 1, since: Some(0) });
+    assert_eq!(replica.unsynced(), Unsynced { count: 1, of: 1, since: Some(0) });
     replica.opening();
-    replica.resumed(5_000, 1);
+    let (_, _, head) = created();
+    replica.opened(5_000, opened(head)).unwrap();
     let sent = drain(&mut replica, 5_000).0;
     let batch: Batch = serde_json::from_str(&sent[0].payload).unwrap();
     assert_eq!(batch.changes.len(), 1);
-}
-
-#[test]
-fn a_snapshot_under_pending_edits_drops_nothing_silently() {
-    let mut replica = replica(1);
-    replica.add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "mine").unwrap();
-    replica.set_field(0, Entity::Review, "status", Status::Approved.into()).unwrap();
-    let (_, review, head) = created();
-    replica.opening();
-    replica.snapshot(10, review, head).unwrap();
-    let told = drain(&mut replica, 10).1;
-    let kept: Vec<_> = told.iter().filter(|event| matches!(event, Event::Rejected(_))).collect();
-    assert_eq!(kept.len(), 2);
-    let of = |id| replica.rejected().iter().find(|rejected| rejected.comment == id).unwrap();
-    assert_eq!(of(Some(comment(1))).mine.as_deref(), Some("mine"));
-    assert!(
-        matches!(of(None).changes[..], [Change::FieldsChanged { .. }]),
-        "the review's own fields as well"
-    );
-    assert!(told.contains(&Event::Unsynced(Unsynced::default())));
-}
-
-#[test]
-fn a_batch_in_flight_outlives_a_snapshot() {
-    let mut server = Server::new();
-    let mut replica = replica(1);
-    replica.add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "mine").unwrap();
-    replica.tick(50);
-    let sent = drain(&mut replica, 50).0.remove(0);
-    let (_, review, head) = created();
-    replica.opening();
-    replica.snapshot(60, review, head).unwrap();
-    assert_eq!(drain(&mut replica, 60).0, std::slice::from_ref(&sent), "it is sent again as it was");
-    let batch: Batch = serde_json::from_str(&sent.payload).unwrap();
-    server.take(1, batch.seq, batch.base, batch.changes);
-    let hash = head.hash;
-    replica.receive(70, &EncodedEntry::new(&server.delivered[0], hash)).unwrap();
-    let told = drain(&mut replica, 70).1;
-    let back = told.iter().any(|event| matches!(event, Event::CommentAdded { origin: Origin::Remote, .. }));
-    assert!(back, "and comes back to the screen with its entry");
-    assert_eq!((replica.unsynced().count, replica.comment(comment(1)).unwrap().text.as_str()), (0, "mine"));
 }
 
 #[test]
@@ -186,45 +166,6 @@ fn a_value_that_was_hidden_was_not_seen() {
 }
 
 #[test]
-fn a_batch_that_is_never_taken_is_kept_and_ends_with_a_snapshot() {
-    let mut replica = replica(1);
-    replica.add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "mine").unwrap();
-    replica.tick(50);
-    let seq = drain(&mut replica, 50).0[0].seq;
-    replica.refused(60, seq, ErrorCode::SeqGap, false, None);
-    replica.refused(60, seq, ErrorCode::SeqGap, false, None);
-    assert_eq!(drain(&mut replica, 60).1, [Event::Stuck(ErrorCode::SeqGap)]);
-    replica.tick(1_000_000);
-    assert!(drain(&mut replica, 1_000_000).0.is_empty() && replica.wake_at().is_none(), "nothing is sent");
-    assert_eq!(replica.is_stuck(), Some(ErrorCode::SeqGap));
-    let (_, review, head) = created();
-    replica.opening();
-    replica.snapshot(2_000_000, review, head).unwrap();
-    assert_eq!((replica.is_stuck(), replica.unsynced().count), (None, 0));
-    assert_eq!(replica.rejected()[0].mine.as_deref(), Some("mine"));
-    replica.set_field(2_000_000, Entity::Review, "status", Status::Approved.into()).unwrap();
-    replica.flush(2_000_000);
-    assert_eq!(drain(&mut replica, 2_000_000).0[0].seq, seq, "no seq was used");
-}
-
-#[test]
-fn a_stuck_batch_that_a_snapshot_has_hidden_is_kept_as_well() {
-    let mut replica = replica(1);
-    replica.add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "mine").unwrap();
-    replica.tick(50);
-    let seq = drain(&mut replica, 50).0[0].seq;
-    let (_, review, head) = created();
-    for now in [100, 200] {
-        replica.opening();
-        replica.snapshot(now, review.clone(), head).unwrap();
-        replica.refused(now, seq, ErrorCode::SeqGap, false, None);
-    }
-    assert_eq!(replica.unsynced().count, 0);
-    let kept = &replica.rejected()[0];
-    assert!(matches!(&kept.changes[..], [Change::CommentAdded { text, .. }] if text == "mine"));
-}
-
-#[test]
 fn a_clock_that_is_set_back_delays_nothing() {
     let mut replica = replica(1);
     replica.tick(3_600_000);
@@ -249,10 +190,50 @@ fn what_does_not_fit_is_not_built_upon() {
     let received = replica.receive(0, &EncodedEntry::new(&broken, head.hash));
     assert_eq!(received, Err(ResyncReason::Diverged));
     assert_eq!(replica.head(), None, "the next opening starts over");
-    replica.discard_rejected();
-    assert!(!matches!(replica.poll(), Some(ReplicaEffect::Save { .. })), "and nothing of it is saved");
+    replica.flush(0);
+    replica.add_comment(0, comment(2), Place::Line(Anchor::head("x", 1)), "still").unwrap();
+    let saved = saves(&mut replica, 0).pop().unwrap();
+    assert_eq!(
+        (saved.pending.head, &saved.confirmed),
+        (head, &SavedConfirmed::Same),
+        "nothing of it is saved"
+    );
+    assert!(saved.precious, "but what is typed meanwhile is");
     let (_, review, head) = created();
     replica.opening();
-    replica.snapshot(0, review, head).unwrap();
+    replica.opened(0, opened_whole(review, head)).unwrap();
     assert_eq!(replica.head(), Some(head));
+}
+
+#[test]
+fn what_waits_is_tried_later_or_at_once() {
+    let mut replica = replica(1);
+    replica.add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "a").unwrap();
+    replica.tick(50);
+    let first = drain(&mut replica, 50).0;
+    replica.spread_resend(|wait| wait / 5);
+    let sent = |replica: &mut Replica, now| {
+        replica.tick(now);
+        drain(replica, now).0.len()
+    };
+    assert_eq!((sent(&mut replica, 6_049), sent(&mut replica, 6_050)), (0, 1));
+    replica.try_again(6_100);
+    assert!(drain(&mut replica, 6_100).0.is_empty(), "it has just gone out");
+    replica.try_again(6_200);
+    assert_eq!(drain(&mut replica, 6_200).0, first);
+    let Some(wake_at) = replica.wake_at() else { panic!("it is sent again") };
+    assert!(wake_at > 6_200 + 5_000, "waits grow all the same");
+}
+
+#[test]
+fn starting_over_keeps_saving() {
+    let mut replica = replica(1);
+    replica.start_over();
+    assert_eq!(replica.opening().have, None);
+    replica.add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "a").unwrap();
+    assert!(!replica.is_saved());
+    assert_eq!(saves(&mut replica, 0).len(), 1);
+    let (_, review, head) = created();
+    replica.opened(0, opened_whole(review, head)).unwrap();
+    assert_eq!((replica.head(), replica.unsynced().count), (Some(head), 1));
 }

@@ -31,7 +31,8 @@ fn a_resend_gets_the_first_answer() {
     server.commit();
     server.submit(1, 2, 1, vec![add(1, "a")]);
     assert_eq!(server.delivered.len(), 1);
-    assert_eq!(server.answers[2].1.result, AnswerResult::Committed { version: 2, verdicts: vec![] });
+    let hash = Some(server.sequencer.head().hash);
+    assert_eq!(server.answers[2].1.result, AnswerResult::Committed { version: 2, hash, verdicts: vec![] });
 }
 
 #[test]
@@ -243,4 +244,60 @@ fn a_review_takes_only_so_much_text() {
     assert_eq!(server.take(1, 3, 3, vec![edit(1, "[10,\"!\"]")]), [(0, rejected(Reason::ReviewTooLarge))]);
     assert_eq!(server.take(1, 4, 3, vec![edit(1, "[9,-1]")]), [], "less is always possible");
     assert_eq!(server.take(1, 5, 4, vec![edit(1, "[9,\"!\"]")]), []);
+}
+
+#[test]
+fn a_settled_seq_is_never_taken() {
+    let mut server = Server::new();
+    assert_eq!(server.sequencer.settle_seq(client(1), 2), Settled::OutOfTurn, "a batch before it is missing");
+    assert_eq!(server.sequencer.settle_seq(client(1), 1), Settled::Pending);
+    assert_eq!(server.sequencer.settle_seq(client(1), 1), Settled::Pending, "until it is durable");
+    server.poll();
+    server.commit();
+    let Settled::Answer(answer) = server.sequencer.settle_seq(client(1), 1) else { panic!("an answer") };
+    assert_eq!(answer.result, AnswerResult::Void);
+    server.submit(1, 1, 1, vec![add(1, "late")]);
+    assert_eq!(server.refused, [Refusal::SeqReused]);
+    assert_eq!(server.take(1, 2, 1, vec![add(1, "again")]), []);
+    assert_eq!((server.delivered.len(), server.text(1)), (1, "again"));
+}
+
+#[test]
+fn a_seq_that_was_answered_settles_as_it_was() {
+    let mut server = Server::new();
+    server.submit(1, 1, 1, vec![add(1, "a")]);
+    assert_eq!(server.sequencer.settle_seq(client(1), 1), Settled::Pending);
+    server.commit();
+    let Settled::Answer(answer) = server.sequencer.settle_seq(client(1), 1) else { panic!("an answer") };
+    assert!(matches!(answer.result, AnswerResult::Committed { version: 2, .. }));
+    server.take(1, 2, 2, vec![add(2, "b")]);
+    assert_eq!(server.sequencer.settle_seq(client(1), 1), Settled::OutOfTurn);
+}
+
+#[test]
+fn a_settled_seq_that_did_not_become_durable_can_be_settled_again() {
+    let mut server = Server::new();
+    assert_eq!(server.sequencer.settle_seq(client(1), 1), Settled::Pending);
+    server.poll();
+    server.appends.clear();
+    server.sequencer.failed();
+    server.poll();
+    assert_eq!(server.sequencer.settle_seq(client(1), 1), Settled::Pending);
+    server.poll();
+    server.commit();
+    assert!(matches!(server.sequencer.settle_seq(client(1), 1), Settled::Answer(_)));
+}
+
+#[test]
+fn a_batch_that_would_hold_everybody_up_is_not_taken() {
+    let mut server = Server::new();
+    server.take(1, 1, 1, vec![add(1, &"ab".repeat(1_000))]);
+    // 330 characters replaced, far apart.
+    let op = |by: &str| format!("[{}1340]", format!("1,\"{by}\",-1,").repeat(330));
+    for seq in 2..=1_200 {
+        assert_eq!(server.take(1, seq, seq, vec![edit(1, &op("x"))]), [], "{seq}");
+    }
+    server.submit(2, 1, 2, vec![edit(1, &op("y"))]);
+    assert_eq!(server.refused, [Refusal::BadBase]);
+    assert_eq!(server.take(2, 1, 1_100, vec![edit(1, &op("y"))]), [], "nearer it is");
 }

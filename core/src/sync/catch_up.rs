@@ -1,0 +1,88 @@
+//! What happened between two versions of a log, as steps: for a replica that was away.
+//!
+//! A comment that a batch in flight touches gets every edit by itself, for the batch and what is buffered behind
+//! it have to be carried over them one at a time. Everywhere else a run of edits is squashed into one, and of a
+//! field's values the last one counts: what this costs follows what changed, not how often.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::change::Entity;
+use crate::entry::{Entry, Fact, Step};
+use crate::id::CommentId;
+use crate::text::{TextOp, squash};
+
+/// Gathers entries into the steps of a catch-up.
+#[derive(Debug, Default)]
+pub struct CatchUp {
+    touched: BTreeSet<CommentId>,
+    /// Beside a snapshot only what happened to touched comments is told.
+    touched_only: bool,
+    /// What was replaced by something later is `None`.
+    steps: Vec<Option<Step>>,
+    /// The edits of an untouched comment so far, and where the last of them stands.
+    runs: BTreeMap<CommentId, (usize, Vec<TextOp>)>,
+    /// Where the last value of a field stands.
+    fields: BTreeMap<(Entity, String), usize>,
+}
+
+impl CatchUp {
+    /// A catch-up of everything, for a replica with these comments in flight.
+    pub fn new(touched: impl IntoIterator<Item = CommentId>) -> CatchUp {
+        CatchUp { touched: touched.into_iter().collect(), ..CatchUp::default() }
+    }
+
+    /// What goes beside a snapshot: the steps of the comments in flight alone.
+    pub fn beside_snapshot(touched: impl IntoIterator<Item = CommentId>) -> CatchUp {
+        CatchUp { touched_only: true, ..CatchUp::new(touched) }
+    }
+
+    /// Takes in the next entry of the log.
+    pub fn push(&mut self, entry: &Entry) {
+        for fact in &entry.facts {
+            self.take(entry, fact);
+        }
+    }
+
+    fn take(&mut self, entry: &Entry, fact: &Fact) {
+        let touched = fact.comment().is_some_and(|id| self.touched.contains(&id));
+        if self.touched_only && !touched {
+            return;
+        }
+        let at = self.steps.len();
+        match fact {
+            Fact::TextEdited { comment, op, .. } if !touched => {
+                let (last, ops) = self.runs.entry(*comment).or_insert((at, Vec::new()));
+                if let Some(earlier) = self.steps.get_mut(*last) {
+                    *earlier = None;
+                }
+                *last = at;
+                ops.push(op.clone());
+            }
+            // A write over somebody's unseen value is news for them, whatever came later.
+            Fact::FieldSet { entity, field, unseen: None, .. } => {
+                let before = self.fields.insert((*entity, field.clone()), at);
+                if let Some(earlier) = before.and_then(|before| self.steps.get_mut(before)) {
+                    *earlier = None;
+                }
+            }
+            Fact::FieldSet { entity, field, .. } => {
+                self.fields.remove(&(*entity, field.clone()));
+            }
+            _ => {}
+        }
+        let Entry { version, author, client, seq, at, .. } = entry;
+        let (version, author, client, seq, at) = (*version, author.clone(), *client, *seq, *at);
+        self.steps.push(Some(Step { version, author, client, seq, at, fact: fact.clone() }));
+    }
+
+    /// The steps, in order; `None` where a squash would be larger than any op may be: a snapshot serves then.
+    pub fn finish(mut self) -> Option<Vec<Step>> {
+        for (at, ops) in self.runs.into_values() {
+            let squashed = squash(ops.iter()).ok()??;
+            if let Some(Some(Step { fact: Fact::TextEdited { op, .. }, .. })) = self.steps.get_mut(at) {
+                *op = squashed;
+            }
+        }
+        Some(self.steps.into_iter().flatten().collect())
+    }
+}

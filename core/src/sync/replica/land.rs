@@ -1,0 +1,240 @@
+//! The end of a flight: what became of a batch, and what has to be taken back with what was refused of it.
+
+use std::collections::BTreeSet;
+
+use super::{Cause, Event, Origin, REFUSED_MS, RESEND_LEAST_MS, RESEND_MS, Replica, ResyncReason};
+use crate::change::{Change, Entity};
+use crate::clock::Millis;
+use crate::entry::{Answer, AnswerResult, Hash, Outcome, Reason, Verdict};
+use crate::id::{CommentId, Seq, UserId};
+use crate::review::{Comment, Fields};
+use crate::sync::Pending;
+use crate::text::diff;
+use crate::wire::ErrorCode;
+
+/// What was shown of the things that a rejection may change.
+pub(super) struct Shown {
+    comments: Vec<(CommentId, Option<Comment>)>,
+    review: Fields,
+}
+
+impl Replica {
+    /// The number of the batch in flight, where nothing waits behind it: once that is settled, so is everything that
+    /// was done here until now.
+    pub fn covers_all(&self) -> Option<Seq> {
+        self.in_flight.as_ref().filter(|_| self.buffer.is_empty()).map(|batch| batch.frozen.seq)
+    }
+
+    /// What became of a batch that is no entry, or of one that was sent again.
+    pub fn answered(&mut self, now: Millis, answer: Answer) {
+        let Some(batch) = self.in_flight.as_ref().filter(|batch| batch.frozen.seq == answer.seq) else {
+            return;
+        };
+        // An answer to other bytes is for a copy of this local store; ours will be refused.
+        let ours = || answer.payload == Hash::of(batch.frozen.payload.as_bytes());
+        if answer.result != AnswerResult::Void && !ours() {
+            return;
+        }
+        match answer.result {
+            AnswerResult::Rejected(verdicts) => {
+                let verdicts = batch.all_rejected(verdicts);
+                self.land(&verdicts);
+            }
+            // Its entry went by unseen: it is part of what is here.
+            AnswerResult::Committed { version, hash, verdicts } if version <= self.head.version => {
+                if let Some(hash) = hash {
+                    let receipt = batch.receipt(version, hash, now);
+                    self.receive_receipt(receipt);
+                    self.ledger_dirty = true;
+                }
+                self.undo_landed();
+                self.land(&verdicts);
+            }
+            // Its entry is still to come in the stream.
+            AnswerResult::Committed { .. } => return,
+            // It was settled for its author to say it again.
+            AnswerResult::Void => {
+                self.unfreeze();
+            }
+        }
+        self.dirty += 1;
+        self.tell_unsynced();
+        self.tick(now);
+    }
+
+    /// The server did not take a batch: now, or as it is. In the latter case nothing is sent any more, until the
+    /// review is opened again: an error says that this has to happen at once.
+    pub fn refused(
+        &mut self,
+        now: Millis,
+        seq: Seq,
+        code: ErrorCode,
+        retryable: bool,
+        retry_after_ms: Option<u64>,
+    ) -> Result<(), ResyncReason> {
+        let Some(batch) = self.in_flight.as_mut().filter(|batch| batch.frozen.seq == seq) else {
+            return Ok(());
+        };
+        if retryable {
+            batch.sent = Some(now);
+            // The server's word, within reason: a batch is neither hammered nor forgotten. Whoever is refused again
+            // and again comes less and less often.
+            let asked = retry_after_ms.unwrap_or(RESEND_MS.0).clamp(RESEND_LEAST_MS, RESEND_MS.1);
+            let longer = asked.saturating_mul(1 << batch.refusals.min(16)).min(REFUSED_MS);
+            batch.resend_ms = asked.max(longer);
+            batch.refusals += 1;
+            return Ok(());
+        }
+        match code {
+            // A copy of this local store went on, or an earlier request of this replica's own settled the seq: what
+            // the server last answered tells.
+            ErrorCode::SeqReused => Err(ResyncReason::Gap),
+            ErrorCode::SeqGap => Err(ResyncReason::HistoryLost),
+            ErrorCode::BadBase => {
+                // Nothing can be carried from there: a snapshot settles it.
+                self.start_over = true;
+                Err(ResyncReason::Diverged)
+            }
+            _ => {
+                if batch.stuck.is_none() {
+                    batch.stuck = Some(code);
+                    self.emit(Event::Stuck(code));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// What is shown now of everything that is pending.
+    pub(super) fn shown(&self) -> Shown {
+        let pending: BTreeSet<_> =
+            self.layers().flat_map(Pending::changes).filter_map(Change::comment).collect();
+        Shown {
+            comments: pending.into_iter().map(|id| (id, self.comment(id))).collect(),
+            review: self.fields(),
+        }
+    }
+
+    /// Ends a flight whose entry, if it has one, is in the confirmed review.
+    fn land(&mut self, verdicts: &[Verdict]) {
+        let shown = self.shown();
+        self.take_back(verdicts, shown);
+    }
+
+    /// Ends the flight: takes back what the server rejected, with everything buffered that builds on it.
+    pub(super) fn take_back(&mut self, verdicts: &[Verdict], shown: Shown) {
+        let Some(flight) = self.in_flight.take() else { return };
+        let batch = flight.sent_changes();
+        let mut records: Vec<(Option<CommentId>, Reason, Vec<Change>)> = Vec::new();
+        let mut fallen = BTreeSet::new();
+        for Verdict { change, outcome } in verdicts {
+            let Some(change) = batch.get(*change) else { continue };
+            match outcome {
+                Outcome::Superseded { field, by, value } => {
+                    let Change::FieldsChanged { entity, .. } = change else { continue };
+                    let (entity, field, by, value) = (*entity, field.clone(), by.clone(), value.clone());
+                    self.emit(Event::Superseded { entity, field, value, by });
+                }
+                Outcome::Rejected(reason) => {
+                    let comment = change.comment();
+                    if matches!(change, Change::TextEdited { .. } | Change::CommentAdded { .. }) {
+                        fallen.extend(comment);
+                    }
+                    match records.iter_mut().find(|(id, ..)| comment.is_some() && *id == comment) {
+                        Some((_, first, changes)) => {
+                            // The record tells the cause, not what followed from it.
+                            if *first == Reason::DependsOnRejected {
+                                *first = *reason;
+                            }
+                            changes.push(change.clone());
+                        }
+                        None => records.push((comment, *reason, vec![change.clone()])),
+                    }
+                }
+            }
+        }
+        // What builds on something that is not what was sent falls with it.
+        fallen.extend(self.misfits());
+        for change in self.buffer.remove(&mut fallen) {
+            let comment = change.comment();
+            match records.iter_mut().find(|(id, ..)| *id == comment) {
+                Some((_, _, changes)) => changes.push(change),
+                None => records.push((comment, Reason::DependsOnRejected, vec![change])),
+            }
+        }
+        if self.buffer.is_empty() {
+            self.batcher.taken();
+        }
+        let by = self.user.clone();
+        for (comment, reason, changes) in records {
+            let before = shown.comments.iter().find(|(id, _)| Some(*id) == comment);
+            let mine = before.and_then(|(_, before)| before.as_ref()).map(|c| c.text.as_str().to_owned());
+            self.reject(Cause::Refused(reason), comment, mine, changes);
+        }
+        for (id, before) in shown.comments {
+            let after = self.comment(id);
+            self.show_difference(id, before, after, &by);
+        }
+        let after = self.fields();
+        self.show_fields(Entity::Review, &shown.review, &after, &by);
+    }
+
+    /// Sets everything aside that was pending, comment by comment, with the texts that were shown of it.
+    pub(super) fn set_aside_all(&mut self, cause: Cause, pending: Pending) {
+        let by = self.user.clone();
+        let shown = std::mem::replace(&mut self.buffer, pending);
+        debug_assert!(shown.is_empty(), "what is set aside was taken out before");
+        let shown = self.shown();
+        let changes = std::mem::take(&mut self.buffer).into_changes();
+        let about: BTreeSet<_> = changes.iter().map(Change::comment).collect();
+        for comment in about {
+            let before = shown.comments.iter().find(|(id, _)| Some(*id) == comment);
+            let mine = before.and_then(|(_, before)| before.as_ref()).map(|c| c.text.as_str().to_owned());
+            let of = changes.iter().filter(|change| change.comment() == comment).cloned().collect();
+            self.reject(cause, comment, mine, of);
+        }
+        for (id, before) in shown.comments {
+            let after = self.comment(id);
+            self.show_difference(id, before, after, &by);
+        }
+        let after = self.fields();
+        self.show_fields(Entity::Review, &shown.review, &after, &by);
+        self.tell_unsynced();
+    }
+
+    /// Tells what a rollback did to a comment.
+    fn show_difference(
+        &mut self,
+        id: CommentId,
+        before: Option<Comment>,
+        after: Option<Comment>,
+        by: &UserId,
+    ) {
+        let Some(before) = before else { return };
+        let origin = Origin::Rollback;
+        let Some(after) = after else {
+            self.undo_forgotten(id);
+            return self.emit(Event::CommentRemoved { comment: id, by: by.clone(), origin });
+        };
+        if before.text != after.text {
+            let op = diff(before.text.as_str(), after.text.as_str());
+            self.undo_forgotten(id);
+            self.emit(Event::TextEdited { comment: id, op, by: by.clone(), origin });
+        }
+        if before.removed.is_some() && after.removed.is_none() {
+            self.emit(Event::CommentRestored { comment: id });
+        }
+        self.show_fields(Entity::Comment(id), &before.fields, &after.fields, by);
+    }
+
+    fn show_fields(&mut self, entity: Entity, before: &Fields, after: &Fields, by: &UserId) {
+        let names: BTreeSet<_> = before.names().chain(after.names()).map(str::to_owned).collect();
+        for field in names {
+            let value = after.value(&field).cloned();
+            if before.value(&field) != value.as_ref() {
+                let (by, origin) = (by.clone(), Origin::Rollback);
+                self.emit(Event::FieldChanged { entity, field, value, by, origin });
+            }
+        }
+    }
+}
