@@ -23,7 +23,8 @@ use crate::room::{RoomContext, Rooms};
 use crate::session::Connection;
 use crate::shutdown::connections;
 use crate::store::committer::Committer;
-use crate::store::{SqliteStore, Store};
+use crate::store::keeper::SnapshotKeeper;
+use crate::store::{SqliteOptions, SqliteStore, Store};
 
 /// Why a server does not start; one line, with the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +54,8 @@ pub struct Server {
     pub(crate) state: AppState,
     pub(crate) http: ServerHandle,
     pub(crate) http_task: JoinHandle<std::io::Result<()>>,
+    pub(crate) snapshots: SnapshotKeeper,
+    pub(crate) snapshots_task: JoinHandle<()>,
     pub(crate) tasks: Vec<JoinHandle<()>>,
     pub(crate) drain: watch::Sender<bool>,
     pub(crate) data: DataDir,
@@ -62,7 +65,10 @@ impl Server {
     /// Starts a server on the current runtime, which must be a multi-threaded one.
     pub async fn start(config: Config, timing: Timing) -> Result<Server, StartError> {
         let (data, listener) = Self::claim(&config)?;
-        let store = SqliteStore::open(data.path()).await.map_err(|error| StartError(error.to_string()))?;
+        let options =
+            SqliteOptions { max_bytes: config.max_database_mb.map(|mb| mb.saturating_mul(1 << 20)) };
+        let store = SqliteStore::open_with(data.path(), options).await;
+        let store = store.map_err(|error| StartError(error.to_string()))?;
         Self::run(Arc::new(store), data, listener, config, timing)
     }
 
@@ -100,10 +106,12 @@ impl Server {
         };
         let (board, board_task) = Board::start(presence);
         let (committer, committer_task) = Committer::start(store.clone());
+        let (snapshots, snapshots_task) = SnapshotKeeper::start(store.clone(), config.keep_entries);
         let limits = Limits::default();
         let context = RoomContext {
             store: store.clone(),
             committer,
+            snapshots: snapshots.clone(),
             board: board.clone(),
             limits,
             idle: timing.room_idle,
@@ -123,7 +131,8 @@ impl Server {
         let server = serve(listener, state.clone(), timing.stop)?;
         let http = server.handle();
         let http_task = tokio::spawn(server);
-        Ok(Server { address, state, http, http_task, tasks: vec![board_task, committer_task], drain, data })
+        let tasks = vec![board_task, committer_task];
+        Ok(Server { address, state, http, http_task, snapshots, snapshots_task, tasks, drain, data })
     }
 
     /// Where it listens.

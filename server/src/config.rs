@@ -16,7 +16,7 @@ pub struct Config {
     #[arg(long, env = "INTERLINE_LISTEN", default_value = "127.0.0.1:8080", value_parser = address)]
     pub listen: SocketAddr,
     /// Where reviews are kept; made if it does not exist
-    #[arg(long, env = "INTERLINE_DATA_DIR", default_value = "./data")]
+    #[arg(long, env = "INTERLINE_DATA_DIR", default_value = "./data", global = true)]
     pub data_dir: PathBuf,
     /// Keep presence in this Redis, as in redis://127.0.0.1:6379; in memory without
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
@@ -24,6 +24,12 @@ pub struct Config {
     /// A further origin that browsers may use the server from, as in https://review.example.com
     #[arg(long = "origin", env = "INTERLINE_ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub origins: Vec<String>,
+    /// Of each review keep only the last N entries whole, 1000 at least; all of them without
+    #[arg(long, env = "INTERLINE_KEEP_ENTRIES", value_name = "N", value_parser = clap::value_parser!(u64).range(1_000..))]
+    pub keep_entries: Option<u64>,
+    /// How large the database file may become, in MiB; as large as the disk allows without
+    #[arg(long, env = "INTERLINE_MAX_DATABASE_MB", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_database_mb: Option<u64>,
     /// What to log to stderr, as in info or interline_server=debug
     #[arg(long, env = "RUST_LOG", default_value = "info,sqlx=warn,actix_server=warn")]
     pub log: String,
@@ -109,6 +115,18 @@ mod tests {
         let why = check("0.0.0.0:8080").unwrap_err();
         assert!(why.contains("tokens") && why.contains("127.0.0.1:8080") && !why.contains('\n'), "{why}");
         assert!(check("192.168.0.1:8080").is_err() && check("8080").is_err());
+    }
+
+    #[test]
+    fn bounds_are_within_reason() {
+        let read = |arguments: [&str; 2]| {
+            let config = Config::try_parse_from(["interline-server"].into_iter().chain(arguments));
+            config.map(|config| (config.keep_entries, config.max_database_mb))
+        };
+        assert_eq!(read(["--keep-entries", "1000"]).unwrap().0, Some(1_000));
+        assert_eq!(read(["--max-database-mb", "64"]).unwrap().1, Some(64));
+        assert_eq!(read(["--listen", "127.0.0.1:0"]).unwrap(), (None, None));
+        assert!(read(["--keep-entries", "999"]).is_err() && read(["--max-database-mb", "0"]).is_err());
     }
 
     #[test]

@@ -29,7 +29,8 @@ mod session;
 mod shutdown;
 pub mod store;
 mod time;
+pub mod verify;
 
 pub use app::{Server, StartError};
 pub use config::{Config, Timing};
-pub use shutdown::signal as shutdown_signal;
+pub use shutdown::signals as shutdown_signals;

@@ -1,28 +1,70 @@
-//! The `interline-server` program: reads the options, runs the server until it is told to stop.
+//! The `interline-server` program: reads the options, runs the server until it is told to stop, or does one of
+//! the other things that it can do.
 
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
-use interline_server::{Config, Server, StartError, Timing, shutdown_signal};
+use clap::{Parser, Subcommand};
+use interline_server::verify::{CannotVerify, Summary, verify};
+use interline_server::{Config, Server, StartError, Timing, shutdown_signals};
 use tracing_subscriber::EnvFilter;
 
 /// Exit codes; clap's own for usage is the same.
 const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
+/// Exit codes of `verify`.
+const PROBLEMS: u8 = 1;
+const NOT_VERIFIED: u8 = 2;
+
+#[derive(Parser)]
+#[command(name = "interline-server", version, about)]
+struct Program {
+    #[command(flatten)]
+    config: Config,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check the database in the data directory, without changing it; a server may be using it
+    Verify {
+        /// A file of receipts that a client has exported: each must be in the database. May be repeated
+        #[arg(long, value_name = "FILE")]
+        receipts: Vec<PathBuf>,
+    },
+}
 
 fn main() -> ExitCode {
-    let config = Config::parse();
+    let Program { config, command } = Program::parse();
     let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|error| {
         eprintln!("interline-server: --log is not understood ({error}), logging at info");
         EnvFilter::new("info")
     });
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
-    let fail = |error: StartError, code: u8| {
-        eprintln!("interline-server: {error}");
-        ExitCode::from(code)
-    };
+    match command {
+        None => serve(config),
+        Some(Command::Verify { receipts }) => match check(&config.data_dir, &receipts) {
+            Ok(summary) if summary.problems == 0 => ExitCode::SUCCESS,
+            Ok(_) => ExitCode::from(PROBLEMS),
+            Err(error) => fail(error, NOT_VERIFIED),
+        },
+    }
+}
+
+fn fail(error: impl std::fmt::Display, code: u8) -> ExitCode {
+    eprintln!("interline-server: {error}");
+    ExitCode::from(code)
+}
+
+fn check(data_dir: &Path, receipts: &[PathBuf]) -> Result<Summary, CannotVerify> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| CannotVerify(error.to_string()))?;
+    runtime.block_on(verify(data_dir, receipts, &mut std::io::stdout()))
+}
+
+fn serve(config: Config) -> ExitCode {
     if let Err(error) = config.check() {
         return fail(error, USAGE);
     }
@@ -35,13 +77,16 @@ fn main() -> ExitCode {
 fn run(config: Config) -> Result<(), StartError> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| StartError(error.to_string()))?;
     runtime.block_on(async {
+        // Before anybody is told that it listens: from then on it can be told to stop.
+        let told =
+            shutdown_signals().map_err(|error| StartError(format!("cannot wait for signals: {error}")))?;
         let server = Server::start(config, Timing::default()).await?;
         let mut stdout = std::io::stdout().lock();
         // Nobody may be listening; that is no reason not to serve.
         let _ = stdout.write_all(server.banner().as_bytes()).and_then(|()| stdout.flush());
         drop(stdout);
-        let signal = shutdown_signal().await;
+        told.await;
         server.stop().await;
-        signal.map_err(|error| StartError(format!("cannot wait for signals: {error}")))
+        Ok(())
     })
 }

@@ -16,25 +16,33 @@ pub(crate) fn connections(patience: Duration) -> Duration {
     patience / 4 * CONNECTIONS
 }
 
-/// Waits until the process is told to stop.
-pub async fn signal() -> io::Result<()> {
+/// Listens from now on for the process being told to stop; the future waits for it.
+pub fn signals() -> io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            _ = terminate.recv() => Ok(()),
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-        }
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
     }
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    Ok(async {
+        // Where it cannot be listened for, the process is stopped otherwise.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
 }
 
 impl Server {
     /// Stops: no new connections, clients are told to come back, what they handed in is appended, the store is
     /// closed. All of it has one deadline.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         info!("stopping");
         let patience = self.state.timing.stop;
         self.drain.send_replace(true);
@@ -44,6 +52,10 @@ impl Server {
             warn!("some connections did not close in time");
         }
         self.state.rooms.stop(deadline).await;
+        // What is not taken in time is no loss: the log has it.
+        let _ = timeout_at(deadline, self.snapshots.end()).await;
+        let _ = timeout_at(deadline, &mut self.snapshots_task).await;
+        self.snapshots_task.abort();
         let _ = timeout_at(deadline, self.state.board.flush()).await;
         for task in self.tasks {
             task.abort();

@@ -44,6 +44,10 @@ impl ApiError {
         ApiError::new(StatusCode::NOT_FOUND, "unknown_review", "there is no such review")
     }
 
+    pub(crate) fn unknown_comment(message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::NOT_FOUND, "unknown_comment", message)
+    }
+
     pub(crate) fn key_in_use(key: &str) -> ApiError {
         let message = format!("the key {key} belongs to a review with another diff");
         ApiError::new(StatusCode::CONFLICT, "key_in_use", message)
@@ -83,6 +87,7 @@ impl From<StoreError> for ApiError {
         tracing::error!(%error, "a request failed");
         match error {
             StoreError::Corrupt { .. } => ApiError::internal(error.to_string()),
+            StoreError::Trimmed { .. } => ApiError::new(StatusCode::GONE, "trimmed", error.to_string()),
             _ => ApiError::unavailable("store_failed", error.to_string()),
         }
     }
@@ -92,6 +97,11 @@ impl From<Failure> for ApiError {
     fn from(failure: Failure) -> ApiError {
         match failure.code {
             ErrorCode::StoreFailed => ApiError::unavailable("store_failed", failure.message),
+            ErrorCode::UnknownComment => ApiError::unknown_comment(failure.message),
+            ErrorCode::UnknownVersion => {
+                ApiError::new(StatusCode::NOT_FOUND, "unknown_version", failure.message)
+            }
+            ErrorCode::VersionNotKept => ApiError::new(StatusCode::GONE, "version_not_kept", failure.message),
             _ => ApiError::internal(failure.message),
         }
     }

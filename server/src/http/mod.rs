@@ -5,6 +5,7 @@ mod demo;
 mod error;
 mod guard;
 mod health;
+mod history;
 mod read;
 mod socket;
 
@@ -20,6 +21,9 @@ pub(crate) use guard::{Origins, check_host};
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
     script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; connect-src 'self' ws:; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// A comment. Where there is no id the path is a key that goes on.
+const COMMENT: &str = "/reviews/{name:.+}/comments/{comment:[0-9A-Fa-f-]{36}}";
 
 /// What every response says.
 pub(crate) fn headers() -> DefaultHeaders {
@@ -40,6 +44,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/sessions").route(web::get().to(health::sessions)))
         // A key may hold slashes.
         .service(resource("/reviews/{name:.+}/patchsets/{number}").route(web::get().to(read::patch_set)))
+        .service(resource(&format!("{COMMENT}/history")).route(web::get().to(history::history)))
+        .service(resource(COMMENT).route(web::get().to(history::comment)))
         .service(resource("/reviews/{name:.+}").route(web::get().to(read::show)))
         .default_service(web::to(unknown_path));
     config

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ApiError;
 use super::create::url_of;
+use super::history::VersionQuery;
 use crate::app::AppState;
-use crate::room::View;
+use crate::room::{View, review_at};
 use crate::store::ReviewRow;
 
 /// Reviews of one page, where none are asked for, and at most.
@@ -110,10 +111,14 @@ pub(super) async fn list(
 pub(super) async fn show(
     request: HttpRequest,
     name: web::Path<String>,
+    query: web::Query<VersionQuery>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let row = find(&state, &name).await?;
-    let View { review, head, users } = state.rooms.get(row.id).read().await?;
+    let View { review, head, users } = match query.version {
+        None => state.rooms.get(row.id).read().await?,
+        Some(version) => review_at(&*state.store, row.id, version, row.head.version).await?,
+    };
     let url = url_of(&state, &request, &row);
     let shown = Shown {
         id: row.id,
@@ -145,7 +150,7 @@ pub(super) async fn patch_set(
     Ok(response.content_type("application/json").body(json.ok_or_else(unknown)?))
 }
 
-async fn find(state: &AppState, name: &str) -> Result<ReviewRow, ApiError> {
+pub(super) async fn find(state: &AppState, name: &str) -> Result<ReviewRow, ApiError> {
     state.store.find_review(name).await?.ok_or_else(ApiError::unknown_review)
 }
 

@@ -1,29 +1,24 @@
 //! Who comes in, with what they have, and who goes.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use bytestring::ByteString;
 use futures_util::FutureExt;
-use interline_core::entry::{Answer, Head};
-use interline_core::id::{ClientId, ReviewId, SessionId, User, UserId};
+use interline_core::entry::Answer;
+use interline_core::id::{ClientId, SessionId, UserId};
 use interline_core::presence::{Presence, PresencePlace};
-use interline_core::wire::{ErrorCode, encode};
-use serde::Serialize;
-use serde_json::value::RawValue;
+use interline_core::wire::ErrorCode;
 
 use super::members::Member;
+use super::opened::OpenedFrame;
 use super::ring::Position;
 use super::task::{Event, Room};
-use super::{Behind, Failure, Join, Joining};
+use super::{Behind, Failure, Join, Joining, PIECE, Scene};
 use crate::session::Outbox;
 use crate::store::StoreError;
 use crate::time::now_ms;
 
 /// How many entries a session may miss to be let in at once: what fits into its outbox with room to spare.
 const CATCH_UP: usize = 128;
-/// How many it gets at a time until then.
-const PIECE: usize = 256;
 
 /// Where a joining session's client stands.
 enum Stand {
@@ -40,8 +35,10 @@ enum Stand {
 impl Room {
     pub(super) fn join(&mut self, join: Box<Join>) {
         match self.stand(&join) {
-            Stand::Nothing if self.sequencer.knows(join.client) => self.admit(*join, None, None),
-            Stand::Lacks(lacks) if self.sequencer.knows(join.client) => self.admit(*join, Some(lacks), None),
+            // Whoever has been told of it goes on from there.
+            Stand::Lacks(lacks) if join.told.is_some() && self.sequencer.knows(join.client) => {
+                self.admit(*join, Some(lacks));
+            }
             Stand::Nothing | Stand::Lacks(_) => {
                 self.joins += 1;
                 let number = self.joins;
@@ -58,7 +55,7 @@ impl Room {
         }
     }
 
-    /// A joining client's last answer is here. What the sequencer knows by now is newer, so it keeps that.
+    /// A joining client's last answer is here. What the sequencer knows by now may be newer, so it keeps that.
     pub(super) fn answer_found(
         &mut self,
         number: u64,
@@ -70,12 +67,15 @@ impl Room {
             // It has left meanwhile.
             (None, _) => {}
             (_, Err(error)) => drop(join.reply.send(Joining::Failed(error.into()))),
-            (_, Ok(answer)) => match self.stand(&join) {
-                Stand::Nothing => self.admit(*join, None, answer),
-                Stand::Lacks(lacks) => self.admit(*join, Some(lacks), answer),
-                Stand::Behind(count) => self.send_piece(*join, count),
-                Stand::Lost => self.say_lost(*join),
-            },
+            (_, Ok(answer)) => {
+                self.sequencer.client_opened(client, answer);
+                match self.stand(&join) {
+                    Stand::Nothing => self.settle(number, join),
+                    Stand::Lacks(lacks) => self.admit(*join, Some(lacks)),
+                    Stand::Behind(count) => self.send_piece(*join, count),
+                    Stand::Lost => self.say_lost(*join),
+                }
+            }
         }
         // Unless it is in now.
         self.forget_client(client, &user);
@@ -104,29 +104,44 @@ impl Room {
     }
 
     fn send_piece(&mut self, join: Join, lacks: usize) {
-        let entries = self.ring.last(lacks).take(PIECE).cloned().collect();
-        let presence = self.members.presence_but(join.session);
-        let told = presence.iter().map(|presence| presence.session).collect();
-        let opened = self.opened(&join.requested, None, presence);
-        let _ = join.reply.send(Joining::Behind(Behind { opened, told, entries }));
+        let entries: Vec<_> = self.ring.last(lacks).take(PIECE).cloned().collect();
+        let head = self.sequencer.head();
+        let scene = join.told.is_none().then(|| {
+            let far = head.version - join.have.map_or(0, |have| have.version) > PIECE as u64;
+            let (users, presence) = (self.users(), self.members.presence_but(join.session));
+            Scene { whole: far.then(|| self.shot()), users, presence }
+        });
+        let _ = join.reply.send(Joining::Behind(Behind { head, scene, entries }));
     }
 
     /// From here on the session gets every entry, in order: first the snapshot, or the entries it lacks.
-    fn admit(&mut self, join: Join, lacks: Option<usize>, answer: Option<Answer>) {
-        let Join { session, client, user, requested, told, outbox, reply, .. } = join;
+    pub(super) fn admit(&mut self, join: Join, lacks: Option<usize>) {
+        let Join { session, client, user, requested, told, held, outbox, reply, .. } = join;
         // The session hears of it before the client does.
         if reply.send(Joining::Joined).is_err() {
             return self.forget_client(client, &user.id);
         }
-        self.sequencer.client_opened(client, answer);
         self.departed.remove(&client);
         self.names.insert(user.id.clone(), user.clone());
         let mut owed = BTreeSet::new();
         match told {
             None => {
-                let snapshot = if lacks.is_none() { self.snapshot_json() } else { None };
-                let opened = self.opened(&requested, snapshot, self.members.presence_but(session));
-                outbox.push(opened);
+                let shot = if lacks.is_none() { Some(self.shot()) } else { None };
+                let digest = shot.as_ref().map(|shot| shot.digest());
+                let snapshot = shot.and_then(|shot| shot.json());
+                let opened = OpenedFrame {
+                    requested: &requested,
+                    review: self.id,
+                    head: self.sequencer.head(),
+                    snapshot: snapshot.as_deref(),
+                    steps: None,
+                    digest,
+                    last: self.sequencer.last_answer(client),
+                    held,
+                    users: &self.users(),
+                    presence: &self.members.presence_but(session),
+                };
+                outbox.push(opened.encode());
             }
             // Since it was sent `opened` some have come, some moved, some gone.
             Some(told) => owed.extend(told.into_iter().chain(self.members.iter().map(|(other, _)| other))),
@@ -153,7 +168,7 @@ impl Room {
     /// Forgets a client's last answer once nothing can need it: neither a session, nor a batch under way, nor
     /// a look-up that would bring an older answer than the one that is known. Its user's name goes with it,
     /// unless it stands in the log.
-    fn forget_client(&mut self, client: ClientId, user: &UserId) {
+    pub(super) fn forget_client(&mut self, client: ClientId, user: &UserId) {
         if self.members.has_client(client) || self.joining.values().any(|(_, joining)| *joining == client) {
             return;
         }
@@ -175,33 +190,4 @@ impl Room {
             self.forget_client(client, &user);
         }
     }
-
-    fn opened(
-        &self,
-        requested: &str,
-        snapshot: Option<Arc<RawValue>>,
-        presence: Vec<Presence>,
-    ) -> ByteString {
-        let (review, head) = (self.id, self.sequencer.head());
-        let opened = OpenedFrame { requested, review, head, snapshot, users: self.users(), presence };
-        encode(&Frame::Opened(opened)).into()
-    }
-}
-
-/// [`Opened`](interline_core::wire::Opened) around a snapshot that is encoded already.
-#[derive(Serialize)]
-struct OpenedFrame<'a> {
-    requested: &'a str,
-    review: ReviewId,
-    head: Head,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    snapshot: Option<Arc<RawValue>>,
-    users: Vec<User>,
-    presence: Vec<Presence>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Frame<'a> {
-    Opened(OpenedFrame<'a>),
 }

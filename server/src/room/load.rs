@@ -1,16 +1,20 @@
-//! Loading a review: its log is folded from the start, along the chain. Whatever does not follow is an error,
-//! never an empty or a shorter review.
+//! Loading a review: its newest snapshot, and the entries behind that along the chain. Whatever does not follow is
+//! an error, never an empty or a shorter review.
+//!
+//! A snapshot only saves time: one that cannot be read, or that the log does not go through, is reported and
+//! passed over for the one before it, in the end for the log from its start.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use interline_core::diff::PatchSet;
 use interline_core::entry::{EncodedEntry, Entry, Head};
-use interline_core::id::{ReviewId, User, UserId};
+use interline_core::id::{ReviewId, User, UserId, Version};
 use interline_core::review::{PatchSets, Review};
+use tracing::error;
 
-use super::Failure;
-use crate::store::{Store, StoreError};
+use super::{Failure, RoomContext};
+use crate::store::{SnapshotState, Store, StoreError, StoredSnapshot};
 
 /// Entries read at once.
 pub(super) const PAGE: u32 = 500;
@@ -25,25 +29,40 @@ pub(super) struct Loaded {
 }
 
 /// Loads a review.
-pub(super) async fn load(store: &dyn Store, id: ReviewId) -> Result<Loaded, Failure> {
+pub(super) async fn load(context: &RoomContext, id: ReviewId) -> Result<Loaded, Failure> {
+    read(context, id).await.map_err(|error| error.about(id).into())
+}
+
+async fn read(context: &RoomContext, id: ReviewId) -> Result<Loaded, StoreError> {
+    let store = &*context.store;
     let row = store.find_review(&id.to_string()).await?;
     let row = row.ok_or_else(|| StoreError::corrupt(id, "its head row is gone"))?;
-    let mut fold = Fold { review: Review::new(id), head: Head::default(), authors: BTreeSet::new() };
+    let mut fold = start(store, id, None).await?;
+    let from = fold.head.version;
     loop {
-        let page = store.entries(id, fold.head.version, PAGE).await?;
+        if fold.head.version == row.head.version && fold.head.hash != row.head.hash {
+            return Err(StoreError::corrupt(id, "its log and its head row differ"));
+        }
+        let page = match store.entries(id, fold.head.version, PAGE).await {
+            Err(StoreError::Trimmed { oldest, .. }) => {
+                let what = format!("no snapshot can be used and its log begins behind version {oldest}");
+                return Err(StoreError::corrupt(id, what));
+            }
+            page => page?,
+        };
         if page.is_empty() {
             break;
         }
         for encoded in page {
             fold.take(&encoded).map_err(|what| StoreError::corrupt(id, what))?;
             if fold.head.version == row.head.version && fold.head.hash != row.head.hash {
-                return Err(StoreError::corrupt(id, "its log and its head row differ").into());
+                return Err(StoreError::corrupt(id, "its log and its head row differ"));
             }
         }
     }
     // Entries that another node has appended since the row was read are welcome.
     if fold.head.version < row.head.version || fold.head.version == 0 {
-        return Err(StoreError::corrupt(id, format!("its log ends early, at {}", fold.head.version)).into());
+        return Err(StoreError::corrupt(id, format!("its log ends early, at {}", fold.head.version)));
     }
     let mut patch_sets = PatchSets::default();
     for number in 1..=fold.review.patch_set {
@@ -51,17 +70,63 @@ pub(super) async fn load(store: &dyn Store, id: ReviewId) -> Result<Loaded, Fail
     }
     let authors: Vec<UserId> = fold.authors.iter().cloned().collect();
     let names = store.users(&authors).await?.into_iter().map(|user| (user.id.clone(), user)).collect();
+    context.snapshots.loaded(id, from, &fold.review, fold.head, &fold.authors);
     Ok(Loaded { review: fold.review, head: fold.head, patch_sets, authors: fold.authors, names })
 }
 
-struct Fold {
-    review: Review,
-    head: Head,
-    authors: BTreeSet<UserId>,
+/// A review as of the entries that were folded so far.
+pub(super) struct Fold {
+    pub(super) review: Review,
+    pub(super) head: Head,
+    pub(super) authors: BTreeSet<UserId>,
+}
+
+/// What the entries are folded onto: the newest snapshot that can be used and is no newer than `at_most`, or
+/// nothing.
+pub(super) async fn start(
+    store: &dyn Store,
+    id: ReviewId,
+    mut at_most: Option<Version>,
+) -> Result<Fold, StoreError> {
+    loop {
+        let snapshot = match store.newest_snapshot(id, at_most).await {
+            Ok(Some(snapshot)) => snapshot,
+            Ok(None) => break,
+            Err(StoreError::Corrupt { what, .. }) => {
+                error!(review = %id, why = %what, "a snapshot cannot be read");
+                break;
+            }
+            Err(error) => return Err(error),
+        };
+        let head = snapshot.head;
+        match fitting(store, id, snapshot).await? {
+            Ok(SnapshotState { review, authors, .. }) => return Ok(Fold { review, head, authors }),
+            Err(why) => error!(review = %id, version = head.version, %why, "a snapshot cannot be used"),
+        }
+        match head.version.checked_sub(1) {
+            Some(before) => at_most = Some(before),
+            None => break,
+        }
+    }
+    Ok(Fold { review: Review::new(id), head: Head::default(), authors: BTreeSet::new() })
+}
+
+/// Reads a snapshot that must be one of this log, or says why it cannot be used.
+async fn fitting(
+    store: &dyn Store,
+    id: ReviewId,
+    snapshot: StoredSnapshot,
+) -> Result<Result<SnapshotState, String>, StoreError> {
+    if !store.holds(id, snapshot.head).await? {
+        return Ok(Err("the log does not go through it".to_owned()));
+    }
+    // A large review takes tens of milliseconds.
+    let read = tokio::task::spawn_blocking(move || snapshot.read(id)).await;
+    read.map_err(|error| StoreError::Unavailable(error.to_string()))
 }
 
 impl Fold {
-    fn take(&mut self, encoded: &EncodedEntry) -> Result<(), String> {
+    pub(super) fn take(&mut self, encoded: &EncodedEntry) -> Result<(), String> {
         if self.head.hash.chain(encoded.payload.as_bytes()) != encoded.hash {
             return Err(format!("the chain of hashes breaks at entry {}", encoded.version));
         }
@@ -81,3 +146,6 @@ async fn patch_set(store: &dyn Store, id: ReviewId, number: u32) -> Result<Patch
     let read = read.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
     read.map_err(|error| StoreError::corrupt(id, format!("patch set {number}: {error}")))
 }
+
+#[cfg(test)]
+mod tests;

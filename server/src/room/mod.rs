@@ -4,12 +4,17 @@
 //! says. It never waits: an append or a read of the store runs beside the mailbox and comes back as an event,
 //! and a subscriber whose outbox is full is cut off.
 
+mod comment_past;
 mod join;
 mod load;
 mod members;
+mod opened;
+mod past;
 mod place;
 mod registry;
 mod ring;
+mod settle;
+mod shot;
 mod submit;
 mod task;
 #[cfg(test)]
@@ -19,20 +24,26 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use interline_core::entry::Head;
-use interline_core::id::{ClientId, ReviewId, SessionId, User};
-use interline_core::presence::PresenceUpdate;
-use interline_core::review::Review;
+use interline_core::id::{ClientId, CommentId, ReviewId, Seq, SessionId, User, Version};
+use interline_core::presence::{Presence, PresenceUpdate};
+use interline_core::review::{Comment, Review};
 use interline_core::sync::Submission;
 use interline_core::wire::{ErrorCode, ErrorFrame, ServerFrame, encode};
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use comment_past::CommentPast;
+pub(crate) use opened::OpenedFrame;
+pub(crate) use past::review_at;
 pub(crate) use registry::{RoomContext, Rooms};
+pub(crate) use shot::Shot;
 pub(crate) use submit::refused;
 
 use crate::session::Outbox;
 
 /// How many inputs wait for a room.
 const MAILBOX: usize = 256;
+/// How many entries a client gets at a time that is not nearly there. Who lacks no more gets them as they are.
+pub(crate) const PIECE: usize = 256;
 
 /// Everything that can be asked of a room.
 #[derive(Debug)]
@@ -47,6 +58,8 @@ pub(crate) enum Input {
     Presence(SessionId, Box<PresenceUpdate>),
     /// Somebody wants to look.
     Read(oneshot::Sender<Result<View, Failure>>),
+    /// Somebody wants to look at one comment.
+    Comment(CommentId, oneshot::Sender<Result<(Option<Comment>, Head), Failure>>),
     /// The server stops: finish what is under way, then end.
     Stop,
 }
@@ -63,6 +76,10 @@ pub(crate) struct Join {
     pub(crate) have: Option<Head>,
     /// Set once the client was sent `opened`: the sessions it was told of.
     pub(crate) told: Option<Vec<SessionId>>,
+    /// A seq of the client's that has to have its final answer first. Only where it has nothing.
+    pub(crate) settle: Option<Seq>,
+    /// For `opened`.
+    pub(crate) held: Option<Version>,
     pub(crate) outbox: Outbox,
     pub(crate) reply: oneshot::Sender<Joining>,
 }
@@ -81,12 +98,22 @@ pub(crate) enum Joining {
 /// What a client that is far behind gets before it can join.
 #[derive(Debug)]
 pub(crate) struct Behind {
-    /// The `opened` frame, to be sent first and only once.
-    pub(crate) opened: ByteString,
-    /// The sessions that it tells of.
-    pub(crate) told: Vec<SessionId>,
+    /// Where the log ends.
+    pub(crate) head: Head,
+    /// What `opened` is made of, for a client that was not sent it yet.
+    pub(crate) scene: Option<Scene>,
     /// The next entries; none where they are so old that they have to come from the store.
     pub(crate) entries: Vec<(Head, ByteString)>,
+}
+
+/// A room as `opened` tells of it.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    /// The review at the log's end, for a client that lacks more than [`PIECE`] entries.
+    pub(crate) whole: Option<Arc<Shot>>,
+    pub(crate) users: Vec<User>,
+    /// Everybody else who is here.
+    pub(crate) presence: Vec<Presence>,
 }
 
 /// A batch on its way in.
@@ -121,6 +148,12 @@ impl Failure {
     /// The room ended under the request.
     pub(crate) fn ended() -> Failure {
         Failure::new(ErrorCode::Internal, "the review is being reloaded, open it again")
+    }
+
+    /// As an `error` frame that answers a `history`.
+    pub(crate) fn history_frame(&self, review: ReviewId, nonce: u64) -> ByteString {
+        let error = ErrorFrame::new(self.code, self.message.clone());
+        encode(&ServerFrame::Error(ErrorFrame { review: Some(review), nonce: Some(nonce), ..error })).into()
     }
 
     /// As an `error` frame about a review.
@@ -189,5 +222,12 @@ impl RoomHandle {
         let (reply, view) = oneshot::channel();
         let _ = self.mailbox.send(Input::Read(reply)).await;
         view.await.unwrap_or_else(|_| Err(Failure::ended()))
+    }
+
+    /// Looks at one comment, and where the log ends.
+    pub(crate) async fn comment(&self, id: CommentId) -> Result<(Option<Comment>, Head), Failure> {
+        let (reply, comment) = oneshot::channel();
+        let _ = self.mailbox.send(Input::Comment(id, reply)).await;
+        comment.await.unwrap_or_else(|_| Err(Failure::ended()))
     }
 }

@@ -17,6 +17,7 @@ use super::{Input, MAILBOX, RoomHandle, task};
 use crate::presence::Board;
 use crate::store::Store;
 use crate::store::committer::Committer;
+use crate::store::keeper::SnapshotKeeper;
 
 /// What every room needs.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub(crate) struct RoomContext {
     pub(crate) store: Arc<dyn Store>,
     /// Where they are appended to.
     pub(crate) committer: Committer,
+    /// Who takes snapshots of them.
+    pub(crate) snapshots: SnapshotKeeper,
     /// Who is where, for other nodes.
     pub(crate) board: Arc<Board>,
     /// What clients may do.

@@ -11,15 +11,18 @@ use interline_core::sync::{Append, Refusal, SequencerEffect, Submission};
 use interline_core::wire::{ErrorCode, Refused, ServerFrame, encode, entry_frame};
 use serde::Deserialize;
 
-use super::Submit;
 use super::load::PAGE;
 use super::task::{Broken, Came, Event, Room};
+use super::{Failure, Submit};
 use crate::store::{AppendOutcome, ReviewAppend, ReviewSummary, Store, StoreError};
 use crate::time::now_ms;
 
 /// Text edits under way at once. Less than the sequencer keeps to carry late batches over, so that what it
 /// forgets is durable and can be read again.
 const TAIL_EDITS: usize = 2_048;
+/// How many edits of older entries a batch is carried over. That many take some tens of milliseconds, in which the
+/// room does nothing else; whoever is further behind has the seq settled, and rebases in one step.
+const CARRIED_OVER: usize = 16_384;
 /// Batches that wait for older entries at once.
 const HISTORY_READS: usize = 8;
 /// When to send again what did not fit, in milliseconds.
@@ -82,25 +85,25 @@ impl Room {
         self.reading_history += 1;
         let (store, review) = (self.context.store.clone(), self.id);
         let read = async move {
-            let older = history(&*store, review, &submission.batch, older, from, to).await;
+            let older = history(&*store, review, &submission.batch, older, from, to, CARRIED_OVER).await;
             Event::History(Box::new(submission), older)
         };
         self.work.push(read.boxed());
     }
 
-    pub(super) fn history_read(&mut self, submission: Submission, older: Result<Vec<Entry>, StoreError>) {
+    pub(super) fn history_read(&mut self, submission: Submission, older: Result<Vec<Entry>, Failure>) {
         self.reading_history -= 1;
         match older {
             Ok(older) => self.sequence(submission, older),
-            Err(error) => {
-                let frame = refused(self.id, submission.batch.seq, error.code(), &error.to_string());
+            Err(Failure { code, message }) => {
+                let frame = refused(self.id, submission.batch.seq, code, &message);
                 self.members.tell_client(submission.client, &frame);
             }
         }
     }
 
     /// Carries out what the sequencer wants, in its order.
-    fn execute(&mut self) {
+    pub(super) fn execute(&mut self) {
         while let Some(effect) = self.sequencer.poll() {
             self.carry_out(effect);
         }
@@ -148,16 +151,20 @@ impl Room {
                 self.tail.retain(|client, _| !clients.contains(client));
                 self.sequencer.appended().map_err(|error| Broken::Log(error.to_string()))?;
                 self.execute();
+                let (review, head) = (self.sequencer.committed(), self.sequencer.head());
+                self.context.snapshots.after_commit(self.id, review, head, &self.authors);
+                self.settle_again();
             }
             Ok(AppendOutcome::Lost) => self.read_what_came(),
             // It may have happened, and only a log that is read anew can tell.
             Err(error @ (StoreError::UnknownOutcome(_) | StoreError::Corrupt { .. })) => {
                 return Err(Broken::Store(error));
             }
-            Err(_) => {
+            Err(error) => {
                 self.sequencer.failed();
                 self.tail.clear();
                 self.execute();
+                self.fail_settling(&error.into());
             }
         }
         self.forget_departed();
@@ -187,6 +194,7 @@ impl Room {
             }
             self.carry_out(effect);
         }
+        self.settle_again();
         self.forget_departed();
         Ok(())
     }
@@ -198,31 +206,37 @@ struct Author {
 }
 
 /// The entries in (from, to], behind those that are there. Of all but the first only the edits of comments
-/// that the batch edits are kept: a batch may be frozen for weeks, and a busy log is long.
-async fn history(
+/// that the batch edits are kept: a batch may be frozen for weeks, and a busy log is long. No more than `edits`.
+pub(super) async fn history(
     store: &dyn Store,
     review: ReviewId,
     batch: &Batch,
     mut older: Vec<Entry>,
     from: Version,
     to: Version,
-) -> Result<Vec<Entry>, StoreError> {
+    edits: usize,
+) -> Result<Vec<Entry>, Failure> {
     let edited: BTreeSet<CommentId> = batch.changes.iter().filter_map(Change::comment).collect();
     let mut at = from;
+    let mut carried: usize = older.iter().map(|entry| entry.facts.len()).sum();
     while at < to {
         let page = store.entries(review, at, PAGE).await?;
         if page.is_empty() {
-            return Err(StoreError::corrupt(review, format!("its log ends early, at {at}")));
+            return Err(StoreError::corrupt(review, format!("its log ends early, at {at}")).into());
         }
         for encoded in page {
             if encoded.version != at + 1 {
-                return Err(StoreError::corrupt(review, format!("entry {} is gone", at + 1)));
+                return Err(StoreError::corrupt(review, format!("entry {} is gone", at + 1)).into());
             }
             at = encoded.version;
             let mut entry = encoded.decode().map_err(|error| StoreError::corrupt(review, error))?;
             let matters =
                 |fact: &Fact| matches!(fact, Fact::TextEdited { comment, .. } if edited.contains(comment));
             entry.facts.retain(matters);
+            carried += entry.facts.len();
+            if carried > edits {
+                return Err(Failure::new(ErrorCode::BadBase, "too many edits came since the batch's base"));
+            }
             // The first and the last say how far they reach.
             if older.is_empty() || !entry.facts.is_empty() || at == to {
                 older.push(entry);

@@ -8,10 +8,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use interline_core::entry::{Answer, EncodedEntry, Entry};
 use interline_core::id::{ClientId, ReviewId, SessionId, User, UserId};
-use interline_core::review::Review;
 use interline_core::sync::{Sequencer, Submission};
 use interline_core::wire::ErrorCode;
-use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error};
@@ -20,7 +18,7 @@ use super::load::{Loaded, load};
 use super::members::Members;
 use super::ring::Ring;
 use super::submit::refused;
-use super::{Failure, Input, Join, Joining, RoomContext, Rooms, View};
+use super::{Failure, Input, Join, Joining, RoomContext, Rooms, Shot, View};
 use crate::store::{AppendOutcome, StoreError};
 
 /// A room and everything it knows.
@@ -34,6 +32,8 @@ pub(super) struct Room {
     pub(super) joining: HashMap<u64, (SessionId, ClientId)>,
     /// The number of the last such join.
     pub(super) joins: u64,
+    /// Those among them that wait for an append to settle a seq.
+    pub(super) settling: Vec<(u64, Box<Join>)>,
     /// Clients that left while a batch of theirs was under way, and their users.
     pub(super) departed: HashMap<ClientId, UserId>,
     /// Everybody who has an entry in the log.
@@ -47,7 +47,7 @@ pub(super) struct Room {
     pub(super) reading_history: usize,
     /// When to tell of presence that was held back.
     pub(super) presence_due: Option<Instant>,
-    snapshot: Option<Snapshot>,
+    shot: Option<Arc<Shot>>,
 }
 
 /// What comes back from work beside the mailbox.
@@ -59,7 +59,7 @@ pub(super) enum Event {
     /// A joining client's last answer, and the number of the join.
     LastAnswer(u64, Box<Join>, Result<Option<Answer>, StoreError>),
     /// The entries that a batch has to be carried over.
-    History(Box<Submission>, Result<Vec<Entry>, StoreError>),
+    History(Box<Submission>, Result<Vec<Entry>, Failure>),
 }
 
 /// What came into a log from elsewhere.
@@ -76,12 +76,6 @@ pub(super) enum Broken {
     Store(StoreError),
 }
 
-/// The committed review, shared by all who look at this version of it.
-struct Snapshot {
-    review: Arc<Review>,
-    json: Option<Arc<RawValue>>,
-}
-
 /// Runs a room to its end.
 pub(super) async fn run(
     id: ReviewId,
@@ -89,7 +83,7 @@ pub(super) async fn run(
     rooms: Weak<Rooms>,
     mut inputs: mpsc::Receiver<Input>,
 ) {
-    match load(&*context.store, id).await {
+    match load(&context, id).await {
         Ok(loaded) => Room::new(id, context, loaded).run(rooms, inputs).await,
         Err(failure) => {
             error!(review = %id, why = %failure.message, "cannot load review");
@@ -105,6 +99,7 @@ async fn turn_away(id: ReviewId, inputs: &mut mpsc::Receiver<Input>, failure: &F
         match input {
             Input::Join(join) => drop(join.reply.send(Joining::Failed(failure.clone()))),
             Input::Read(reply) => drop(reply.send(Err(failure.clone()))),
+            Input::Comment(_, reply) => drop(reply.send(Err(failure.clone()))),
             Input::Submit(submit) => {
                 let seq = submit.submission.batch.seq;
                 submit.outbox.push(refused(id, seq, ErrorCode::NotOpen, &failure.message));
@@ -126,6 +121,7 @@ impl Room {
             context,
             joining: HashMap::new(),
             joins: 0,
+            settling: Vec::new(),
             departed: HashMap::new(),
             authors,
             names,
@@ -133,7 +129,7 @@ impl Room {
             tail: HashMap::new(),
             reading_history: 0,
             presence_due: None,
-            snapshot: None,
+            shot: None,
         }
     }
 
@@ -175,6 +171,8 @@ impl Room {
                 break;
             }
         }
+        let (review, head) = (self.sequencer.committed(), self.sequencer.head());
+        self.context.snapshots.unloading(self.id, review, head, &self.authors);
         debug!(review = %self.id, "review unloaded");
     }
 
@@ -185,6 +183,10 @@ impl Room {
             Input::Submit(submit) => self.submit(*submit),
             Input::Presence(session, update) => self.presence(session, *update),
             Input::Read(reply) => drop(reply.send(Ok(self.view()))),
+            Input::Comment(id, reply) => {
+                let comment = self.sequencer.committed().comments.get(&id).cloned();
+                let _ = reply.send(Ok((comment, self.sequencer.head())));
+            }
             Input::Stop => {}
         }
         Ok(())
@@ -201,7 +203,7 @@ impl Room {
     }
 
     /// The log cannot be continued from what this room holds: everybody has to open the review again.
-    async fn end(self, broken: Broken, mut inputs: mpsc::Receiver<Input>) {
+    async fn end(mut self, broken: Broken, mut inputs: mpsc::Receiver<Input>) {
         let (failure, why) = match broken {
             Broken::Log(why) => (Failure::ended(), why),
             Broken::Store(error) => (Failure::from(error.clone()), error.to_string()),
@@ -209,6 +211,7 @@ impl Room {
         error!(review = %self.id, %why, "review has to be reloaded");
         // First the mailbox, so that whoever opens the review again finds a new room.
         inputs.close();
+        self.fail_settling(&failure);
         self.members.broadcast(&failure.frame(Some(self.id), None));
         for (session, _) in self.members.iter() {
             self.context.board.gone(self.id, session);
@@ -216,25 +219,16 @@ impl Room {
         turn_away(self.id, &mut inputs, &failure).await;
     }
 
-    fn snapshot(&mut self) -> &mut Snapshot {
+    /// The committed review, copied once a version.
+    pub(super) fn shot(&mut self) -> Arc<Shot> {
         let committed = self.sequencer.committed();
-        let current = self.snapshot.take().filter(|snapshot| snapshot.review.version == committed.version);
-        let fresh = || Snapshot { review: Arc::new(committed.clone()), json: None };
-        let snapshot = current.unwrap_or_else(fresh);
-        self.snapshot.insert(snapshot)
-    }
-
-    /// The committed review in JSON, made once a version.
-    pub(super) fn snapshot_json(&mut self) -> Option<Arc<RawValue>> {
-        let snapshot = self.snapshot();
-        if snapshot.json.is_none() {
-            snapshot.json = serde_json::value::to_raw_value(&snapshot.review).ok().map(Arc::from);
-        }
-        snapshot.json.clone()
+        let current = self.shot.take().filter(|shot| shot.review.version == committed.version);
+        let fresh = || Arc::new(Shot::new(committed.clone()));
+        self.shot.insert(current.unwrap_or_else(fresh)).clone()
     }
 
     fn view(&mut self) -> View {
-        let review = self.snapshot().review.clone();
+        let review = self.shot().review.clone();
         View { review, head: self.sequencer.head(), users: self.users() }
     }
 

@@ -15,11 +15,13 @@ use uuid::Uuid;
 
 use super::load::load;
 use super::members::Member;
-use super::task::Room;
+use super::submit::history;
+use super::task::{Event, Room};
 use super::*;
 use crate::presence::{Board, MemoryPresence};
 use crate::session::{Outbox, Queues};
 use crate::store::committer::Committer;
+use crate::store::keeper::SnapshotKeeper;
 use crate::store::{NewReview, SqliteStore, Store};
 
 /// A log, to load rooms from.
@@ -40,14 +42,15 @@ impl Log {
         let new = NewReview { id, key: None, title, patch_set, body_hash: Hash::of(b""), at: 1 };
         store.create_review(new).await.unwrap();
         let (committer, _) = Committer::start(store.clone());
+        let (snapshots, _) = SnapshotKeeper::start(store.clone(), None);
         let (board, _) = Board::start(Arc::new(MemoryPresence::new()));
         let (limits, idle) = (Limits::default(), Duration::from_secs(1));
-        let context = RoomContext { store, committer, board, limits, idle };
+        let context = RoomContext { store, committer, snapshots, board, limits, idle };
         Log { context, id, _directory: directory }
     }
 
     async fn room(&self) -> Room {
-        let Ok(loaded) = load(&*self.context.store, self.id).await else { panic!("it loads") };
+        let Ok(loaded) = load(&self.context, self.id).await else { panic!("it loads") };
         Room::new(self.id, self.context.clone(), loaded)
     }
 }
@@ -86,6 +89,8 @@ fn join(number: u64) -> (Join, Queues, oneshot::Receiver<Joining>) {
         requested: "pr".to_owned(),
         have: None,
         told: None,
+        settle: None,
+        held: None,
         outbox,
         reply,
     };
@@ -221,4 +226,120 @@ async fn a_batch_that_was_answered_needs_no_history() {
     room.submit(submit(1));
     assert!(room.work.is_empty());
     assert!(queues.drain().iter().any(|frame| frame.contains("committed")));
+}
+
+/// A join of the client of that number that asks to have its first seq settled.
+fn settling(number: u64, session_number: u64) -> (Join, Queues, oneshot::Receiver<Joining>) {
+    let (mut join, queues, joining) = join(number);
+    (join.session, join.settle) = (session(session_number), Some(1));
+    (join, queues, joining)
+}
+
+/// The `opened` frame that waits.
+fn opened(queues: &mut Queues) -> Value {
+    let frames = queues.drain();
+    let frame: Value = serde_json::from_str(&frames[0]).unwrap();
+    frame["opened"].clone()
+}
+
+#[tokio::test]
+async fn a_seq_that_is_under_way_gets_its_own_answer() {
+    let log = Log::new().await;
+    let mut room = log.room().await;
+    let _queues = enter(&mut room, 1).await;
+    room.submit(submit(1));
+    let (again, mut queues, joining) = settling(1, 2);
+    room.join(Box::new(again));
+    // Its last answer is known before the append is over, or not: it is let in behind the append.
+    settle(&mut room).await;
+    assert!(matches!(joining.await, Ok(Joining::Joined)));
+    assert_eq!(opened(&mut queues)["last"]["result"]["committed"]["version"], 2);
+    assert!(room.settling.is_empty() && room.joining.is_empty() && room.tail.is_empty());
+}
+
+#[tokio::test]
+async fn whoever_starts_from_the_whole_review_starts_behind_their_own_entry() {
+    let log = Log::new().await;
+    let mut room = log.room().await;
+    let _queues = enter(&mut room, 1).await;
+    room.submit(submit(1));
+    // The append happens, and the room has yet to hear of it.
+    let Some(Event::Appended(clients, outcome)) = room.work.next().await else { panic!("an append") };
+    let answer = log.context.store.last_answer(log.id, client(1)).await;
+    assert!(answer.as_ref().is_ok_and(Option::is_some));
+    let (again, mut queues, joining) = settling(1, 2);
+    room.joining.insert(77, (again.session, again.client));
+    room.answer_found(77, Box::new(again), answer);
+    assert_eq!((room.settling.len(), queues.drain().len()), (1, 0));
+    assert!(room.appended(&clients, outcome).is_ok());
+    settle(&mut room).await;
+    assert!(matches!(joining.await, Ok(Joining::Joined)));
+    let opened = opened(&mut queues);
+    assert_eq!((&opened["snapshot"]["version"], &opened["head"]["version"]), (&2.into(), &2.into()));
+    assert_eq!(opened["last"]["result"]["committed"]["version"], 2);
+}
+
+#[tokio::test]
+async fn a_seq_that_is_void_stays_void() {
+    let log = Log::new().await;
+    let mut room = log.room().await;
+    let _queues = enter(&mut room, 1).await;
+    let (again, mut queues, joining) = settling(1, 2);
+    room.join(Box::new(again));
+    assert!(step(&mut room).await, "the last answer");
+    assert_eq!(room.settling.len(), 1);
+    // Whoever sends the batch now has to wait, whoever asks once more as well.
+    let mut late = submit(1);
+    late.session = session(1);
+    room.submit(late);
+    let (third, mut third_queues, third_joining) = settling(1, 3);
+    room.join(Box::new(third));
+    settle(&mut room).await;
+    assert!(matches!((joining.await, third_joining.await), (Ok(Joining::Joined), Ok(Joining::Joined))));
+    for queues in [&mut queues, &mut third_queues] {
+        assert_eq!(opened(queues)["last"]["result"], "void");
+    }
+    let stored = log.context.store.last_answer(log.id, client(1)).await.unwrap().unwrap();
+    assert_eq!((stored.seq, stored.result), (1, interline_core::entry::AnswerResult::Void));
+    assert_eq!(room.sequencer.head().version, 1, "the log holds nothing of it");
+    assert!(room.settling.is_empty() && room.joining.is_empty());
+}
+
+#[tokio::test]
+async fn whoever_leaves_while_a_seq_is_settled_leaves_nothing_behind() {
+    let log = Log::new().await;
+    let mut room = log.room().await;
+    let (join, _queues, joining) = settling(1, 1);
+    room.join(Box::new(join));
+    assert!(step(&mut room).await, "the last answer");
+    room.leave(session(1));
+    settle(&mut room).await;
+    assert!(joining.await.is_err(), "nobody waits for it");
+    assert!(room.settling.is_empty() && room.joining.is_empty() && room.departed.is_empty());
+    assert!(room.members.is_empty() && !room.sequencer.knows(client(1)));
+}
+
+#[tokio::test]
+async fn a_batch_is_carried_over_so_many_edits_and_no_more() {
+    let log = Log::new().await;
+    let mut room = log.room().await;
+    let _queues = enter(&mut room, 1).await;
+    room.submit(submit(1));
+    settle(&mut room).await;
+    let edit = |seq: u64| -> Batch {
+        let op = json!(["x", seq - 2]);
+        let op = if seq == 2 { json!(["x"]) } else { op };
+        let change = json!({ "text_edited": { "comment": Uuid::from_u128(1), "op": op } });
+        serde_json::from_value(json!({ "seq": seq, "base": seq, "changes": [change] })).unwrap()
+    };
+    for seq in 2..=5 {
+        let mut next = submit(1);
+        (next.submission.batch, next.submission.payload) = (edit(seq), Hash::of(&[seq as u8]));
+        room.submit(next);
+        settle(&mut room).await;
+    }
+    assert_eq!(room.sequencer.head().version, 6);
+    let older = async |edits| history(&*log.context.store, log.id, &edit(2), Vec::new(), 2, 6, edits).await;
+    assert_eq!(older(4).await.unwrap().len(), 4);
+    assert_eq!(older(3).await.unwrap_err().code, ErrorCode::BadBase);
 }

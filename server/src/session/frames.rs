@@ -3,7 +3,7 @@
 use actix_web::rt;
 use interline_core::change::Batch;
 use interline_core::entry::Hash;
-use interline_core::id::{ReviewId, Seq};
+use interline_core::id::{ClientId, ReviewId, Seq};
 use interline_core::sync::Submission;
 use interline_core::wire::{
     BadFrame, ClientFrame, ErrorCode, ErrorFrame, Open, ServerFrame, Submit, decode_client, encode,
@@ -11,7 +11,7 @@ use interline_core::wire::{
 use serde::Deserialize;
 
 use super::outbox::End;
-use super::{OpenReview, Session, catch_up};
+use super::{OpenReview, Session, opening};
 use crate::room::{self, Failure, RoomHandle, refused};
 
 /// No key, and no id, is longer.
@@ -23,6 +23,11 @@ impl Session {
             Ok(ClientFrame::Hello(_)) => {
                 self.bad_frame(ErrorFrame::new(ErrorCode::HelloTwice, "hello was said already"))
             }
+            Ok(ClientFrame::Open(open)) if open.known.len() > Open::MAX_KNOWN => {
+                let message = format!("no more than {} links may be known", Open::MAX_KNOWN);
+                let error = ErrorFrame::new(ErrorCode::BadFrame, message);
+                self.bad_frame(ErrorFrame { requested: Some(open.review), ..error })
+            }
             Ok(ClientFrame::Open(open)) => {
                 let requested = open.review.clone();
                 if let Err((failure, review)) = self.open(open).await {
@@ -33,9 +38,13 @@ impl Session {
             Ok(ClientFrame::Submit(submit)) => self.submit(&submit),
             Ok(ClientFrame::Presence { review, update }) => {
                 match self.room(review) {
-                    Some(room) => room.presence(self.principal.session, update).await,
+                    Some((room, _)) => room.presence(self.principal.session, update).await,
                     None => self.not_open(review),
                 }
+                Ok(())
+            }
+            Ok(ClientFrame::History(asked)) => {
+                self.history(asked);
                 Ok(())
             }
             Ok(ClientFrame::Leave { review }) => {
@@ -80,20 +89,34 @@ impl Session {
                 return Err(failed(ErrorCode::TooManyOpen, "too many reviews are open in this session"));
             }
         }
+        let client = open.client.unwrap_or(self.principal.client);
+        if client != self.principal.client {
+            match self.state.store.claim_client(client, &self.principal.user.id).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    return Err(failed(ErrorCode::ClientTaken, "the client id belongs to another user"));
+                }
+                Err(error) => return Err((error.into(), None)),
+            }
+        }
         let room = self.state.rooms.get(row.id);
-        let opening = catch_up::Opening {
+        let opening = opening::Opening {
             store: self.state.store.clone(),
             room: room.clone(),
             principal: self.principal.clone(),
-            requested: open.review,
-            have: open.have,
+            client,
+            asked: open,
+            head: row.head,
+            limits: self.state.limits,
             outbox: self.outbox.clone(),
             open: self.open.clone(),
         };
         // Beside the loop: a long catch-up shall not keep other frames waiting. The review counts as open from
         // here on, so that what the client sends once it has heard so is passed on behind the join.
         let task = rt::spawn(opening.run());
-        self.open.borrow_mut().insert(row.id, OpenReview { room, opening: task.abort_handle() });
+        let opening = task.abort_handle();
+        let review = OpenReview { room, client, opening, joined: false, early: None };
+        self.open.borrow_mut().insert(row.id, review);
         self.record();
         Ok(())
     }
@@ -104,7 +127,7 @@ impl Session {
             let error = ErrorFrame::new(ErrorCode::BadBatch, "the batch has no seq");
             return self.bad_frame(ErrorFrame { review: Some(review), ..error });
         };
-        let Some(room) = self.room(review) else {
+        let Some((room, client)) = self.room(review) else {
             let message = "the review is not open in this session";
             self.outbox.push(refused(review, seq, ErrorCode::NotOpen, message));
             return Ok(());
@@ -117,27 +140,37 @@ impl Session {
             }
         };
         let submission = Submission {
-            client: self.principal.client,
+            client,
             user: self.principal.user.id.clone(),
             batch,
             payload: Hash::of(bytes.as_bytes()),
             skew: self.principal.skew,
         };
         let (session, outbox) = (self.principal.session, self.outbox.clone());
-        if let Err(code) = room.submit(room::Submit { session, submission, outbox }) {
-            let message = "the review cannot take it right now";
-            self.outbox.push(refused(review, seq, code, message));
+        let submit = room::Submit { session, submission, outbox };
+        match self.open.borrow_mut().get_mut(&review) {
+            Some(open) if !open.joined => open.early = Some(submit),
+            _ => hand_in(&room, submit),
         }
         Ok(())
     }
 
-    fn room(&self, review: ReviewId) -> Option<RoomHandle> {
-        self.open.borrow().get(&review).map(|open| open.room.clone())
+    /// The room of a review that is open, and whose part is taken there.
+    pub(super) fn room(&self, review: ReviewId) -> Option<(RoomHandle, ClientId)> {
+        self.open.borrow().get(&review).map(|open| (open.room.clone(), open.client))
     }
 
     fn not_open(&self, review: ReviewId) {
         let failure = Failure::new(ErrorCode::NotOpen, "the review is not open in this session");
         self.outbox.push(failure.frame(Some(review), None));
+    }
+}
+
+/// Hands a batch to its room.
+pub(super) fn hand_in(room: &RoomHandle, submit: room::Submit) {
+    let (seq, outbox) = (submit.submission.batch.seq, submit.outbox.clone());
+    if let Err(code) = room.submit(submit) {
+        outbox.push(refused(room.id(), seq, code, "the review cannot take it right now"));
     }
 }
 

@@ -3,11 +3,12 @@
 //! A session reads frames, checks them, and hands them to the rooms of the reviews it has open; what rooms have
 //! to say goes into its [`Outbox`], which a task of its own writes to the socket.
 
-mod catch_up;
 mod connection;
 mod frames;
 mod hello;
+mod history;
 mod incoming;
+mod opening;
 mod outbox;
 
 use std::cell::RefCell;
@@ -28,8 +29,9 @@ use tracing::debug;
 
 use crate::app::AppState;
 use crate::presence::SessionRecord;
-use crate::room::RoomHandle;
+use crate::room::{RoomHandle, Submit};
 pub(crate) use connection::Connection;
+use history::Histories;
 use incoming::{Heard, Incoming};
 pub(crate) use outbox::Outbox;
 #[cfg(test)]
@@ -57,8 +59,14 @@ pub(crate) struct Principal {
 /// A review that the session takes part in, or is about to.
 struct OpenReview {
     room: RoomHandle,
+    /// Whose part is taken in it.
+    client: ClientId,
     /// The task that catches the client up, while it does.
     opening: AbortHandle,
+    /// Whether the room knows of the session.
+    joined: bool,
+    /// What a client has handed in that was caught up before its join was through. It hands in one batch at a time.
+    early: Option<Submit>,
 }
 
 type OpenReviews = Rc<RefCell<HashMap<ReviewId, OpenReview>>>;
@@ -69,6 +77,7 @@ struct Session {
     principal: Principal,
     outbox: Outbox,
     open: OpenReviews,
+    histories: Histories,
     bad_frames: u32,
 }
 
@@ -104,7 +113,8 @@ pub(crate) async fn run(
 
 impl Session {
     fn new(state: AppState, principal: Principal, outbox: Outbox) -> Session {
-        let session = Session { state, principal, outbox, open: OpenReviews::default(), bad_frames: 0 };
+        let (open, histories) = (OpenReviews::default(), Histories::default());
+        let session = Session { state, principal, outbox, open, histories, bad_frames: 0 };
         session.record();
         session
     }

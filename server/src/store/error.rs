@@ -1,6 +1,6 @@
 //! What can go wrong with the store.
 
-use interline_core::id::ReviewId;
+use interline_core::id::{ReviewId, Version};
 use interline_core::wire::ErrorCode;
 
 /// A store error. None of them may be mistaken for an empty result.
@@ -23,6 +23,14 @@ pub enum StoreError {
         /// What is wrong.
         what: String,
     },
+    /// Entries that were asked for are not kept any longer; a snapshot has what came of them.
+    #[error("review {review} keeps only the entries behind version {oldest}")]
+    Trimmed {
+        /// Whose entries.
+        review: ReviewId,
+        /// Every entry behind this version is there.
+        oldest: Version,
+    },
 }
 
 impl StoreError {
@@ -31,14 +39,26 @@ impl StoreError {
         StoreError::Corrupt { review: Some(review), what: what.to_string() }
     }
 
+    /// The same, met while reading a review.
+    pub fn about(self, id: ReviewId) -> StoreError {
+        match self {
+            StoreError::Corrupt { review: None, what } => StoreError::corrupt(id, what),
+            error => error,
+        }
+    }
+
     /// Whether the same call may work later.
     pub fn retryable(&self) -> bool {
-        !matches!(self, StoreError::Corrupt { .. })
+        !matches!(self, StoreError::Corrupt { .. } | StoreError::Trimmed { .. })
     }
 
     /// Its code on the wire.
     pub fn code(&self) -> ErrorCode {
-        if self.retryable() { ErrorCode::StoreFailed } else { ErrorCode::Internal }
+        match self {
+            StoreError::Corrupt { .. } => ErrorCode::Internal,
+            StoreError::Trimmed { .. } => ErrorCode::BadBase,
+            _ => ErrorCode::StoreFailed,
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 
 pub mod committer;
 mod error;
+pub mod keeper;
+mod snapshot;
 mod sqlite;
 
 use async_trait::async_trait;
@@ -15,7 +17,9 @@ use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
 use interline_core::sync::Append;
 
 pub use error::{OpenError, StoreError};
-pub use sqlite::SqliteStore;
+pub use snapshot::{SNAPSHOT_FORMAT, SnapshotState, StoredSnapshot, superfluous};
+pub(crate) use sqlite::{Audit, RawAnswer, RawEntry};
+pub use sqlite::{SqliteOptions, SqliteStore};
 
 /// The user that writes a log's first entry: nobody in particular, and no client's.
 pub(crate) const SYSTEM: &str = "system";
@@ -90,7 +94,8 @@ pub struct ReviewAppend {
 pub enum AppendOutcome {
     /// It is durable.
     Appended,
-    /// The log does not end where the appender believed; nothing of it happened.
+    /// The log does not end where the appender believed, or one of the clients has moved on; nothing of it
+    /// happened.
     Lost,
 }
 
@@ -109,13 +114,41 @@ pub trait Store: Send + Sync + 'static {
     /// Reviews, newest first, behind one if it is given.
     async fn list_reviews(&self, after: Option<ReviewId>, limit: u32) -> Result<Vec<ReviewRow>, StoreError>;
 
-    /// Entries behind a version, in order.
+    /// Entries behind a version, in order. Where the first of them was trimmed that is
+    /// [`StoreError::Trimmed`], never a list that starts later.
     async fn entries(
         &self,
         review: ReviewId,
         after: Version,
         limit: u32,
     ) -> Result<Vec<EncodedEntry>, StoreError>;
+
+    /// The version behind which every entry is there; 0 where nothing was trimmed.
+    async fn kept_after(&self, review: ReviewId) -> Result<Version, StoreError>;
+
+    /// Whether a review's log goes through a head, trimmed entries included. Every log goes through the empty
+    /// log's head.
+    async fn holds(&self, review: ReviewId, head: Head) -> Result<bool, StoreError>;
+
+    /// Keeps what a review was at a head of its log, as [`SnapshotState`] encodes it. Of older snapshots those
+    /// that are [`superfluous`] go. A head that the log does not go through is [`StoreError::Corrupt`].
+    async fn put_snapshot(&self, review: ReviewId, head: Head, state: &str) -> Result<(), StoreError>;
+
+    /// The newest snapshot, or the newest that is no newer than a version.
+    async fn newest_snapshot(
+        &self,
+        review: ReviewId,
+        at_most: Option<Version>,
+    ) -> Result<Option<StoredSnapshot>, StoreError>;
+
+    /// Lets go of what no reader can need who is content with the entries behind `up_to`: of the payloads up to
+    /// the newest snapshot that is no newer than `up_to`, and of the snapshots before that one. So what is kept
+    /// begins with a snapshot, and where there is none nothing is trimmed. Versions, hashes and digests of
+    /// payloads stay. Takes several transactions, so that appends get their turn between them. Payloads that
+    /// do not fit the chain are not touched: that is [`StoreError::Corrupt`].
+    ///
+    /// Returns what [`Store::kept_after`] does afterwards.
+    async fn trim(&self, review: ReviewId, up_to: Version) -> Result<Version, StoreError>;
 
     /// The last answer that a client got in a review.
     async fn last_answer(&self, review: ReviewId, client: ClientId) -> Result<Option<Answer>, StoreError>;
@@ -132,11 +165,14 @@ pub trait Store: Send + Sync + 'static {
     /// The names of those users that are known.
     async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError>;
 
-    /// Appends to several reviews in one transaction. Each part stands or falls by itself; an error means that
-    /// none of them happened, except for [`StoreError::UnknownOutcome`].
+    /// Appends to several reviews in one transaction. Each part stands or falls by itself, as a whole: it is
+    /// lost where the log does not end at its expected head, and where a record's seq is not the one behind the
+    /// last that was answered to its client, 1 at first. So no batch can be answered twice, whoever appends.
+    /// An error means that none of them happened, except for [`StoreError::UnknownOutcome`].
     async fn append(&self, appends: &[ReviewAppend]) -> Result<Vec<AppendOutcome>, StoreError>;
 
-    /// Whether it can be read.
+    /// Whether it can be read, and written as far as is known: where there was no room a moment ago it is
+    /// [`StoreError::Full`].
     async fn ping(&self) -> Result<(), StoreError>;
 
     /// Finishes what is under way and closes it.

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use interline_core::entry::{Answer, EncodedEntry};
+use interline_core::entry::{Answer, EncodedEntry, Head};
 use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
 use interline_server::store::{
-    AppendOutcome, Creation, NewReview, ReviewAppend, ReviewRow, Store, StoreError,
+    AppendOutcome, Creation, NewReview, ReviewAppend, ReviewRow, Store, StoreError, StoredSnapshot,
 };
 
 /// What goes wrong with one append.
@@ -35,12 +35,20 @@ pub(crate) struct Faulty {
     pub(crate) no_answers: AtomicBool,
     /// How many appends there were.
     pub(crate) commits: AtomicU32,
+    /// How many entries were read.
+    pub(crate) read: AtomicU32,
 }
 
 impl Faulty {
     pub(crate) fn new(inner: Arc<dyn Store>, faults: &[Fault]) -> Arc<Faulty> {
         let faults = Mutex::new(faults.iter().copied().collect());
-        Arc::new(Faulty { inner, faults, no_answers: AtomicBool::new(false), commits: AtomicU32::new(0) })
+        Arc::new(Faulty {
+            inner,
+            faults,
+            no_answers: AtomicBool::new(false),
+            commits: AtomicU32::new(0),
+            read: AtomicU32::new(0),
+        })
     }
 }
 
@@ -64,7 +72,28 @@ impl Store for Faulty {
         after: Version,
         limit: u32,
     ) -> Result<Vec<EncodedEntry>, StoreError> {
-        self.inner.entries(review, after, limit).await
+        let entries = self.inner.entries(review, after, limit).await?;
+        self.read.fetch_add(entries.len() as u32, Ordering::Relaxed);
+        Ok(entries)
+    }
+    async fn kept_after(&self, review: ReviewId) -> Result<Version, StoreError> {
+        self.inner.kept_after(review).await
+    }
+    async fn holds(&self, review: ReviewId, head: Head) -> Result<bool, StoreError> {
+        self.inner.holds(review, head).await
+    }
+    async fn put_snapshot(&self, review: ReviewId, head: Head, state: &str) -> Result<(), StoreError> {
+        self.inner.put_snapshot(review, head, state).await
+    }
+    async fn newest_snapshot(
+        &self,
+        review: ReviewId,
+        at_most: Option<Version>,
+    ) -> Result<Option<StoredSnapshot>, StoreError> {
+        self.inner.newest_snapshot(review, at_most).await
+    }
+    async fn trim(&self, review: ReviewId, up_to: Version) -> Result<Version, StoreError> {
+        self.inner.trim(review, up_to).await
     }
     async fn last_answer(&self, review: ReviewId, client: ClientId) -> Result<Option<Answer>, StoreError> {
         if self.no_answers.load(Ordering::Relaxed) {

@@ -62,10 +62,31 @@ impl Running {
         (Running { address: server.address(), server: Some(server), directory }, store)
     }
 
+    /// A server in a process of its own, over data in a directory.
+    pub(super) fn elsewhere(address: SocketAddr, directory: tempfile::TempDir) -> Running {
+        Running { server: None, address, directory }
+    }
+
+    /// A server as an operator wants it.
+    pub(super) async fn with(config: Config, directory: tempfile::TempDir) -> Running {
+        let server = Server::start(config, timing()).await.unwrap();
+        Running { address: server.address(), server: Some(server), directory }
+    }
+
     /// Stops, and gives back the data.
     pub(super) async fn stop(mut self) -> tempfile::TempDir {
         self.server.take().unwrap().stop().await;
         self.directory
+    }
+
+    /// Waits until no review is loaded.
+    pub(super) async fn vacated(&self) {
+        let unloaded = async {
+            while self.get("/healthz").await.json()["rooms"] != 0 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        timeout(PATIENCE, unloaded).await.expect("rooms that nobody wants go");
     }
 
     pub(super) fn banner(&self) -> String {
@@ -229,6 +250,12 @@ impl Client {
         };
         self.socket.close(Some(frame)).await.unwrap();
         self.closed().await
+    }
+
+    /// Opens a review by everything that can be said; whatever comes of it.
+    pub(super) async fn ask_to_open(&mut self, open: Value) -> Value {
+        self.send(json!({ "open": open })).await;
+        self.next().await
     }
 
     /// Opens a review; the `opened` frame.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use interline_core::entry::AnswerResult;
 use interline_server::store::committer::Committer;
 use interline_server::store::{AppendOutcome, Store};
 
-use super::material::{append, client, create};
+use super::material::{answer_only, append, client, create};
 use crate::faulty::{Fault, Faulty};
 
 pub(super) async fn unknown_outcomes_are_settled(store: Arc<dyn Store>) {
@@ -23,6 +24,14 @@ pub(super) async fn unknown_outcomes_are_settled(store: Arc<dyn Store>) {
         let outcome = committer.append(append(&row, &[(client(1), 1)])).await.unwrap();
         assert_eq!(outcome, expected, "lost means that it had happened: the room reads what came");
         assert_eq!(store.entries(row.id, 0, 10).await.unwrap().len(), 2, "once");
+        drop(committer);
+        task.await.unwrap();
+        // Nor is a batch that leaves no entry answered twice.
+        let (committer, task) = Committer::start(Faulty::new(store.clone(), faults));
+        let now = store.find_review(&row.id.to_string()).await.unwrap().unwrap();
+        let rejected = answer_only(&now, client(2), 1, AnswerResult::Rejected(Vec::new()));
+        assert_eq!(committer.append(rejected).await.unwrap(), expected);
+        assert_eq!(store.last_answer(row.id, client(2)).await.unwrap().unwrap().seq, 1);
         drop(committer);
         task.await.unwrap();
     }

@@ -48,6 +48,11 @@ pub(super) fn entry(version: Version, client: ClientId, seq: Seq) -> Entry {
     }
 }
 
+/// What says that a batch is an entry.
+pub(super) fn committed(version: Version) -> AnswerResult {
+    serde_json::from_value(serde_json::json!({ "committed": { "version": version } })).unwrap()
+}
+
 /// An append of one empty entry for each batch.
 pub(super) fn append(row: &ReviewRow, from: &[(ClientId, Seq)]) -> ReviewAppend {
     let versions = row.head.version + 1..;
@@ -60,7 +65,7 @@ pub(super) fn raw(review: ReviewId, expected: Head, entries: Vec<(Entry, ClientI
     let record = |(entry, client, seq): (Entry, ClientId, Seq)| {
         let entry = EncodedEntry::new(&entry, hash);
         hash = entry.hash;
-        let result = AnswerResult::Committed { version: entry.version, verdicts: vec![] };
+        let result = committed(entry.version);
         Record { entry: Some(entry), client, answer: Answer { seq, payload: Hash::of(b"batch"), result } }
     };
     let records = entries.into_iter().map(record).collect();

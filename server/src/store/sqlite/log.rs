@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use interline_core::entry::{Answer, EncodedEntry};
+use interline_core::entry::{Answer, EncodedEntry, Hash, Head};
 use interline_core::id::{ClientId, ReviewId, Version};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool};
 
 use super::error::classify;
+use super::fence::Fence;
 use super::reviews::{hash, integer, natural};
+use super::snapshots::kept_after;
 use super::transaction::Transaction;
 use crate::store::{AppendOutcome, ReviewAppend, StoreError};
 
@@ -24,7 +26,8 @@ pub(super) async fn entries(
     // Nothing comes behind a version that no log can reach.
     let Ok(after) = i64::try_from(after) else { return Ok(Vec::new()) };
     let rows = sqlx::query(
-        "SELECT version, hash, payload FROM entries WHERE review = ? AND version > ? ORDER BY version LIMIT ?",
+        "SELECT version, hash, payload, payload_hash IS NOT NULL AS trimmed FROM entries \
+         WHERE review = ? AND version > ? ORDER BY version LIMIT ?",
     )
     .bind(review.0)
     .bind(after)
@@ -32,7 +35,37 @@ pub(super) async fn entries(
     .fetch_all(readers)
     .await
     .map_err(classify)?;
+    // Trimmed entries come before all others.
+    if let Some(first) = rows.first()
+        && first.try_get::<bool, _>("trimmed").map_err(classify)?
+    {
+        return Err(StoreError::Trimmed { review, oldest: kept_after(readers, review).await? });
+    }
     rows.iter().map(entry).collect()
+}
+
+/// The chain's link at a version, unless the log ends before.
+pub(super) async fn link(
+    readers: &SqlitePool,
+    review: ReviewId,
+    version: Version,
+) -> Result<Option<Hash>, StoreError> {
+    let Ok(version) = i64::try_from(version) else { return Ok(None) };
+    let link: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT hash FROM entries WHERE review = ? AND version = ?")
+            .bind(review.0)
+            .bind(version)
+            .fetch_optional(readers)
+            .await
+            .map_err(classify)?;
+    link.as_deref().map(hash).transpose()
+}
+
+pub(super) async fn holds(readers: &SqlitePool, review: ReviewId, head: Head) -> Result<bool, StoreError> {
+    if head.version == 0 {
+        return Ok(head.hash == Hash::default());
+    }
+    Ok(link(readers, review, head.version).await? == Some(head.hash))
 }
 
 fn entry(row: &SqliteRow) -> Result<EncodedEntry, StoreError> {
@@ -71,9 +104,20 @@ pub(super) async fn append(
     appends: &[ReviewAppend],
 ) -> Result<Vec<AppendOutcome>, StoreError> {
     let mut transaction = Transaction::begin(writer).await?;
+    let mut fence = Fence::raise(&mut transaction, appends).await?;
     let mut outcomes = Vec::with_capacity(appends.len());
     for append in appends {
-        outcomes.push(advance(&mut transaction, append).await?);
+        let outcome = match fence.passed(append) {
+            Some(answered) => {
+                let outcome = advance(&mut transaction, append).await?;
+                if outcome == AppendOutcome::Appended {
+                    fence.move_on(answered);
+                }
+                outcome
+            }
+            None => AppendOutcome::Lost,
+        };
+        outcomes.push(outcome);
     }
     let done =
         || appends.iter().zip(&outcomes).filter(|(_, o)| **o == AppendOutcome::Appended).map(|(a, _)| a);
@@ -131,7 +175,7 @@ async fn insert_answers(
     transaction: &mut Transaction,
     appends: impl Iterator<Item = &ReviewAppend>,
 ) -> Result<(), StoreError> {
-    // Only a client's last answer counts, and a late append of a room that ended never sets it back.
+    // Only a client's last answer counts. That it is not set back is the fence's doing.
     let mut last: BTreeMap<(ReviewId, ClientId), &Answer> = BTreeMap::new();
     for append in appends {
         last.extend(append.append.records.iter().map(|r| ((append.review, r.client), &r.answer)));
@@ -151,8 +195,7 @@ async fn insert_answers(
         });
         insert.push(
             " ON CONFLICT (review, client) DO UPDATE SET seq = excluded.seq, \
-             payload_hash = excluded.payload_hash, result = excluded.result \
-             WHERE excluded.seq > answers.seq",
+             payload_hash = excluded.payload_hash, result = excluded.result",
         );
         insert.build().persistent(rows.len() == 1).execute(&mut **transaction).await.map_err(classify)?;
     }

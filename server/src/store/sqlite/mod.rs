@@ -1,24 +1,32 @@
 //! The store in one SQLite file. One connection writes, a few read; WAL keeps them out of each other's way,
 //! and `synchronous=FULL` makes a commit mean what it says.
 
+mod audit;
 mod error;
+mod fence;
+mod fullness;
 mod log;
 mod people;
 mod reviews;
+mod snapshots;
 mod transaction;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use interline_core::entry::{Answer, EncodedEntry};
+use interline_core::entry::{Answer, EncodedEntry, Head};
 use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
 use sqlx::SqlitePool;
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{AppendOutcome, Creation, NewReview, OpenError, ReviewAppend, ReviewRow, Store, StoreError};
+use super::{
+    AppendOutcome, Creation, NewReview, OpenError, ReviewAppend, ReviewRow, Store, StoreError, StoredSnapshot,
+};
+pub(crate) use audit::{Audit, RawAnswer, RawEntry};
 use error::classify;
+use fullness::Fullness;
 
 /// The file in the data directory.
 const FILE: &str = "interline.db";
@@ -27,17 +35,36 @@ const READERS: u32 = 4;
 /// How long a statement waits for a lock, and a call for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The size of a page, as SQLite has it unless told otherwise.
+const PAGE_BYTES: u64 = 4_096;
+
+/// Brings the tables of an older database up to date.
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
+
+/// What an operator can choose about a store in a SQLite file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SqliteOptions {
+    /// How large the database file may become, in bytes. One that is larger already grows no further.
+    pub max_bytes: Option<u64>,
+}
+
 /// The store in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
     file: PathBuf,
     writer: SqlitePool,
     readers: SqlitePool,
+    fullness: Fullness,
 }
 
 impl SqliteStore {
     /// Opens the store in a directory, or makes one there, and brings its tables up to date.
     pub async fn open(directory: &Path) -> Result<SqliteStore, OpenError> {
+        SqliteStore::open_with(directory, SqliteOptions::default()).await
+    }
+
+    /// The same, as an operator wants it.
+    pub async fn open_with(directory: &Path, choices: SqliteOptions) -> Result<SqliteStore, OpenError> {
         let file = directory.join(FILE);
         let options = SqliteConnectOptions::new()
             .filename(&file)
@@ -47,13 +74,18 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(PATIENCE);
         let failed = |why: String| OpenError::Failed { place: file.display().to_string(), why };
+        fullness::outlive_the_file_size_limit().map_err(|error| failed(error.to_string()))?;
         let pool = |connections, options| {
             let pool = SqlitePoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
             // A connection that was closed for idleness would have to warm its cache again.
             pool.idle_timeout(None).max_lifetime(None).test_before_acquire(false).connect_with(options)
         };
-        let writer = pool(1, options.clone()).await.map_err(|error| failed(error.to_string()))?;
-        sqlx::migrate!("./migrations/sqlite").run(&writer).await.map_err(|error| match error {
+        let mut writing = options.clone();
+        if let Some(bytes) = choices.max_bytes {
+            writing = writing.pragma("max_page_count", (bytes / PAGE_BYTES).max(1).to_string());
+        }
+        let writer = pool(1, writing).await.map_err(|error| failed(error.to_string()))?;
+        MIGRATIONS.run(&writer).await.map_err(|error| match error {
             MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
                 OpenError::TooNew(file.display().to_string())
             }
@@ -61,7 +93,7 @@ impl SqliteStore {
         })?;
         let readers = options.create_if_missing(false).read_only(true);
         let readers = pool(READERS, readers).await.map_err(|error| failed(error.to_string()))?;
-        Ok(SqliteStore { file, writer, readers })
+        Ok(SqliteStore { file, writer, readers, fullness: Fullness::default() })
     }
 }
 
@@ -72,7 +104,7 @@ impl Store for SqliteStore {
     }
 
     async fn create_review(&self, new: NewReview) -> Result<Creation, StoreError> {
-        reviews::create(&self.writer, new).await
+        self.fullness.watch(reviews::create(&self.writer, new).await)
     }
 
     async fn find_review(&self, name: &str) -> Result<Option<ReviewRow>, StoreError> {
@@ -92,6 +124,30 @@ impl Store for SqliteStore {
         log::entries(&self.readers, review, after, limit).await
     }
 
+    async fn kept_after(&self, review: ReviewId) -> Result<Version, StoreError> {
+        snapshots::kept_after(&self.readers, review).await
+    }
+
+    async fn holds(&self, review: ReviewId, head: Head) -> Result<bool, StoreError> {
+        log::holds(&self.readers, review, head).await
+    }
+
+    async fn put_snapshot(&self, review: ReviewId, head: Head, state: &str) -> Result<(), StoreError> {
+        self.fullness.watch(snapshots::put(&self.writer, review, head, state).await)
+    }
+
+    async fn newest_snapshot(
+        &self,
+        review: ReviewId,
+        at_most: Option<Version>,
+    ) -> Result<Option<StoredSnapshot>, StoreError> {
+        snapshots::newest(&self.readers, review, at_most).await
+    }
+
+    async fn trim(&self, review: ReviewId, up_to: Version) -> Result<Version, StoreError> {
+        self.fullness.watch_failures(snapshots::trim(&self.readers, &self.writer, review, up_to).await)
+    }
+
     async fn last_answer(&self, review: ReviewId, client: ClientId) -> Result<Option<Answer>, StoreError> {
         log::last_answer(&self.readers, review, client).await
     }
@@ -101,11 +157,11 @@ impl Store for SqliteStore {
     }
 
     async fn claim_client(&self, client: ClientId, user: &UserId) -> Result<bool, StoreError> {
-        people::claim_client(&self.readers, &self.writer, client, user).await
+        self.fullness.watch_failures(people::claim_client(&self.readers, &self.writer, client, user).await)
     }
 
     async fn put_user(&self, user: &User) -> Result<(), StoreError> {
-        people::put_user(&self.readers, &self.writer, user).await
+        self.fullness.watch_failures(people::put_user(&self.readers, &self.writer, user).await)
     }
 
     async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
@@ -113,12 +169,12 @@ impl Store for SqliteStore {
     }
 
     async fn append(&self, appends: &[ReviewAppend]) -> Result<Vec<AppendOutcome>, StoreError> {
-        log::append(&self.writer, appends).await
+        self.fullness.watch(log::append(&self.writer, appends).await)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1 FROM reviews LIMIT 1").execute(&self.readers).await.map_err(classify)?;
-        Ok(())
+        self.fullness.check()
     }
 
     async fn close(&self) {
@@ -127,5 +183,9 @@ impl Store for SqliteStore {
     }
 }
 
+#[cfg(test)]
+mod fullness_tests;
+#[cfg(test)]
+mod migration_tests;
 #[cfg(test)]
 mod tests;

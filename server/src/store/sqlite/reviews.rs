@@ -7,6 +7,7 @@ use interline_core::id::{ClientId, ReviewId, UserId};
 use interline_core::review::Status;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
+use tracing::error;
 use uuid::Uuid;
 
 use super::error::classify;
@@ -105,9 +106,24 @@ pub(super) async fn list(
     after: Option<ReviewId>,
     limit: u32,
 ) -> Result<Vec<ReviewRow>, StoreError> {
-    let after = after.map_or(Uuid::max(), |id| id.0);
-    let rows = sqlx::query(SELECT_PAGE).bind(after).bind(limit).fetch_all(readers).await.map_err(classify)?;
-    rows.iter().map(row).collect()
+    let mut after = after.map_or(Uuid::max(), |id| id.0);
+    let mut reviews = Vec::new();
+    loop {
+        let lacking = limit - reviews.len() as u32;
+        let rows =
+            sqlx::query(SELECT_PAGE).bind(after).bind(lacking).fetch_all(readers).await.map_err(classify)?;
+        for found in &rows {
+            after = found.try_get("id").map_err(classify)?;
+            match row(found) {
+                Ok(row) => reviews.push(row),
+                // The others are none the worse for it.
+                Err(error) => error!(review = %after, %error, "a review cannot be listed"),
+            }
+        }
+        if rows.len() < lacking as usize || reviews.len() == limit as usize {
+            return Ok(reviews);
+        }
+    }
 }
 
 pub(super) async fn patch_set(

@@ -9,7 +9,7 @@ use std::ops::{Deref, DerefMut};
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool};
 
-use super::error::{classify, unknown};
+use super::error::{classify, unsettled};
 use crate::store::StoreError;
 
 pub(super) struct Transaction {
@@ -25,9 +25,9 @@ impl Transaction {
         Ok(transaction)
     }
 
-    /// Commits. An error does not say whether it happened.
+    /// Commits. Unless there was no room, an error does not say whether it happened.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
-        sqlx::query("COMMIT").execute(&mut *self).await.map_err(unknown)?;
+        sqlx::query("COMMIT").execute(&mut *self).await.map_err(unsettled)?;
         self.ended = true;
         Ok(())
     }

@@ -1,0 +1,234 @@
+//! Snapshots at intervals, and what may go once they are there. One task takes them all, one after another:
+//! rooms do not wait for it, and whatever goes wrong with a snapshot costs time when a review is loaded, no more.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use interline_core::entry::Head;
+use interline_core::id::{ReviewId, UserId, Version};
+use interline_core::review::Review;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::{debug, warn};
+
+use super::{SNAPSHOT_FORMAT, SnapshotState, Store, StoreError};
+
+/// After how many entries behind the newest snapshot another is taken.
+pub const SNAPSHOT_EVERY: u64 = 1_000;
+/// How many entries behind the newest snapshot make another worth while when a review is unloaded: folding fewer
+/// takes less time than opening a connection.
+const UNLOAD_BEHIND: u64 = 32;
+/// How many entries folded onto its snapshot make another worth while when a review was loaded, as after a crash.
+const LOAD_BEHIND: u64 = 256;
+/// How many snapshots wait to be taken. Each holds a copy of its review.
+const QUEUE: usize = 64;
+
+/// Decides when a snapshot is due, and has it taken.
+#[derive(Clone)]
+pub struct SnapshotKeeper {
+    shared: Arc<Shared>,
+    jobs: mpsc::Sender<Job>,
+}
+
+struct Shared {
+    store: Arc<dyn Store>,
+    /// How many entries are kept whole, if not all.
+    keep: Option<u64>,
+    loaded: Mutex<HashMap<ReviewId, Progress>>,
+}
+
+/// How far a loaded review is.
+struct Progress {
+    /// The version of its newest snapshot, or of the last attempt to take one.
+    newest: Version,
+    /// One is being taken.
+    busy: bool,
+}
+
+enum Job {
+    Take(Box<Taking>),
+    End,
+}
+
+struct Taking {
+    review: ReviewId,
+    head: Head,
+    state: SnapshotState,
+}
+
+impl SnapshotKeeper {
+    /// Starts the task. Of every review at least the last `keep` entries are kept whole, all of them if it is
+    /// not given.
+    pub fn start(store: Arc<dyn Store>, keep: Option<u64>) -> (SnapshotKeeper, JoinHandle<()>) {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let shared = Arc::new(Shared { store, keep, loaded: Mutex::default() });
+        let task = tokio::spawn(run(shared.clone(), queue));
+        (SnapshotKeeper { shared, jobs }, task)
+    }
+
+    /// A review was loaded from its snapshot of the version `from`, 0 if it was folded from the start.
+    pub(crate) fn loaded(
+        &self,
+        id: ReviewId,
+        from: Version,
+        review: &Review,
+        head: Head,
+        authors: &BTreeSet<UserId>,
+    ) {
+        let mut loaded = self.shared.lock();
+        let long = head.version > from.saturating_add(LOAD_BEHIND);
+        let busy = long && self.take(review, head, authors);
+        loaded.insert(id, Progress { newest: from, busy });
+    }
+
+    /// A review's log goes on to `head`, where it is `review`. Costs a look-up, and a copy of the review every
+    /// [`SNAPSHOT_EVERY`] entries.
+    pub(crate) fn after_commit(&self, id: ReviewId, review: &Review, head: Head, authors: &BTreeSet<UserId>) {
+        let mut loaded = self.shared.lock();
+        let Some(progress) = loaded.get_mut(&id) else { return };
+        if !progress.busy && head.version >= progress.newest.saturating_add(SNAPSHOT_EVERY) {
+            // Where the queue is full the next commit tries again.
+            progress.busy = self.take(review, head, authors);
+        }
+    }
+
+    /// A review is about to be unloaded.
+    pub(crate) fn unloading(&self, id: ReviewId, review: &Review, head: Head, authors: &BTreeSet<UserId>) {
+        let Some(progress) = self.shared.lock().remove(&id) else { return };
+        if !progress.busy && head.version > progress.newest.saturating_add(UNLOAD_BEHIND) {
+            self.take(review, head, authors);
+        }
+    }
+
+    /// Has what waits taken, and ends the task. Wait for it before the store is closed.
+    pub(crate) async fn end(&self) {
+        let _ = self.jobs.send(Job::End).await;
+    }
+
+    fn take(&self, review: &Review, head: Head, authors: &BTreeSet<UserId>) -> bool {
+        // Not a copy for nothing.
+        let Ok(place) = self.jobs.try_reserve() else { return false };
+        let state =
+            SnapshotState { format: SNAPSHOT_FORMAT, review: review.clone(), authors: authors.clone() };
+        place.send(Job::Take(Box::new(Taking { review: review.id, head, state })));
+        true
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ReviewId, Progress>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn take(&self, taking: Taking) {
+        let Taking { review, head, state } = taking;
+        match self.put(review, head, state).await {
+            Ok(kept_after) => debug!(%review, version = head.version, kept_after, "snapshot taken"),
+            Err(error) => warn!(
+                %review, version = head.version, %error,
+                "no snapshot, or nothing trimmed; tried again in {SNAPSHOT_EVERY} entries"
+            ),
+        }
+        if let Some(progress) = self.lock().get_mut(&review) {
+            *progress = Progress { newest: head.version, busy: false };
+        }
+    }
+
+    async fn put(&self, review: ReviewId, head: Head, state: SnapshotState) -> Result<Version, StoreError> {
+        // A large review takes tens of milliseconds.
+        let encoded = tokio::task::spawn_blocking(move || serde_json::to_string(&state));
+        let encoded = encoded.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let encoded = encoded.map_err(|error| StoreError::corrupt(review, error))?;
+        self.store.put_snapshot(review, head, &encoded).await?;
+        match self.keep {
+            Some(keep) => self.store.trim(review, head.version.saturating_sub(keep)).await,
+            None => Ok(0),
+        }
+    }
+}
+
+async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Job>) {
+    while let Some(Job::Take(taking)) = queue.recv().await {
+        shared.take(*taking).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use interline_core::entry::Hash;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::store::SqliteStore;
+
+    fn id(number: u128) -> ReviewId {
+        ReviewId(Uuid::from_u128(number))
+    }
+
+    fn head(version: Version) -> Head {
+        Head { version, hash: Hash::of(b"no log goes through here") }
+    }
+
+    impl SnapshotKeeper {
+        /// A review that is not in the store, so that every attempt fails.
+        fn commit(&self, id: ReviewId, version: Version) {
+            self.after_commit(id, &Review::new(id), head(version), &BTreeSet::new());
+        }
+
+        fn busy(&self, id: ReviewId) -> bool {
+            self.shared.lock()[&id].busy
+        }
+    }
+
+    // One thread: whatever is asked for happens at the next await, no sooner.
+    #[tokio::test]
+    async fn what_failed_is_tried_again_an_interval_later() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::open(directory.path()).await.unwrap());
+        let (keeper, task) = SnapshotKeeper::start(store, None);
+        let id = id(1);
+        keeper.loaded(id, 0, &Review::new(id), Head::default(), &BTreeSet::new());
+        keeper.commit(id, SNAPSHOT_EVERY - 1);
+        assert!(!keeper.busy(id));
+        keeper.commit(id, SNAPSHOT_EVERY);
+        assert!(keeper.busy(id));
+        let failed = async {
+            while keeper.busy(id) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), failed).await.unwrap();
+        keeper.commit(id, 2 * SNAPSHOT_EVERY - 1);
+        assert!(!keeper.busy(id));
+        keeper.commit(id, 2 * SNAPSHOT_EVERY);
+        assert!(keeper.busy(id));
+        keeper.end().await;
+        task.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn where_too_many_wait_the_next_commit_tries_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::open(directory.path()).await.unwrap());
+        let (keeper, task) = SnapshotKeeper::start(store, None);
+        let reviews: Vec<ReviewId> = (0..QUEUE as u128 + 1).map(id).collect();
+        for id in &reviews {
+            keeper.loaded(*id, 0, &Review::new(*id), Head::default(), &BTreeSet::new());
+            keeper.commit(*id, SNAPSHOT_EVERY);
+        }
+        let (last, others) = reviews.split_last().unwrap();
+        assert!(others.iter().all(|id| keeper.busy(*id)) && !keeper.busy(*last));
+        let done = async {
+            while others.iter().any(|id| keeper.busy(*id)) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), done).await.unwrap();
+        keeper.commit(*last, SNAPSHOT_EVERY + 1);
+        assert!(keeper.busy(*last));
+        keeper.end().await;
+        task.await.unwrap();
+    }
+}
