@@ -19,6 +19,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let comment = review.comment(Anchor::head(file, line.parse()?), text)?;
     review.synced().await?;
     println!("{} in \"{}\": {}", comment.id(), review.title(), comment.text());
-    review.rejected().iter().for_each(|rejected| println!("refused: {:?}", rejected.reason));
+    review.rejected().iter().for_each(|rejected| println!("refused: {:?}", rejected.cause));
     Ok(())
 }

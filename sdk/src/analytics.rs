@@ -30,6 +30,12 @@ pub struct Analytics {
     pub resyncs: u64,
     /// Those of them where this replica had come to differ from the server: always a defect somewhere.
     pub diverged: u64,
+    /// Replicas that went on under another id, because the server lost history or the local store was copied.
+    pub renewals: u64,
+    /// Edits that came back as rejected then, for somebody to decide on.
+    pub recovered: u64,
+    /// Reviews of clients that had ended whose edits this client has brought to an end.
+    pub finished: u64,
     /// Saves that the local store did not take.
     pub failed_saves: u64,
     /// Changes not durable on the server now, over all open reviews.

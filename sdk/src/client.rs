@@ -15,7 +15,8 @@ use crate::error::{BuildError, OpenError};
 use crate::platform;
 use crate::review::Review;
 use crate::shared::{Command, Config, Shared};
-use crate::store::{MemoryStore, Owner, Scope, Store, StoreError};
+use crate::store::{Owner, Scope, Storage, Store, StoreError, Unreadable};
+use crate::unsynced::ClientUnsynced;
 
 /// One user's connection to one server. Connects by itself, and again whenever that is needed.
 ///
@@ -38,12 +39,16 @@ impl Drop for ClientHandle {
 }
 
 impl Client {
+    pub(crate) fn of(handle: Arc<ClientHandle>) -> Client {
+        Client { handle }
+    }
+
     /// Begins to build a client of the server at `http://host:port`.
     pub fn builder(url: impl Into<String>) -> ClientBuilder {
         ClientBuilder {
             url: url.into(),
             user: None,
-            store: Ok(Arc::new(MemoryStore::new())),
+            store: None,
             debounce_ms: Batcher::DEBOUNCE_MS,
             client_id: None,
         }
@@ -71,7 +76,8 @@ impl Client {
         &self.handle.shared.config.user
     }
 
-    /// The id under which this client numbers its batches.
+    /// The id under which this client numbers its batches. A review that had to begin again has another one, as
+    /// [`Review::client_id`] tells.
     pub fn id(&self) -> ClientId {
         self.handle.shared.config.scope.client
     }
@@ -109,7 +115,10 @@ impl Client {
         }
     }
 
-    /// Connects now instead of after the current wait; makes sure that an idle connection is alive.
+    /// Tries everything now that would be tried again later: connects, sends what has not been answered, saves what
+    /// the local store did not take, looks for what [ended clients](crate#clients-that-ended) have left; and makes sure
+    /// that an idle connection is alive. Waits that had grown begin from the shortest again. In a browser this happens
+    /// by itself when the network comes back or the page comes into view.
     pub fn reconnect(&self) {
         self.handle.shared.ask(|state| (state.reconnect, state.probe) = (true, true));
     }
@@ -118,6 +127,29 @@ impl Client {
     pub async fn stored(&self) -> Result<Vec<ReviewId>, StoreError> {
         let config = &self.handle.shared.config;
         config.store.list(&config.scope).await
+    }
+
+    /// What in the local store could not be read and was set aside, as bytes, in order of time: of this client's, and of
+    /// [clients that ended](crate#clients-that-ended). It stays there.
+    pub async fn unreadable(&self) -> Result<Vec<Unreadable>, StoreError> {
+        let config = &self.handle.shared.config;
+        config.store.unreadable(&config.scope.owner).await
+    }
+
+    /// How much is not durable on the server, over all reviews of this client: open ones, and those that are only in
+    /// the local store, which is read for this.
+    pub async fn unsynced(&self) -> Result<ClientUnsynced, StoreError> {
+        crate::unsynced::of(&self.handle.shared).await
+    }
+
+    /// What kind of place replicas are kept in. [`Storage::Memory`] where a browser has nothing better.
+    pub fn storage(&self) -> Storage {
+        self.handle.shared.config.store.storage()
+    }
+
+    /// Why that is in the place of something better, if it is.
+    pub fn storage_problem(&self) -> Option<StoreError> {
+        self.handle.shared.config.store.instead_of()
     }
 
     /// How well sync works, counted since this client was built.
@@ -131,11 +163,14 @@ impl Client {
         self.handle.shared.ask(|state| state.closed = true);
     }
 
-    /// Closes, and waits until the local store has all that was done here.
-    pub async fn closed(&self) {
+    /// Closes, and waits until the local store has all that was done here. What it does not take is tried again for
+    /// some seconds; the error of the last try says that not all is there, and what is not is gone with the program.
+    pub async fn closed(&self) -> Result<(), StoreError> {
         self.close();
+        let mut finished = self.handle.shared.finished.subscribe();
         // The sender lives as long as the handle that is borrowed here.
-        let _ = self.handle.shared.finished.subscribe().wait_for(|finished| *finished).await;
+        let saved = finished.wait_for(Option::is_some).await.ok().and_then(|saved| saved.clone());
+        saved.unwrap_or(Ok(()))
     }
 }
 
@@ -144,7 +179,7 @@ impl Client {
 pub struct ClientBuilder {
     url: String,
     user: Option<Result<User, BuildError>>,
-    store: Result<Arc<dyn Store>, StoreError>,
+    store: Option<Result<Arc<dyn Store>, StoreError>>,
     debounce_ms: u64,
     client_id: Option<ClientId>,
 }
@@ -164,9 +199,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Where replicas are kept; in memory unless given.
+    /// Where replicas are kept. Unless given, in memory; in a browser in
+    /// [IndexedDB](crate::store::Storage::IndexedDb), or in memory where there is none.
     pub fn store(mut self, store: impl Store) -> ClientBuilder {
-        self.store = Ok(Arc::new(store));
+        self.store = Some(Ok(Arc::new(store)));
         self
     }
 
@@ -177,7 +213,8 @@ impl ClientBuilder {
     /// own. To go on from where a client stopped, wait until it is [`closed`](Client::closed).
     #[cfg(not(target_arch = "wasm32"))]
     pub fn store_dir(mut self, folder: impl AsRef<std::path::Path>) -> ClientBuilder {
-        self.store = crate::FileStore::open(folder).map(|store| Arc::new(store) as Arc<dyn Store>);
+        let store = crate::FileStore::open(folder).map(|store| Arc::new(store) as Arc<dyn Store>);
+        self.store = Some(store);
         self
     }
 
@@ -198,7 +235,11 @@ impl ClientBuilder {
         let user = self.user.ok_or(BuildError::NoUser)??;
         let (server, socket) = addresses(&self.url).ok_or(BuildError::BadUrl(self.url))?;
         let owner = Owner { server, user: user.id.clone() };
-        let (store, debounce_ms) = (self.store?, self.debounce_ms);
+        let store = match self.store {
+            Some(store) => store?,
+            None => default_store().await?,
+        };
+        let debounce_ms = self.debounce_ms;
         let scope = match self.client_id {
             Some(client) => {
                 let scope = Scope { owner, client };
@@ -210,7 +251,7 @@ impl ClientBuilder {
                 Scope { owner, client }
             }
         };
-        let shared = Shared::new(Config { socket, user, debounce_ms, store, scope });
+        let shared = Shared::new(Config { socket, user, debounce_ms, store, scope, orphan: false });
         driver::start(Arc::clone(&shared));
         Ok(Client { handle: Arc::new(ClientHandle { shared }) })
     }
@@ -221,12 +262,24 @@ impl ClientBuilder {
         let client = self.build().await?;
         let connected = client.wait(|state| matches!(state, ConnectionState::Disconnected { .. })).await;
         if let Err(error) = connected {
-            // Whoever tries again finds the store free.
-            client.closed().await;
+            // Whoever tries again finds the store free. There is nothing to save yet.
+            let _ = client.closed().await;
             return Err(error);
         }
         Ok(client)
     }
+}
+
+/// Where replicas are kept if nobody says.
+#[cfg(not(target_arch = "wasm32"))]
+async fn default_store() -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(crate::MemoryStore::new()))
+}
+
+/// Where replicas are kept if nobody says.
+#[cfg(target_arch = "wasm32")]
+async fn default_store() -> Result<Arc<dyn Store>, StoreError> {
+    crate::store::indexeddb::open_or_memory(crate::store::indexeddb::DATABASE).await
 }
 
 /// The server's origin, and the address of its socket.

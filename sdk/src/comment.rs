@@ -2,12 +2,13 @@
 
 use interline_core::change::Entity;
 use interline_core::clock::Millis;
-use interline_core::id::{CommentId, UserId};
-use interline_core::review::{self, Anchor, FieldValue, Place};
+use interline_core::id::{CommentId, UserId, Version};
+use interline_core::review::{self, Anchor, CommentHistory, FieldValue, Place};
 use interline_core::sync::{EditError as InvalidEdit, Replica};
 use interline_core::text::TextOp;
 
-use crate::error::EditError;
+use crate::error::{EditError, HistoryError};
+use crate::history;
 use crate::presence::{PresenceUpdate, TextSelection};
 use crate::review::Review;
 
@@ -123,6 +124,45 @@ impl Comment {
                 return Ok(());
             }
         }
+    }
+
+    /// Takes back the latest edit of the text that was made here; what others wrote stays. `false` if there is none.
+    /// With a store this reaches back to before a restart.
+    pub fn undo(&self) -> Result<bool, EditError> {
+        self.review.slot().edit_if(|replica, now| replica.undo(now, self.id).map(|done| (done, done)))
+    }
+
+    /// Makes the latest undone edit once more. `false` if there is none.
+    pub fn redo(&self) -> Result<bool, EditError> {
+        self.review.slot().edit_if(|replica, now| replica.redo(now, self.id).map(|done| (done, done)))
+    }
+
+    /// Whether there is something to undo.
+    pub fn can_undo(&self) -> bool {
+        self.review.slot().read(|inner| inner.replica.can_undo(self.id))
+    }
+
+    /// Whether there is something to redo.
+    pub fn can_redo(&self) -> bool {
+        self.review.slot().read(|inner| inner.replica.can_redo(self.id))
+    }
+
+    /// How its text came to be, as [`Review::history`] tells it.
+    pub async fn history(&self) -> Result<CommentHistory, HistoryError> {
+        self.review.history(self.id).await
+    }
+
+    /// Its text as it was at a version of the review.
+    pub async fn text_at(&self, version: Version) -> Result<String, HistoryError> {
+        let text = self.history().await?.text_at(version).map_err(history::broken)?;
+        text.ok_or(HistoryError::NotKept(version))
+    }
+
+    /// Gives it the text again that it had at a version of the review. An edit like any other: it can be undone, and
+    /// what others write meanwhile stays.
+    pub async fn restore(&self, version: Version) -> Result<(), HistoryError> {
+        let text = self.text_at(version).await?;
+        Ok(self.set_text(&text)?)
     }
 
     /// Adds a comment to its thread.

@@ -50,6 +50,8 @@ pub enum DisconnectReason {
     UpgradeRequired,
     /// The server does not take this client.
     Refused,
+    /// Another client has taken over this one's local store, or newer software has.
+    TakenOver,
     /// The client was closed.
     Closed,
 }
@@ -68,6 +70,7 @@ impl DisconnectReason {
             DisconnectReason::Unauthorized => "unauthorized",
             DisconnectReason::UpgradeRequired => "upgrade_required",
             DisconnectReason::Refused => "refused",
+            DisconnectReason::TakenOver => "taken_over",
             DisconnectReason::Closed => "closed",
         }
     }

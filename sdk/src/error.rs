@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use interline_core::entry::Reason;
-use interline_core::id::BadName;
-use interline_core::sync::{EditError as InvalidEdit, Rejected};
+use interline_core::id::{BadName, Version};
+use interline_core::sync::{Cause, EditError as InvalidEdit, Rejected};
 use interline_core::text::units::UnitError;
 use interline_core::wire::ErrorCode;
 use serde::Serialize;
@@ -14,6 +14,8 @@ use crate::store::{StoreError, StoreErrorKind};
 
 /// The code of whatever fails because the client was closed.
 const CLOSED: Cow<'static, str> = Cow::Borrowed("closed");
+/// The code of whatever fails because somebody else has the local store.
+const TAKEN_OVER: Cow<'static, str> = Cow::Borrowed("taken_over");
 
 /// What every error of this crate can tell a program.
 pub trait Coded {
@@ -77,6 +79,9 @@ pub enum EditError {
     /// The client was closed: nothing would save or send it.
     #[error("the client was closed")]
     Closed,
+    /// Another client has taken over this one's local store: nothing would save or send it.
+    #[error("another client has taken over this one's local store")]
+    TakenOver,
     /// It does not fit what is shown here.
     #[error(transparent)]
     Invalid(#[from] InvalidEdit),
@@ -88,9 +93,35 @@ pub enum SyncError {
     /// The client was closed before.
     #[error("the client was closed before everything was synced")]
     Closed,
+    /// Another client has taken over this one's local store, or newer software has.
+    #[error("another client has taken over this one's local store")]
+    TakenOver,
     /// The server will never take what is in flight. [`Review::reload`](crate::Review::reload) starts over.
     #[error("the server will not take what is pending here ({})", .0.code())]
     Stuck(ErrorCode),
+}
+
+/// A comment's history cannot be told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryError {
+    /// The client was closed.
+    #[error("the client was closed")]
+    Closed,
+    /// The review is not open at the server now: only that knows its history.
+    #[error("there is no connection to ask for the history")]
+    Offline,
+    /// The server did not answer in time.
+    #[error("the server did not answer in time")]
+    TimedOut,
+    /// The server does not tell it.
+    #[error("{}", .0.message)]
+    Server(Problem),
+    /// The server keeps no text of that version, or there is no such version yet.
+    #[error("no text is kept of version {0}")]
+    NotKept(Version),
+    /// The text that was found cannot be put in the place of the present one.
+    #[error(transparent)]
+    Edit(#[from] EditError),
 }
 
 /// Something went wrong that no call can answer for: it arrives as [`Event::Problem`](crate::Event::Problem).
@@ -102,6 +133,13 @@ pub struct Problem {
     pub message: String,
     /// Whether it may go away by itself.
     pub retryable: bool,
+}
+
+impl Problem {
+    /// What a store said that no call failed for.
+    pub(crate) fn of(error: &StoreError) -> Problem {
+        Problem { code: error.code(), message: error.to_string(), retryable: error.is_retryable() }
+    }
 }
 
 impl Coded for BuildError {
@@ -147,12 +185,35 @@ impl Coded for SyncError {
     fn code(&self) -> Cow<'static, str> {
         match self {
             SyncError::Closed => CLOSED,
+            SyncError::TakenOver => TAKEN_OVER,
             SyncError::Stuck(code) => code.code(),
         }
     }
 
     fn is_retryable(&self) -> bool {
         false
+    }
+}
+
+impl Coded for HistoryError {
+    fn code(&self) -> Cow<'static, str> {
+        match self {
+            HistoryError::Closed => CLOSED,
+            HistoryError::Offline => "offline".into(),
+            HistoryError::TimedOut => "timed_out".into(),
+            HistoryError::Server(problem) => problem.code(),
+            HistoryError::NotKept(_) => "not_kept".into(),
+            HistoryError::Edit(error) => error.code(),
+        }
+    }
+
+    fn is_retryable(&self) -> bool {
+        match self {
+            HistoryError::Offline | HistoryError::TimedOut => true,
+            HistoryError::Closed | HistoryError::NotKept(_) => false,
+            HistoryError::Server(problem) => problem.retryable,
+            HistoryError::Edit(error) => error.is_retryable(),
+        }
     }
 }
 
@@ -170,6 +231,7 @@ impl Coded for StoreError {
     fn code(&self) -> Cow<'static, str> {
         let code = match self.kind() {
             StoreErrorKind::Failed => "store_failed",
+            StoreErrorKind::Full => "store_full",
             StoreErrorKind::Unreadable => "store_unreadable",
             StoreErrorKind::Newer => "store_newer",
             StoreErrorKind::InUse => "store_in_use",
@@ -178,7 +240,7 @@ impl Coded for StoreError {
     }
 
     fn is_retryable(&self) -> bool {
-        matches!(self.kind(), StoreErrorKind::Failed | StoreErrorKind::InUse)
+        matches!(self.kind(), StoreErrorKind::Failed | StoreErrorKind::Full | StoreErrorKind::InUse)
     }
 }
 
@@ -186,6 +248,7 @@ impl Coded for EditError {
     fn code(&self) -> Cow<'static, str> {
         match self {
             EditError::Closed => CLOSED,
+            EditError::TakenOver => TAKEN_OVER,
             EditError::Invalid(error) => error.code(),
         }
     }
@@ -206,6 +269,7 @@ impl Coded for InvalidEdit {
             InvalidEdit::TextTooLong { .. } => "text_too_long",
             InvalidEdit::OpTooLarge { .. } => "op_too_large",
             InvalidEdit::BadPlace => "bad_place",
+            InvalidEdit::UnknownRejected => "unknown_rejected",
             InvalidEdit::UnknownField => "unknown_field",
             InvalidEdit::BadValue => "bad_value",
             InvalidEdit::Op(_) => "out_of_range",
@@ -254,9 +318,12 @@ impl Coded for Reason {
 }
 
 impl Coded for Rejected {
-    /// The server's reason, or `resync` where this replica had to start over from the server's state.
+    /// The server's reason where it refused; else the word for its [`Cause`].
     fn code(&self) -> Cow<'static, str> {
-        self.reason.map_or("resync".into(), |reason| reason.code())
+        match self.cause {
+            Cause::Refused(reason) => reason.code(),
+            cause => word(&cause),
+        }
     }
 
     fn is_retryable(&self) -> bool {

@@ -97,9 +97,15 @@ pub enum Event {
         /// Whose it is.
         by: UserId,
     },
-    /// The server refused something; it stays in [`Review::rejected`](crate::Review::rejected).
+    /// Something is not on the server, or not as it was meant: see its cause. It stays in
+    /// [`Review::rejected`](crate::Review::rejected).
     Rejected(Rejected),
-    /// How much is not durable on the server has changed.
+    /// What can be undone or redone in a comment's text has changed.
+    Undoable {
+        /// Whose text.
+        comment: CommentId,
+    },
+    /// How much is not durable on the server has changed. While a queue drains, `of - count` of `of` changes are.
     Unsynced(Unsynced),
     /// Who is here, or where they are, has changed.
     Presence,
@@ -134,6 +140,7 @@ impl From<Change> for Event {
                 Event::Overwritten { entity, field, value, by }
             }
             Change::Rejected(rejected) => Event::Rejected(rejected),
+            Change::Undoable { comment } => Event::Undoable { comment },
             Change::Unsynced(unsynced) => Event::Unsynced(unsynced),
             Change::Presence => Event::Presence,
             Change::Stuck(code) => Event::Stuck(code),

@@ -7,12 +7,12 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::builder("http://127.0.0.1:8080").user("ann", "Ann").connect().await?;
 //! let review = client.open("pr-456").await?;
+//! let mut events = review.events(); // before the first edit: none is missed
 //! let comment = review.comment(Anchor::head("src/lib.rs", 42), "Fix indentation")?;
 //! comment.insert(0, "Please: ")?;
 //! review.set_status(Status::Approved)?;
-//! review.synced().await?; // durable on the server
+//! review.synced().await?; // durable, or in review.rejected()
 //!
-//! let mut events = review.events();
 //! while let Some(event) = events.next().await {
 //!     if let Event::TextEdited { comment, by, .. } = event {
 //!         println!("{by} wrote in {comment}: {}", review.get(comment)?.text());
@@ -36,6 +36,14 @@
 //! The connection may come and go meanwhile. [`Review::synced`] is the durability barrier, [`Review::unsynced`] tells
 //! how much lies before it, and whatever the server refuses is kept in [`Review::rejected`].
 //!
+//! # Clients that ended
+//!
+//! Clients of one user that live at the same time have an id each, and replicas of their own in the store. What one
+//! leaves behind that is killed, or a tab that is closed, is taken up by the next that begins in its place; and while
+//! there is none, another living client of the same user and store runs it to its end, under the id that it was written
+//! under: it looks once it is connected, every minute, and when told to [`reconnect`](Client::reconnect). What waits
+//! there for a person's decision comes to the living client's [`Review::rejected`] once it has that review open.
+//!
 //! # Native and browser
 //!
 //! One source for both: what differs is in one small module per target. Natively a client needs a tokio runtime; in a
@@ -53,6 +61,8 @@ mod connection;
 mod driver;
 mod error;
 mod event;
+mod export;
+mod history;
 mod lock;
 mod platform;
 mod presence;
@@ -62,14 +72,15 @@ mod review;
 mod shared;
 mod slot;
 pub mod store;
+mod unsynced;
 
 pub use interline_core::change::{Change, Entity};
 pub use interline_core::clock::Millis;
-pub use interline_core::entry::Reason;
+pub use interline_core::entry::{Hash, Reason};
 pub use interline_core::id::{ClientId, CommentId, DisplayName, ReviewId, SessionId, User, UserId, Version};
 pub use interline_core::presence::{Presence, PresencePlace, Selection};
-pub use interline_core::review::{Anchor, FieldValue, LineHash, Side, Status};
-pub use interline_core::sync::{EditError as InvalidEdit, Origin, Rejected, Saved, Unsynced};
+pub use interline_core::review::{Anchor, CommentHistory, Edited, FieldValue, LineHash, Place, Side, Status};
+pub use interline_core::sync::{Cause, EditError as InvalidEdit, Origin, Receipt, Rejected, Unsynced};
 pub use interline_core::text::TextOp;
 pub use interline_core::wire::ErrorCode;
 
@@ -77,11 +88,12 @@ pub use analytics::{Analytics, Latency};
 pub use client::{Client, ClientBuilder};
 pub use comment::{Comment, CommentData, Thread};
 pub use connection::{ConnectionState, DisconnectReason};
-pub use error::{BuildError, Coded, EditError, OpenError, Problem, SyncError};
+pub use error::{BuildError, Coded, EditError, HistoryError, OpenError, Problem, SyncError};
 pub use event::{Event, Events};
 pub use platform::{MaybeSend, MaybeSync};
 pub use presence::{PresenceUpdate, TextSelection};
 pub use review::{Observer, Review};
 #[cfg(not(target_arch = "wasm32"))]
 pub use store::FileStore;
-pub use store::{MemoryStore, Store, StoreError, StoreErrorKind};
+pub use store::{MemoryStore, Storage, Store, StoreError, StoreErrorKind};
+pub use unsynced::ClientUnsynced;

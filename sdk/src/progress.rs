@@ -1,8 +1,8 @@
 //! How far what was done here has become durable: for whoever waits for it, and for the counters.
 
 use interline_core::clock::Millis;
-use interline_core::id::Seq;
-use interline_core::sync::Saved;
+use interline_core::entry::{Answer, AnswerResult};
+use interline_core::id::{Seq, Version};
 use interline_core::wire::ErrorCode;
 use tokio::sync::watch;
 use web_time::Instant;
@@ -16,8 +16,29 @@ pub(crate) struct Durable {
     pub(crate) edits: u64,
     /// Nothing more will become durable: the client was closed.
     pub(crate) closed: bool,
+    /// Nothing more will become durable here: somebody else has the local store.
+    pub(crate) taken_over: bool,
     /// Nothing more will become durable unless somebody decides: the server will never take what is in flight.
     pub(crate) stuck: Option<ErrorCode>,
+}
+
+/// What an answer says of a batch's end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Settled {
+    /// It is final for everything in it, once this version is here.
+    At(Seq, Version),
+    /// The batch will never be taken: what was in it waits to be said again.
+    Void(Seq),
+}
+
+impl Settled {
+    pub(crate) fn of(answer: &Answer) -> Settled {
+        match answer.result {
+            AnswerResult::Committed { version, .. } => Settled::At(answer.seq, version),
+            AnswerResult::Rejected(_) => Settled::At(answer.seq, 0),
+            AnswerResult::Void => Settled::Void(answer.seq),
+        }
+    }
 }
 
 /// A batch that was sent and is not settled.
@@ -53,11 +74,10 @@ impl Progress {
         self.edits += 1;
     }
 
-    /// The replica is as in `state`: where nothing is buffered, all edits are in the batch in flight.
-    pub(crate) fn saving(&mut self, state: &Saved) {
-        if let (true, Some(batch)) = (state.buffer.is_empty(), &state.in_flight) {
-            self.covered = Some((batch.frozen.seq, self.edits));
-        }
+    /// All edits made until now are in the batches up to this one. To be told whenever that is so: to who types on it
+    /// is for a moment only, when a batch freezes.
+    pub(crate) fn covered(&mut self, seq: Seq) {
+        self.covered = Some((seq, self.edits));
     }
 
     /// A batch goes out whose oldest edit is this old; says whether for the first time.
@@ -83,6 +103,17 @@ impl Progress {
         }
     }
 
+    /// This batch will never be taken: what was in it waits to be said again.
+    pub(crate) fn voided(&mut self, seq: Seq) {
+        self.covered.take_if(|(covered, _)| *covered == seq);
+        self.sent.take_if(|sent| sent.seq == seq);
+    }
+
+    /// Batches are numbered anew: what was in flight waits to be said again, or for a decision.
+    pub(crate) fn renewed(&mut self) {
+        (self.covered, self.sent) = (None, None);
+    }
+
     /// Nothing is pending.
     pub(crate) fn all_settled(&self) {
         self.advance(self.edits);
@@ -91,6 +122,11 @@ impl Progress {
     /// Nothing more will be settled.
     pub(crate) fn close(&self) {
         self.durable.send_modify(|durable| durable.closed = true);
+    }
+
+    /// Nothing more will be settled here.
+    pub(crate) fn taken_over(&self) {
+        self.durable.send_modify(|durable| durable.taken_over = true);
     }
 
     /// Whether, and why, nothing more will be settled for now.

@@ -46,6 +46,11 @@ impl Backoff {
         }
     }
 
+    /// A part of a wait, up to all of it, in milliseconds.
+    pub(crate) fn jitter(&mut self, ms: Millis) -> Millis {
+        self.rng.u64(0..=ms)
+    }
+
     /// A moment behind the one that a draining server named, in milliseconds.
     pub(crate) fn spread(&mut self, after_ms: Millis) -> Millis {
         let after_ms = after_ms.min(Backoff::LAST_MS);

@@ -5,20 +5,21 @@ use std::sync::Arc;
 
 use interline_core::change::Entity;
 use interline_core::clock::Millis;
-use interline_core::id::{CommentId, DisplayName, ReviewId, User, UserId, Version};
+use interline_core::id::{ClientId, CommentId, DisplayName, ReviewId, User, UserId, Version};
 use interline_core::presence::Presence;
-use interline_core::review::{Anchor, Place, Status};
-use interline_core::sync::{EditError as InvalidEdit, Rejected, Unsynced};
+use interline_core::review::{Anchor, CommentHistory, Place, Status};
+use interline_core::sync::{EditError as InvalidEdit, Receipt, Rejected, Unsynced};
 
 use crate::client::ClientHandle;
 use crate::comment::{Comment, CommentData, Thread, data, data_in};
-use crate::error::{EditError, SyncError};
+use crate::error::{EditError, HistoryError, SyncError};
 use crate::event::{Event, Events};
 use crate::platform::{self, MaybeSend, MaybeSync};
 use crate::presence::PresenceUpdate;
 use crate::progress::Durable;
 use crate::shared::Command;
 use crate::slot::{Held, Slot};
+use crate::{export, history};
 
 /// An open review: what is confirmed, with everything done here on top.
 ///
@@ -214,14 +215,55 @@ impl Review {
         self.slot().read(|inner| inner.replica.unsynced())
     }
 
-    /// What the server refused, until it is discarded.
+    /// Whether the local store has everything that is here, so that it outlasts the program where the store does.
+    pub fn is_saved(&self) -> bool {
+        self.slot().read(|inner| inner.replica.is_saved())
+    }
+
+    /// The id under which this replica numbers its batches: the client's, unless it had to begin under another.
+    pub fn client_id(&self) -> ClientId {
+        self.slot().read(|inner| inner.replica.client())
+    }
+
+    /// What is not on the server, or not as it was meant, and waits for a decision: refused changes, edits that were
+    /// merged into what somebody else had rewritten, and what the server has lost. Each stays until it is
+    /// [retried](Review::retry_rejected) or [discarded](Review::discard_rejected).
     pub fn rejected(&self) -> Vec<Rejected> {
         self.slot().read(|inner| inner.replica.rejected().to_vec())
     }
 
-    /// Forgets what the server refused.
-    pub fn discard_rejected(&self) {
-        self.slot().with(|inner, _| inner.replica.discard_rejected());
+    /// Makes a rejected change once more, on what is there now, and forgets the record. Where its comment is gone, a new
+    /// one says the same in its place.
+    pub fn retry_rejected(&self, id: u64) -> Result<(), EditError> {
+        let fresh = CommentId(platform::new_id());
+        self.slot().edit(|replica, now| replica.retry_rejected(now, id, fresh))
+    }
+
+    /// Forgets one rejected change, or with `None` all of them; says whether there was any.
+    pub fn discard_rejected(&self, id: Option<u64>) -> bool {
+        self.slot().with(|inner, _| inner.replica.discard_rejected(id))
+    }
+
+    /// What was rejected, as JSON: `{"format": 1, "review", "client", "rejected": [..]}` with texts and changes.
+    pub fn export_rejected(&self) -> String {
+        self.slot().read(|inner| export::rejected(&inner.replica))
+    }
+
+    /// Proofs of what the server has made durable of this replica lately: a week's, at most a thousand.
+    pub fn receipts(&self) -> Vec<Receipt> {
+        self.slot().read(|inner| inner.replica.receipts().to_vec())
+    }
+
+    /// The receipts as JSON: `{"format": 1, "review", "client", "receipts": [{"seq", "version", "hash", "at"}]}`.
+    /// `interline-server verify --receipts` checks them against a database.
+    pub fn export_receipts(&self) -> String {
+        self.slot().read(|inner| export::receipts(&inner.replica))
+    }
+
+    /// How a comment's text came to be: every edit that the server keeps, with its author and time. Asks the server;
+    /// what is pending here is not part of it.
+    pub async fn history(&self, comment: CommentId) -> Result<CommentHistory, HistoryError> {
+        history::of(&self.handle.client.shared, self.id(), comment).await
     }
 
     /// Sends what waits for typing to rest, as soon as that is possible.
@@ -232,21 +274,26 @@ impl Review {
 
     /// Waits until everything done here so far is settled by the server: durable, or refused and in
     /// [`rejected`](Review::rejected). Flushes. Waits as long as it takes; fails only when the client is closed, or
-    /// where the server will never take what is pending, as [`Event::Stuck`] has told.
+    /// where the server will never take what is pending, as [`Event::Stuck`] has told, or somebody else has the store.
     pub async fn synced(&self) -> Result<(), SyncError> {
         let (edits, mut durable) = self.slot().progress();
         self.flush();
-        let over = |durable: &Durable| durable.edits >= edits || durable.closed || durable.stuck.is_some();
+        let over = |durable: &Durable| {
+            durable.edits >= edits || durable.closed || durable.taken_over || durable.stuck.is_some()
+        };
         match durable.wait_for(over).await.as_deref() {
             Ok(durable) if durable.edits >= edits => Ok(()),
+            Ok(Durable { closed: false, taken_over: true, .. }) => Err(SyncError::TakenOver),
             Ok(Durable { closed: false, stuck: Some(code), .. }) => Err(SyncError::Stuck(*code)),
             _ => Err(SyncError::Closed),
         }
     }
 
-    /// Starts over from what the server has, for a [problem](Event::Problem) that stays, such as `history_lost`, or
-    /// for what is [stuck](Event::Stuck). What is pending cannot be carried over: it is kept as
-    /// [rejected](Review::rejected).
+    /// Starts over from the server's whole state, for a [problem](Event::Problem) that stays, or for what is
+    /// [stuck](Event::Stuck): the server settles the batch in flight first. What is pending is carried there as after a
+    /// long absence, and goes out under another number; where somebody else rewrote the same words meanwhile, the
+    /// merged text stands, and what was meant is in [`rejected`](Review::rejected). Without a connection it happens
+    /// with the next.
     pub fn reload(&self) {
         // Fails only for a closed client, which has nothing to start over.
         let _ = self.handle.client.shared.command(Command::Reload(self.id()));

@@ -1,18 +1,19 @@
 //! What the handles of a client and its driver share.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use interline_core::id::{ReviewId, User};
+use interline_core::id::{CommentId, ReviewId, User, Version};
+use interline_core::review::CommentHistory;
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::analytics::{Analytics, Counters};
 use crate::connection::{ConnectionState, DisconnectReason};
-use crate::error::OpenError;
+use crate::error::{HistoryError, OpenError, Problem};
 use crate::event::Event;
 use crate::lock::lock;
 use crate::slot::{Held, Slot};
-use crate::store::{Scope, Store};
+use crate::store::{Scope, Store, StoreError};
 
 /// How many openings may wait for the driver.
 const MAX_COMMANDS: usize = 1_024;
@@ -25,13 +26,19 @@ pub(crate) struct Config {
     pub(crate) debounce_ms: u64,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) scope: Scope,
+    /// It runs the replicas of a client that has ended to their end, and nothing else.
+    pub(crate) orphan: bool,
 }
 
 /// What a handle wants of the driver.
 pub(crate) enum Command {
     Open { key: String, reply: Reply },
     Reload(ReviewId),
+    History { review: ReviewId, comment: CommentId, after: Version, reply: HistoryReply },
 }
+
+/// Gets a part of a comment's history.
+pub(crate) type HistoryReply = oneshot::Sender<Result<CommentHistory, HistoryError>>;
 
 /// Gets the slot, held already: it cannot be left before the answer is heard, and is once nobody hears it.
 pub(crate) type Reply = oneshot::Sender<Result<Held, OpenError>>;
@@ -48,6 +55,9 @@ pub(crate) struct State {
     pub(crate) probe: bool,
     /// What waits for typing to rest should wait no longer.
     pub(crate) flush: bool,
+    /// What is to be told to whoever listens to any review, and what was told so.
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) told: BTreeSet<String>,
     pub(crate) closed: bool,
 }
 
@@ -57,8 +67,18 @@ pub(crate) struct Shared {
     pub(crate) wake: Notify,
     pub(crate) connection: watch::Sender<ConnectionState>,
     pub(crate) counters: Mutex<Counters>,
-    /// The driver has ended: what there was to save is saved.
-    pub(crate) finished: watch::Sender<bool>,
+    /// There is reason to look for what clients that ended have left.
+    pub(crate) look: Notify,
+    /// How many saves there have been.
+    pub(crate) saves: watch::Sender<u64>,
+    /// Once the driver has ended: whether all that there was to save is saved.
+    pub(crate) finished: watch::Sender<Option<Result<(), StoreError>>>,
+}
+
+impl State {
+    fn id_of(&self, key: &str) -> Option<ReviewId> {
+        self.keys.get(key).copied().or_else(|| key.parse().ok())
+    }
 }
 
 impl Shared {
@@ -69,7 +89,9 @@ impl Shared {
             wake: Notify::new(),
             connection: watch::Sender::new(ConnectionState::Connecting),
             counters: Mutex::default(),
-            finished: watch::Sender::new(false),
+            look: Notify::new(),
+            saves: watch::Sender::new(0),
+            finished: watch::Sender::new(None),
         })
     }
 
@@ -77,6 +99,15 @@ impl Shared {
     pub(crate) fn ask(&self, change: impl FnOnce(&mut State)) {
         change(&mut lock(&self.state));
         self.wake.notify_one();
+    }
+
+    /// Has a problem of a client that ended told, once.
+    pub(crate) fn report(&self, problem: Problem) {
+        self.ask(|state| {
+            if state.told.insert(format!("{} {}", problem.code, problem.message)) {
+                state.problems.push(problem);
+            }
+        });
     }
 
     /// Hands a command to the driver.
@@ -97,11 +128,17 @@ impl Shared {
         Ok(())
     }
 
-    /// A slot that is open already.
+    /// A slot that is open already, with something to show.
     pub(crate) fn find(&self, key: &str) -> Option<Held> {
         let state = lock(&self.state);
-        let id = state.keys.get(key).copied().or_else(|| key.parse().ok())?;
-        state.slots.get(&id).map(Held::new)
+        let slot = state.slots.get(&state.id_of(key)?)?;
+        slot.read(|inner| inner.replica.is_loaded()).then(|| Held::new(slot))
+    }
+
+    /// A slot that is open already, perhaps still without anything to show.
+    pub(crate) fn entered(&self, key: &str) -> Option<Arc<Slot>> {
+        let state = lock(&self.state);
+        state.slots.get(&state.id_of(key)?).map(Arc::clone)
     }
 
     pub(crate) fn slots(&self) -> Vec<Arc<Slot>> {

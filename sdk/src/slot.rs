@@ -8,8 +8,10 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use interline_core::clock::Millis;
-use interline_core::id::{DisplayName, ReviewId, Seq, User, UserId};
-use interline_core::sync::{EditError as InvalidEdit, Frozen, Replica, ReplicaEffect, Saved};
+use interline_core::id::{ClientId, DisplayName, ReviewId, Seq, User, UserId};
+use interline_core::sync::{
+    Cause, EditError as InvalidEdit, Event as Change, Frozen, Replica, ReplicaEffect, ResyncReason, Save,
+};
 use tokio::sync::{broadcast, watch};
 
 use crate::error::{EditError, Problem};
@@ -17,7 +19,7 @@ use crate::event::{self, Event};
 use crate::lock::lock;
 use crate::platform::{self, MaybeSend, MaybeSync};
 use crate::presence::Outgoing;
-use crate::progress::{Durable, Progress};
+use crate::progress::{Durable, Progress, Settled};
 use crate::shared::Shared;
 
 /// Whether the server has this review open for us.
@@ -35,7 +37,7 @@ pub(crate) enum Door {
 
 /// What a replica wants done by the driver.
 pub(crate) enum Work {
-    Save { generation: u64, state: Box<Saved> },
+    Save { generation: u64, state: Box<Save> },
     Send(Frozen),
 }
 
@@ -44,14 +46,16 @@ pub(crate) type Tap = platform::Callback<Event>;
 
 /// How many events wait for the taps, before those that follow are given up.
 const TAP_QUEUE: usize = 4_096;
+/// How many problems are kept for the first who listens.
+const UNTOLD: usize = 16;
 
 pub(crate) struct Inner {
     pub(crate) replica: Replica,
     pub(crate) names: BTreeMap<UserId, DisplayName>,
     pub(crate) door: Door,
-    /// What is here has come to differ from what the server has: the next opening starts from a snapshot.
-    pub(crate) start_over: bool,
-    /// When this replica was last found to differ.
+    /// How many openings the server has not answered yet. Only the last one counts.
+    pub(crate) asked: u32,
+    /// When this replica was last found to differ from what the server has.
     pub(crate) differed_at: Option<Millis>,
     /// When to ask again after a refusal that may have been for the moment.
     pub(crate) ask_again_at: Option<Millis>,
@@ -62,6 +66,12 @@ pub(crate) struct Inner {
     pub(crate) saving: bool,
     /// The last save failed, and that was told.
     pub(crate) save_failed: bool,
+    /// The batch that the server's store did not take for now, once that was told.
+    pub(crate) not_stored: Option<Seq>,
+    /// Why no edit is taken any more.
+    refuses: Option<EditError>,
+    /// Problems that nobody was there to hear of.
+    untold: Vec<Event>,
     events: Option<broadcast::Sender<Event>>,
     taps: Vec<(u64, Arc<Tap>)>,
     next_tap: u64,
@@ -85,7 +95,7 @@ impl Slot {
         let inner = Inner {
             names: BTreeMap::new(),
             door: Door::Shut,
-            start_over: false,
+            asked: 0,
             differed_at: None,
             ask_again_at: None,
             handles: 0,
@@ -93,6 +103,9 @@ impl Slot {
             work: VecDeque::new(),
             saving: false,
             save_failed: false,
+            not_stored: None,
+            refuses: None,
+            untold: Vec::new(),
             events: Some(broadcast::channel(event::QUEUE).0),
             taps: Vec::new(),
             next_tap: 0,
@@ -109,18 +122,21 @@ impl Slot {
     /// Calls into the replica and takes care of everything that comes of it.
     pub(crate) fn with<R>(&self, call: impl FnOnce(&mut Inner, Millis) -> R) -> R {
         let now = platform::now_ms();
-        let (result, busy) = {
+        let (result, busy, recovered) = {
             let mut inner = lock(&self.inner);
             let (before, online) = (inner.replica.wake_at(), inner.replica.is_online());
             let result = call(&mut inner, now);
             if inner.replica.is_online() && !online {
                 inner.presence.again();
             }
-            Self::drain(&mut inner);
-            (result, !inner.work.is_empty() || inner.replica.wake_at() != before)
+            let recovered = Self::drain(&mut inner);
+            (result, !inner.work.is_empty() || inner.replica.wake_at() != before, recovered)
         };
         if busy {
             self.shared.wake.notify_one();
+        }
+        if recovered > 0 {
+            lock(&self.shared.counters).counted.recovered += recovered;
         }
         self.deliver();
         result
@@ -136,17 +152,27 @@ impl Slot {
         &self,
         edit: impl FnOnce(&mut Replica, Millis) -> Result<R, InvalidEdit>,
     ) -> Result<R, EditError> {
-        let done = self.with(|inner, now| {
+        self.edit_if(|replica, now| edit(replica, now).map(|done| (done, true)))
+    }
+
+    /// Makes an edit, if there turns out to be one to make: the second of what `edit` returns.
+    pub(crate) fn edit_if<R>(
+        &self,
+        edit: impl FnOnce(&mut Replica, Millis) -> Result<(R, bool), InvalidEdit>,
+    ) -> Result<R, EditError> {
+        let (result, edited) = self.with(|inner, now| {
             // Without a driver nothing would be saved.
-            if inner.events.is_none() {
-                return Err(EditError::Closed);
+            if let Some(refuses) = inner.refuses {
+                return Err(refuses);
             }
-            let done = edit(&mut inner.replica, now)?;
-            inner.progress.edited();
-            Ok(done)
+            let (result, edited) = edit(&mut inner.replica, now)?;
+            if edited {
+                inner.progress.edited();
+            }
+            Ok((result, edited))
         })?;
-        lock(&self.shared.counters).counted.edits += 1;
-        Ok(done)
+        lock(&self.shared.counters).counted.edits += u64::from(edited);
+        Ok(result)
     }
 
     /// How many edits there were, and how to hear of their becoming durable.
@@ -161,8 +187,14 @@ impl Slot {
 
     /// Subscribes to events; to none if the client was closed.
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Event> {
-        let inner = lock(&self.inner);
-        inner.events.as_ref().map_or_else(|| broadcast::channel(1).1, broadcast::Sender::subscribe)
+        let mut inner = lock(&self.inner);
+        let untold = std::mem::take(&mut inner.untold);
+        let Some(events) = &inner.events else { return broadcast::channel(1).1 };
+        let receiver = events.subscribe();
+        for event in untold {
+            let _ = events.send(event);
+        }
+        receiver
     }
 
     /// Has every event told on the spot; returns what [`untap`](Slot::untap) takes.
@@ -171,6 +203,13 @@ impl Slot {
         inner.next_tap += 1;
         let id = inner.next_tap;
         inner.taps.push((id, tap));
+        let untold = std::mem::take(&mut inner.untold);
+        let some = !untold.is_empty();
+        inner.queue.extend(untold);
+        drop(inner);
+        if some {
+            self.deliver();
+        }
         id
     }
 
@@ -199,26 +238,44 @@ impl Slot {
         let mut inner = lock(&self.inner);
         inner.progress.close();
         inner.events = None;
+        inner.refuses = Some(EditError::Closed);
     }
 
-    fn drain(inner: &mut Inner) {
+    /// Somebody else has the local store: what is here is shown, and can be exported.
+    pub(crate) fn taken_over(&self) {
+        let mut inner = lock(&self.inner);
+        inner.progress.taken_over();
+        inner.refuses.get_or_insert(EditError::TakenOver);
+    }
+
+    /// Takes all effects out; says how many edits came back for somebody to decide on that the server had lost.
+    fn drain(inner: &mut Inner) -> u64 {
+        let mut recovered = 0;
         while let Some(effect) = inner.replica.poll() {
             match effect {
                 ReplicaEffect::Save { generation, state } => {
-                    inner.progress.saving(&state);
                     inner.work.push_back(Work::Save { generation, state });
                 }
                 ReplicaEffect::Send(frozen) => inner.work.push_back(Work::Send(frozen)),
                 ReplicaEffect::Event(change) => {
+                    if let Change::Rejected(rejected) = &change {
+                        recovered +=
+                            u64::from(matches!(rejected.cause, Cause::HistoryLost | Cause::CopiedStore));
+                    }
                     inner.presence.carry(&change);
                     inner.emit(change.into());
                 }
             }
         }
+        // Within the call that froze a batch, so that no edit can have come behind it.
+        if let Some(seq) = inner.replica.covers_all() {
+            inner.progress.covered(seq);
+        }
         if inner.replica.unsynced().count == 0 {
             inner.progress.all_settled();
         }
         inner.progress.stuck(inner.replica.is_stuck());
+        recovered
     }
 
     /// Tells the taps, in order, outside of the lock. A call that a tap makes in here leaves what comes of it for
@@ -287,6 +344,13 @@ impl Drop for Held {
 
 impl Inner {
     fn emit(&mut self, event: Event) {
+        let heard = self.events.as_ref().is_none_or(|events| events.receiver_count() > 0);
+        if !heard && self.taps.is_empty() && matches!(event, Event::Problem(_)) {
+            if self.untold.len() < UNTOLD {
+                self.untold.push(event);
+            }
+            return;
+        }
         if self.missed > 0 || self.queue.len() >= TAP_QUEUE {
             self.missed += 1;
         } else if !self.taps.is_empty() {
@@ -316,6 +380,23 @@ impl Inner {
     pub(crate) fn settled(&mut self, seq: Seq, shared: &Shared) {
         self.progress.settled(seq, &mut lock(&shared.counters));
         self.presence.confirmed();
+    }
+
+    /// The server has answered a batch of ours, and the replica knows.
+    pub(crate) fn ended(&mut self, settled: Settled, shared: &Shared) {
+        let here = self.replica.head().map_or(0, |head| head.version);
+        match settled {
+            Settled::At(seq, version) if version <= here => self.settled(seq, shared),
+            // Its entry is still to come.
+            Settled::At(..) => {}
+            Settled::Void(seq) => self.progress.voided(seq),
+        }
+    }
+
+    /// The replica goes on under another id.
+    pub(crate) fn renew(&mut self, now: Millis, reason: ResyncReason) {
+        self.replica.renew(now, ClientId(platform::new_id()), reason);
+        self.progress.renewed();
     }
 
     /// Learns names.

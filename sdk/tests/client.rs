@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod support;
 
 use std::sync::{Arc, Mutex};
@@ -9,40 +10,11 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use interline::{
-    Anchor, BuildError, Client, ClientBuilder, Coded, ConnectionState, DisconnectReason, EditError,
-    ErrorCode, Event, MemoryStore, OpenError, Origin, PresenceUpdate, Review, Status, SyncError, TextOp,
-    TextSelection, UserId,
+    Anchor, BuildError, Client, Coded, ConnectionState, DisconnectReason, EditError, ErrorCode, Event,
+    MemoryStore, OpenError, Origin, PresenceUpdate, Status, SyncError, TextOp, TextSelection, UserId,
 };
 use interline_core::wire::ServerFrame;
-use support::Server;
-
-fn builder(server: &Server, name: &str) -> ClientBuilder {
-    Client::builder(&server.url).user(name, name).debounce_ms(5)
-}
-
-async fn open(server: &Server, name: &str) -> (Client, Review) {
-    let client = builder(server, name).connect().await.unwrap();
-    let review = client.open("pr-1").await.unwrap();
-    (client, review)
-}
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..1_000 {
-        if holds() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("never: {what}");
-}
-
-async fn synced(review: &Review) {
-    tokio::time::timeout(Duration::from_secs(10), review.synced()).await.expect("in time").unwrap();
-}
-
-fn line() -> Anchor {
-    Anchor::head("src/lib.rs", 2)
-}
+use support::{Server, builder, line, open, synced, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_people_write_one_comment() {
@@ -144,9 +116,7 @@ async fn offline_and_restarted() {
     comment.insert(3, " two").unwrap();
     assert_eq!(review.unsynced().count, 1);
     let id = client.id();
-    client.close();
-    until("closed", || !client.connection().is_retryable()).await;
-    tokio::time::sleep(Duration::from_millis(10)).await;
+    client.closed().await.unwrap();
     assert_eq!(comment.insert(0, "lost?"), Err(EditError::Closed));
     assert!(review.synced().await.is_err());
     drop((client, review));
@@ -253,7 +223,7 @@ async fn refused_changes_are_kept() {
             break assert_eq!(event, rejected[0]);
         }
     }
-    ann.discard_rejected();
+    assert!(ann.discard_rejected(Some(rejected[0].id)) && !ann.discard_rejected(None));
     assert!(ann.rejected().is_empty());
     assert_eq!(comment.insert(0, "x").map_err(|error| error.code()), Err("unknown_comment".into()));
 }
@@ -266,18 +236,19 @@ async fn what_is_never_taken_is_told_once() {
     server.world().mischief.ban = true;
     let comment = ann.comment(line(), "x").unwrap();
     let stuck = tokio::time::timeout(Duration::from_secs(10), ann.synced()).await.expect("in time");
-    assert_eq!(stuck, Err(SyncError::Stuck(ErrorCode::BadBase)));
+    assert_eq!(stuck, Err(SyncError::Stuck(ErrorCode::BadBatch)));
     comment.insert(0, "kept ").unwrap();
-    assert_eq!(ann.synced().await.map_err(|error| error.code()), Err("bad_base".into()));
+    assert_eq!(ann.synced().await.map_err(|error| error.code()), Err("bad_batch".into()));
     assert_eq!(server.world().submitted.len(), 1);
     ann.reload();
     until("it starts over", || ann.unsynced().count == 0).await;
-    assert_eq!(ann.rejected()[0].mine.as_deref(), Some("kept x"));
+    assert!(ann.rejected().is_empty(), "it is carried over and goes out under another number");
+    assert_eq!(server.world().committed("pr-1").comments[&comment.id()].text.as_str(), "kept x");
     ann.comment(line(), "again").unwrap();
     synced(&ann).await;
     let mut told = 0;
     while let Some(Some(event)) = events.next().now_or_never() {
-        told += usize::from(event == Event::Stuck(ErrorCode::BadBase));
+        told += usize::from(event == Event::Stuck(ErrorCode::BadBatch));
     }
     assert_eq!(told, 1);
 }

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+#[allow(dead_code, reason = "shared with the suite")]
 #[path = "store/mod.rs"]
 mod common;
 #[allow(dead_code, reason = "shared with the tests of clients")]
@@ -13,16 +14,29 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use common::{begin, client, owner, review, saved};
-use interline::store::{Owner, Scope};
+use common::{begin, client, entries, keystroke, owner, record, review, stored};
+use interline::store::{Confirmed, Owner, Record, Scope, Stored};
 use interline::{
     Anchor, BuildError, Client, ClientBuilder, Coded, FileStore, Store, StoreError, StoreErrorKind,
 };
-use redb::{Database, TableDefinition};
+use redb::{Database, TableDefinition, WriteTransaction};
 use support::Server;
 
 const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
-const REPLICAS: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("replicas");
+const ENTRIES: TableDefinition<'_, (u128, u64), &[u8]> = TableDefinition::new("entries");
+
+/// One of the tables of texts.
+fn texts(name: &str) -> TableDefinition<'_, u128, &'static [u8]> {
+    TableDefinition::new(name)
+}
+
+/// Changes a database behind everybody's back.
+fn meddle(path: &Path, change: impl FnOnce(&WriteTransaction)) {
+    let database = Database::open(path).unwrap();
+    let write = database.begin_write().unwrap();
+    change(&write);
+    write.commit().unwrap();
+}
 
 fn open(dir: &Path) -> Arc<dyn Store> {
     Arc::new(FileStore::open(dir).unwrap())
@@ -43,7 +57,7 @@ async fn filled() -> (tempfile::TempDir, Scope, PathBuf) {
     let store = open(dir.path());
     let ann = begin(&store, &owner("ann")).await;
     for n in [1, 2] {
-        store.save(&ann, review(n), &saved(&ann, review(n), 5)).await.unwrap();
+        store.save(&ann, review(n), &record(n as u64)).await.unwrap();
     }
     store.release(&ann).await;
     let path = files(dir.path(), ".redb").remove(0);
@@ -55,70 +69,37 @@ async fn refused(dir: &Path, owner: &Owner) -> StoreError {
 }
 
 #[tokio::test]
-async fn each_living_client_has_a_slot_to_itself() {
+async fn a_clone_is_another_store() {
     let dir = tempfile::tempdir().unwrap();
-    let stores: Vec<_> = (0..3).map(|_| open(dir.path())).collect();
-    let mut scopes = Vec::new();
-    for store in &stores {
-        scopes.push(begin(store, &owner("ann")).await);
-        let last = scopes.last().unwrap();
-        store.save(last, review(1), &saved(last, review(1), scopes.len() as u64)).await.unwrap();
-    }
-    assert!(scopes[0].client != scopes[1].client && scopes[1].client != scopes[2].client);
-    assert!(stores[0].load(&scopes[1], review(1)).await.is_err(), "not held there");
-    // The one that is free is taken, with what was left in it; the first of several.
-    stores[1].release(&scopes[1]).await;
-    let next = open(dir.path());
-    assert_eq!(begin(&next, &owner("ann")).await, scopes[1]);
-    assert_eq!(next.load(&scopes[1], review(1)).await.unwrap().unwrap().next_seq, 2);
-    drop((stores, next));
-    let (first, second) = (open(dir.path()), open(dir.path()));
-    assert_eq!(begin(&first, &owner("ann")).await, scopes[0]);
-    assert_eq!(begin(&second, &owner("ann")).await, scopes[1]);
-    // Two clients on one store are two clients as well, and a store's clone is another store.
-    assert_eq!(begin(&second, &owner("ann")).await, scopes[2]);
     let store = FileStore::open(dir.path()).unwrap();
-    let fourth = begin(&(Arc::new(store.clone()) as Arc<dyn Store>), &owner("ann")).await;
-    assert!(!scopes.contains(&fourth));
-    assert_eq!(begin(&(Arc::new(store) as Arc<dyn Store>), &owner("ann")).await, fourth);
-}
-
-#[tokio::test]
-async fn a_client_that_names_itself_lives_once() {
-    let (dir, ann, _) = filled().await;
-    let bot = Scope { client: client(7), ..ann.clone() };
-    let (store, other) = (open(dir.path()), open(dir.path()));
-    for scope in [&bot, &ann] {
-        store.hold(scope).await.unwrap();
-        let error = other.hold(scope).await.unwrap_err();
-        assert_eq!((error.kind(), &*error.code()), (StoreErrorKind::InUse, "store_in_use"));
-        assert!(store.hold(scope).await.is_err(), "nor twice in one store");
-    }
-    assert_eq!(store.load(&ann, review(1)).await.unwrap(), Some(saved(&ann, review(1), 5)));
-    store.release(&bot).await;
-    other.hold(&bot).await.unwrap();
+    let clone = Arc::new(store.clone()) as Arc<dyn Store>;
+    let ann = begin(&clone, &owner("ann")).await;
+    clone.save(&ann, review(1), &record(1)).await.unwrap();
+    let store = Arc::new(store) as Arc<dyn Store>;
+    assert_ne!(begin(&store, &owner("ann")).await, ann);
+    drop(clone);
+    assert_eq!(begin(&store, &owner("ann")).await, ann);
 }
 
 #[tokio::test]
 async fn a_newer_schema_is_left_alone() {
     let (dir, ann, path) = filled().await;
     let schema = |value: &str| {
-        let database = Database::open(&path).unwrap();
-        let write = database.begin_write().unwrap();
-        write.open_table(META).unwrap().insert("schema", value).unwrap();
-        write.commit().unwrap();
+        meddle(&path, |write| {
+            write.open_table(META).unwrap().insert("schema", value).unwrap();
+        });
     };
-    schema("2");
+    schema("3");
     for _ in 0..2 {
         let error = refused(dir.path(), &ann.owner).await;
         assert_eq!(error.kind(), StoreErrorKind::Newer, "{error}");
         assert!(error.to_string().contains("newer software") && !error.is_retryable());
     }
     assert_eq!(open(dir.path()).hold(&ann).await.unwrap_err().kind(), StoreErrorKind::Newer);
-    schema("1");
+    schema("2");
     // What comes later may not even be a database that this software can read.
     let lock = files(dir.path(), ".lock").remove(0);
-    fs::write(&lock, "2\n").unwrap();
+    fs::write(&lock, "3\n").unwrap();
     let bytes = fs::read(&path).unwrap();
     assert_eq!(refused(dir.path(), &ann.owner).await.kind(), StoreErrorKind::Newer);
     let builder = Client::builder("http://127.0.0.1:8080").user("ann", "Ann").store_dir(dir.path());
@@ -131,7 +112,78 @@ async fn a_newer_schema_is_left_alone() {
     fs::write(&lock, "no number").unwrap();
     let store = open(dir.path());
     assert_eq!(begin(&store, &ann.owner).await, ann);
-    assert_eq!(store.load(&ann, review(1)).await.unwrap(), Some(saved(&ann, review(1), 5)));
+    assert_eq!(store.load(&ann, review(1)).await.unwrap(), Some(stored(1)));
+}
+
+/// A folder as the first release left it: whole replicas in JSON.
+fn first_release(dir: &Path, replicas: &[(u128, &str)]) -> PathBuf {
+    // Where the present software puts Ann's: the folder's name never changed.
+    let folder = dir.join("4d8a1fd8f0c6ca1fe6c6cd3e39f9ba08");
+    let folder = fs::read_dir(dir).unwrap().next().map_or(folder, |entry| entry.unwrap().path());
+    let stem = folder.join(format!("0-{}", client(7)));
+    let path = stem.with_extension("redb");
+    let database = Database::create(&path).unwrap();
+    let write = database.begin_write().unwrap();
+    {
+        let mut meta = write.open_table(META).unwrap();
+        let (client, owner) = (client(7).to_string(), owner("ann"));
+        let about =
+            [("schema", "1"), ("server", &owner.server), ("user", owner.user.as_str()), ("client", &client)];
+        for (name, value) in about {
+            meta.insert(name, value).unwrap();
+        }
+        write.open_table(TableDefinition::<&str, u128>::new("keys")).unwrap().insert("pr-1", 1).unwrap();
+        let mut table = write.open_table(texts("replicas")).unwrap();
+        for (review, replica) in replicas {
+            table.insert(review, replica.as_bytes()).unwrap();
+        }
+    }
+    write.commit().unwrap();
+    fs::write(stem.with_extension("lock"), "1\n").unwrap();
+    path
+}
+
+const IDLE: &str = r#"{"format":1,"confirmed":{"id":1},"in_flight":null,"buffer":[],"rejected":[]}"#;
+const BUSY: &str = r#"{"format":1,"confirmed":{"id":2},"in_flight":{"x":1},"buffer":[],"rejected":[]}"#;
+
+/// A folder in which Ann has begun once and left nothing.
+async fn begun() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    begin(&store, &owner("ann")).await;
+    drop(store);
+    files(dir.path(), "").iter().for_each(|path| fs::remove_file(path).unwrap());
+    dir
+}
+
+#[tokio::test]
+async fn what_the_first_release_saved_is_read() {
+    let dir = begun().await;
+    let bad = r#"{"format":1,"confir"#;
+    let path = first_release(dir.path(), &[(1, IDLE), (2, BUSY), (3, bad)]);
+    let store = open(dir.path());
+    let ann = begin(&store, &owner("ann")).await;
+    assert_eq!(ann.client, client(7));
+    assert_eq!(store.resolve(&ann.owner, "pr-1").await.unwrap(), Some(review(1)));
+    for (n, replica) in [(1, IDLE), (2, BUSY)] {
+        let found = store.load(&ann, review(n)).await.unwrap().unwrap();
+        assert_eq!((&*found.pending, found.ledger, found.confirmed), (replica, None, None));
+    }
+    // What cannot be migrated is set aside and told of, and the rest goes on.
+    assert_eq!(store.load(&ann, review(3)).await.unwrap_err().kind(), StoreErrorKind::Unreadable);
+    let aside = store.unreadable(&ann.owner).await.unwrap();
+    assert_eq!((aside.len(), aside[0].review, &*aside[0].bytes), (1, review(3), bad.as_bytes()));
+    let reports = store.reports();
+    assert_eq!(reports.len(), 1);
+    assert!(reports[0].kind() == StoreErrorKind::Unreadable && reports[0].to_string().contains("1 records"));
+    assert!(store.reports().is_empty(), "once");
+    assert_eq!(
+        fs::read_to_string(path.with_extension("lock")).unwrap(),
+        "2\n",
+        "the first release keeps away"
+    );
+    store.release(&ann).await;
+    assert_eq!(begin(&open(dir.path()), &owner("ann")).await, ann);
 }
 
 /// What happens to a file.
@@ -147,11 +199,12 @@ async fn a_damaged_database_is_moved_aside() {
         bytes[64..half].fill(0);
     };
     let some_text = |bytes: &mut Vec<u8>| {
-        let at = bytes.windows(11).position(|part| part == b"typed since").unwrap();
+        let at = bytes.windows(11).position(|part| part == b"confirmed 1").unwrap();
         bytes[at] ^= 1;
     };
-    let damages: [Damage<'_>; 5] = [&garbage, &nothing, &cut_off, &first_half, &some_text];
-    for (n, damage) in damages.into_iter().enumerate() {
+    let damages: [(Damage<'_>, bool); 5] =
+        [(&garbage, false), (&nothing, false), (&cut_off, false), (&first_half, false), (&some_text, true)];
+    for (n, (damage, readable)) in damages.into_iter().enumerate() {
         let (dir, ann, path) = filled().await;
         let mut bytes = fs::read(&path).unwrap();
         damage(&mut bytes);
@@ -164,9 +217,27 @@ async fn a_damaged_database_is_moved_aside() {
         assert!(store.quarantined().unwrap().is_empty());
         let fresh = client(99);
         assert_eq!(store.client_id(&ann.owner, fresh).await.unwrap(), fresh, "{n}");
+        let reports = store.reports();
+        assert!(reports.len() == 1 && reports[0].kind() == StoreErrorKind::Unreadable, "{n}: {reports:?}");
         let scope = Scope { client: fresh, ..ann.clone() };
         assert!(store.list(&scope).await.unwrap().is_empty());
-        store.save(&scope, review(1), &saved(&scope, review(1), 1)).await.unwrap();
+        store.save(&scope, review(1), &record(1)).await.unwrap();
+
+        // What was pending and can be read waits to be run to the end under the id that it was written under.
+        let orphans = store.orphans(&ann.owner).await.unwrap();
+        assert_eq!(orphans, if readable { vec![ann.clone()] } else { vec![] }, "{n}");
+        for orphan in orphans {
+            store.hold(&orphan).await.unwrap();
+            assert_eq!(store.list(&orphan).await.unwrap(), [review(1), review(2)]);
+            let found = store.load(&orphan, review(1)).await.unwrap().unwrap();
+            assert_eq!(found, Stored { confirmed: None, ..stored(1) });
+            for n in [1, 2] {
+                store.remove(&orphan, review(n)).await.unwrap();
+            }
+            store.release(&orphan).await;
+            assert!(store.orphans(&ann.owner).await.unwrap().is_empty());
+            assert!(files(dir.path(), ".redb").len() == 1, "the slot went with what was in it");
+        }
         drop(store);
 
         let store = FileStore::open(dir.path()).unwrap();
@@ -181,20 +252,12 @@ async fn a_damaged_database_is_moved_aside() {
 
 #[tokio::test]
 async fn a_database_that_is_not_what_it_should_be_is_moved_aside() {
-    let remove = |name: &'static str| {
-        move |path: &Path| {
-            let database = Database::open(path).unwrap();
-            let write = database.begin_write().unwrap();
-            match name {
-                "replicas" => assert!(write.delete_table(REPLICAS).unwrap()),
-                name => assert!(write.open_table(META).unwrap().remove(name).unwrap().is_some()),
-            }
-            write.commit().unwrap();
-        }
-    };
-    for name in ["schema", "server", "client", "replicas"] {
+    for name in ["schema", "server", "client", "pending"] {
         let (dir, ann, path) = filled().await;
-        remove(name)(&path);
+        meddle(&path, |write| match name {
+            "pending" => assert!(write.delete_table(texts("pending")).unwrap()),
+            name => assert!(write.open_table(META).unwrap().remove(name).unwrap().is_some()),
+        });
         let store = FileStore::open(dir.path()).unwrap();
         assert_eq!(store.client_id(&ann.owner, client(1)).await.unwrap(), client(1), "{name}");
         assert_eq!(store.quarantined().unwrap().len(), 1, "{name}");
@@ -209,26 +272,61 @@ async fn a_database_that_is_not_what_it_should_be_is_moved_aside() {
     let (one, other) = (begin(&store, &owner("bo")).await, begin(&store, &owner("bo")).await);
     assert!(one.client != ann.client && other.client != ann.client);
     assert!(store.list(&one).await.unwrap().is_empty() && store.list(&other).await.unwrap().is_empty());
+    assert!(store.orphans(&owner("bo")).await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn one_unreadable_record_leaves_the_others() {
-    let (dir, ann, path) = filled().await;
-    for (n, record) in [&b"{\"format\":2,\"more\":1}"[..], b"{", b""].into_iter().enumerate() {
-        let database = Database::open(&path).unwrap();
-        let write = database.begin_write().unwrap();
-        write.open_table(REPLICAS).unwrap().insert(1, record).unwrap();
-        write.commit().unwrap();
-        drop(database);
+    for bad in [&b"\x01no such checksum"[..], b"\x02", b""] {
+        let (dir, ann, path) = filled().await;
+        meddle(&path, |write| {
+            write.open_table(texts("pending")).unwrap().insert(1, bad).unwrap();
+        });
         let store = open(dir.path());
         assert_eq!(begin(&store, &ann.owner).await, ann);
         for _ in 0..2 {
             let error = store.load(&ann, review(1)).await.unwrap_err();
             assert_eq!((error.kind(), &*error.code()), (StoreErrorKind::Unreadable, "store_unreadable"));
-            assert!(n > 0 || error.to_string().contains("format 2"), "{error}");
         }
-        assert_eq!(store.load(&ann, review(2)).await.unwrap(), Some(saved(&ann, review(2), 5)));
+        let kept = store.unreadable(&ann.owner).await.unwrap();
+        let kept: Vec<_> = kept.iter().map(|found| (&*found.name, &*found.bytes)).collect();
+        assert_eq!(kept, [("confirmed", &b"confirmed 1"[..]), ("ledger", b"ledger 1"), ("pending", bad)]);
+        assert_eq!(store.load(&ann, review(2)).await.unwrap(), Some(stored(2)));
         assert_eq!(store.list(&ann).await.unwrap(), [review(1), review(2)]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_pending_survives_its_unreadable_review() {
+    for part in ["confirmed", "entry", "ledger"] {
+        let (dir, ann, path) = filled().await;
+        let store = open(dir.path());
+        begin(&store, &ann.owner).await;
+        store.save(&ann, review(1), &keystroke("mine", Confirmed::Behind(entries(1..=3)))).await.unwrap();
+        store.release(&ann).await;
+        meddle(&path, |write| {
+            match part {
+                "entry" => write.open_table(ENTRIES).unwrap().insert((1, 2), &b"no"[..]).unwrap().is_some(),
+                name => write.open_table(texts(name)).unwrap().insert(1, &b"no"[..]).unwrap().is_some(),
+            };
+        });
+        begin(&store, &ann.owner).await;
+        let found = store.load(&ann, review(1)).await.unwrap().unwrap();
+        assert_eq!(found.pending, "mine", "{part}");
+        assert!(found.damaged.is_some_and(|damage| damage.contains("set aside")), "{part}");
+        if part == "ledger" {
+            assert_eq!(
+                (found.ledger, found.confirmed, found.entries),
+                (None, stored(1).confirmed, entries(1..=3))
+            );
+        } else {
+            assert_eq!((found.ledger, found.confirmed, found.entries), (stored(1).ledger, None, Vec::new()));
+        }
+        assert_eq!(store.unreadable(&ann.owner).await.unwrap().len(), if part == "ledger" { 1 } else { 4 });
+        let again = store.load(&ann, review(1)).await.unwrap().unwrap();
+        assert_eq!((&*again.pending, again.damaged), ("mine", None), "told once");
+        store.save(&ann, review(1), &Record { ledger: None, ..record(2) }).await.unwrap();
+        assert!(store.load(&ann, review(1)).await.unwrap().unwrap().confirmed.is_some());
     }
 }
 
@@ -242,7 +340,7 @@ async fn child_that_saves_until_it_is_killed() {
     let ann = begin(&store, &owner("ann")).await;
     println!("\nclient {}", ann.client);
     for n in 1.. {
-        store.save(&ann, review(n % 3), &saved(&ann, review(n % 3), n as u64)).await.unwrap();
+        store.save(&ann, review(n % 3), &record(n as u64)).await.unwrap();
         println!("saved {n}");
         std::io::stdout().flush().unwrap();
     }
@@ -276,8 +374,9 @@ async fn what_was_saved_survives_a_process_that_is_killed() {
         let mut newest = 0;
         for id in store.list(&ann).await.unwrap() {
             let found = store.load(&ann, id).await.unwrap().unwrap();
-            assert_eq!(found, saved(&ann, id, found.next_seq));
-            newest = newest.max(found.next_seq);
+            let n = found.ledger.as_ref().unwrap().strip_prefix("ledger ").unwrap().parse().unwrap();
+            assert_eq!(found, stored(n));
+            newest = newest.max(n);
         }
         assert!(newest >= last, "{newest} of {last}");
         assert!(FileStore::open(dir.path()).unwrap().quarantined().unwrap().is_empty());
@@ -298,11 +397,11 @@ async fn clients_go_on_from_their_files() {
     review.synced().await.unwrap();
     let (ann, other) = (client.id(), builder("ann").build().await.unwrap());
     assert_ne!(other.id(), ann, "two clients at a time");
-    other.closed().await;
+    other.closed().await.unwrap();
     server.world().away = true;
     server.cut();
     comment.insert(3, " two").unwrap();
-    client.closed().await;
+    client.closed().await.unwrap();
     assert!(client.stored().await.is_err(), "its records may be somebody else's by now");
 
     // Its handles are still there, and it is over all the same.
@@ -316,7 +415,7 @@ async fn clients_go_on_from_their_files() {
     client.reconnect();
     review.synced().await.unwrap();
     assert_eq!(server.world().committed("pr-1").comments[&comment.id()].text.as_str(), "one two");
-    client.closed().await;
+    client.closed().await.unwrap();
     server.world().away = true;
     for _ in 0..3 {
         assert!(builder("ann").connect().await.is_err());

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use futures_util::StreamExt;
-use interline::{Client, Coded, ConnectionState, Problem};
+use interline::{Client, Coded, ConnectionState, Problem, Storage};
 use js_sys::Function;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -78,7 +78,7 @@ impl RawClient {
     pub async fn open(&self, key: String) -> Result<RawReview, JsValue> {
         let client = self.client.clone();
         let review = client.open(&key).await.map_err(|error| thrown(&error))?;
-        Ok(RawReview::new(review))
+        Ok(RawReview::new(review, self.client.storage() != Storage::Memory))
     }
 
     /// Connects now.
@@ -88,7 +88,12 @@ impl RawClient {
 
     /// What was counted.
     pub fn analytics(&self) -> String {
-        json::text(&self.client.analytics())
+        json::text(&json::analytics(&self.client.analytics()))
+    }
+
+    /// Where replicas are kept.
+    pub fn storage(&self) -> String {
+        json::text(&json::JsStorage::from(&self.client))
     }
 
     /// Ends everything.

@@ -4,6 +4,7 @@ use interline::{Coded, CommentId, Event, Origin, Problem, Review, UserId};
 
 use crate::json::{self, JsEvent};
 use crate::mirror::Mirror;
+use crate::rejected::JsRejected;
 
 /// What JavaScript is told of an event.
 pub(crate) fn translate(review: &Review, mirror: &mut Mirror, event: &Event) -> Vec<JsEvent> {
@@ -56,7 +57,8 @@ pub(crate) fn translate(review: &Review, mirror: &mut Mirror, event: &Event) -> 
             let (comment_id, by) = (json::holder(*entity), person(by));
             vec![JsEvent::Superseded { comment_id, field: field.clone(), by, value: value.clone() }]
         }
-        Event::Rejected(rejected) => vec![JsEvent::Rejected(rejected.clone().into())],
+        Event::Rejected(rejected) => vec![JsEvent::Rejected(JsRejected::new(review, rejected))],
+        Event::Undoable { comment } => vec![JsEvent::Undoable { comment_id: comment.to_string() }],
         Event::Unsynced(unsynced) => vec![JsEvent::Unsynced(*unsynced)],
         Event::Presence => vec![JsEvent::Presence],
         Event::Problem(problem) => vec![JsEvent::Error(problem.clone())],

@@ -1,17 +1,27 @@
 //! What crosses to JavaScript, in the shapes of `npm/src/types.ts`.
 
 use interline::{
-    Anchor, Coded, ConnectionState, DisconnectReason, Entity, FieldValue, Millis, Origin, Presence, Problem,
-    Review, Side, Status, Unsynced, User, UserId,
+    Analytics, Anchor, Client, ConnectionState, DisconnectReason, Entity, FieldValue, Millis, Origin,
+    Presence, Problem, Review, Side, Status, Storage, Unsynced, User, UserId,
 };
 use interline_core::text::units::{Utf16Change, to_utf16};
 use serde::Serialize;
+use serde_json::Value;
+
+use crate::rejected::JsRejected;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct JsUser {
     id: String,
     display_name: String,
+}
+
+impl JsUser {
+    #[cfg(test)]
+    pub(crate) fn new(id: String, display_name: String) -> JsUser {
+        JsUser { id, display_name }
+    }
 }
 
 impl From<User> for JsUser {
@@ -157,31 +167,6 @@ pub(crate) fn presence(review: &Review) -> Vec<JsPresence> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct JsRejected {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    comment_id: Option<String>,
-    code: String,
-    message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    base: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
-}
-
-impl From<interline::Rejected> for JsRejected {
-    fn from(rejected: interline::Rejected) -> JsRejected {
-        let message = match rejected.reason {
-            Some(reason) => reason.to_string(),
-            None => "the server's state had to replace what was here".into(),
-        };
-        let comment_id = rejected.comment.map(|id| id.to_string());
-        let code = rejected.code().into();
-        JsRejected { comment_id, code, message, base: rejected.base, text: rejected.mine }
-    }
-}
-
-#[derive(Serialize)]
 pub(crate) struct JsConnection {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,6 +187,20 @@ impl From<ConnectionState> for JsConnection {
                 JsConnection { reason: Some(reason), message: Some(message), ..plain("disconnected") }
             }
         }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct JsStorage {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<&Client> for JsStorage {
+    fn from(client: &Client) -> JsStorage {
+        let kind = if client.storage() == Storage::Memory { "memory" } else { "indexeddb" };
+        JsStorage { kind, reason: client.storage_problem().map(|error| error.to_string()) }
     }
 }
 
@@ -237,6 +236,10 @@ pub(crate) enum JsEvent {
     Unsynced(Unsynced),
     Rejected(JsRejected),
     #[serde(rename_all = "camelCase")]
+    Undoable {
+        comment_id: String,
+    },
+    #[serde(rename_all = "camelCase")]
     Superseded {
         #[serde(skip_serializing_if = "Option::is_none")]
         comment_id: Option<String>,
@@ -264,6 +267,32 @@ pub(crate) fn unset(field: &str) -> FieldValue {
     }
 }
 
+/// What was counted, in JavaScript's case.
+pub(crate) fn analytics(analytics: &Analytics) -> Value {
+    match serde_json::to_value(analytics) {
+        Ok(counted) => camel(counted),
+        // Plain data, always encodes.
+        Err(_) => Value::Null,
+    }
+}
+
+/// `snake_case` keys become `camelCase` ones; what has no value is left out.
+fn camel(value: Value) -> Value {
+    let Value::Object(fields) = value else { return value };
+    let present = fields.into_iter().filter(|(_, value)| !value.is_null());
+    present
+        .map(|(key, value)| {
+            let mut words = key.split('_');
+            let first = words.next().unwrap_or_default().to_owned();
+            let name = words.fold(first, |name, word| {
+                let (head, tail) = word.split_at(word.len().min(1));
+                name + &head.to_ascii_uppercase() + tail
+            });
+            (name, camel(value))
+        })
+        .collect()
+}
+
 pub(crate) fn text(value: &impl Serialize) -> String {
     // Plain data, always encodes.
     serde_json::to_string(value).unwrap_or_default()
@@ -286,8 +315,10 @@ mod tests {
             r#""origin":"remote","author":{"id":"ann","displayName":"Ann"}}"#
         );
         assert_eq!(text(&edit), expected);
-        let unsynced = JsEvent::Unsynced(Unsynced { count: 2, since: Some(5) });
-        assert_eq!(text(&unsynced), r#"{"type":"unsynced","count":2,"since":5}"#);
+        let unsynced = JsEvent::Unsynced(Unsynced { count: 2, of: 3, since: Some(5) });
+        assert_eq!(text(&unsynced), r#"{"type":"unsynced","count":2,"of":3,"since":5}"#);
+        let undoable = JsEvent::Undoable { comment_id: "c".into() };
+        assert_eq!(text(&undoable), r#"{"type":"undoable","commentId":"c"}"#);
         assert_eq!(text(&JsEvent::Presence), r#"{"type":"presence"}"#);
         let closed = ConnectionState::Disconnected {
             reason: DisconnectReason::ServerUnavailable,
@@ -296,5 +327,14 @@ mod tests {
         let expected =
             r#"{"state":"disconnected","reason":"server_unavailable","message":"gone","retryable":true}"#;
         assert_eq!(text(&JsConnection::from(closed)), expected);
+    }
+
+    #[test]
+    fn counters_are_in_the_case_of_javascript() {
+        let counted = analytics(&Analytics { bytes_in: 7, queue_since: None, ..Analytics::default() });
+        assert_eq!(counted["bytesIn"], 7);
+        assert_eq!(counted["failedSaves"], 0);
+        assert_eq!(counted["ack"]["p50"], 0.0);
+        assert!(counted.get("queueSince").is_none() && counted.get("bytes_in").is_none());
     }
 }

@@ -16,6 +16,8 @@ mod client;
 #[cfg(target_arch = "wasm32")]
 mod events;
 #[cfg(any(test, target_arch = "wasm32"))]
+mod history;
+#[cfg(any(test, target_arch = "wasm32"))]
 #[cfg_attr(
     not(target_arch = "wasm32"),
     allow(dead_code, reason = "only some of it needs no browser to be tested")
@@ -23,5 +25,11 @@ mod events;
 mod json;
 #[cfg(any(test, target_arch = "wasm32"))]
 mod mirror;
+#[cfg(any(test, target_arch = "wasm32"))]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    allow(dead_code, reason = "only some of it needs no browser to be tested")
+)]
+mod rejected;
 #[cfg(target_arch = "wasm32")]
 mod review;

@@ -13,13 +13,17 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::client::{bad, call, thrown};
 use crate::events::translate;
+use crate::history::JsHistory;
 use crate::json;
 use crate::mirror::Mirror;
+use crate::rejected::JsRejected;
 
 /// A `Review` of `api.ts`, with JSON in the place of objects, and comments by their ids.
 #[wasm_bindgen]
 pub struct RawReview {
     open: RefCell<Option<Open>>,
+    /// The local store outlasts the page.
+    lasting: bool,
 }
 
 struct Open {
@@ -30,8 +34,8 @@ struct Open {
 type Thrown<T> = Result<T, JsValue>;
 
 impl RawReview {
-    pub(crate) fn new(review: Review) -> RawReview {
-        RawReview { open: RefCell::new(Some(Open { review, observer: None })) }
+    pub(crate) fn new(review: Review, lasting: bool) -> RawReview {
+        RawReview { open: RefCell::new(Some(Open { review, observer: None })), lasting }
     }
 
     fn review(&self) -> Thrown<Review> {
@@ -91,13 +95,42 @@ impl RawReview {
 
     /// What was refused.
     pub fn rejected(&self) -> Thrown<String> {
-        let rejected = self.review()?.rejected().into_iter().map(json::JsRejected::from);
-        Ok(json::text(&rejected.collect::<Vec<_>>()))
+        let review = self.review()?;
+        let rejected = review.rejected();
+        Ok(json::text(&rejected.iter().map(|each| JsRejected::new(&review, each)).collect::<Vec<_>>()))
     }
 
-    /// Forgets what was refused.
-    pub fn discard_rejected(&self) -> Thrown<()> {
-        self.review()?.discard_rejected();
+    /// Whether all that was done here would outlast the page.
+    pub fn stored(&self) -> Thrown<bool> {
+        let review = self.review()?;
+        let nothing_to_lose = review.unsynced().count == 0 && review.rejected().is_empty();
+        Ok(nothing_to_lose || (self.lasting && review.is_saved()))
+    }
+
+    /// Makes something refused once more.
+    pub fn retry_rejected(&self, id: f64) -> Thrown<()> {
+        self.review()?.retry_rejected(whole(id)?).map_err(|error| thrown(&error))
+    }
+
+    /// Forgets something that was refused, or all of it.
+    pub fn discard_rejected(&self, id: Option<f64>) -> Thrown<()> {
+        self.review()?.discard_rejected(id.map(whole).transpose()?);
+        Ok(())
+    }
+
+    /// What was refused, to keep.
+    pub fn export_rejected(&self) -> Thrown<String> {
+        Ok(self.review()?.export_rejected())
+    }
+
+    /// What was acknowledged, to verify.
+    pub fn export_receipts(&self) -> Thrown<String> {
+        Ok(self.review()?.export_receipts())
+    }
+
+    /// Starts over from what the server has.
+    pub fn reload(&self) -> Thrown<()> {
+        self.review()?.reload();
         Ok(())
     }
 
@@ -148,6 +181,41 @@ impl RawReview {
     /// Replaces the whole text.
     pub fn set_text(&self, id: &str, text: &str) -> Thrown<()> {
         self.edit(id, |comment| comment.set_text(text))
+    }
+
+    /// Takes back the latest edit made here.
+    pub fn undo(&self, id: &str) -> Thrown<bool> {
+        self.edit(id, Comment::undo)
+    }
+
+    /// Makes the latest undone edit once more.
+    pub fn redo(&self, id: &str) -> Thrown<bool> {
+        self.edit(id, Comment::redo)
+    }
+
+    /// Whether there is something to undo.
+    pub fn can_undo(&self, id: &str) -> Thrown<bool> {
+        Ok(self.of(id)?.can_undo())
+    }
+
+    /// Whether there is something to redo.
+    pub fn can_redo(&self, id: &str) -> Thrown<bool> {
+        Ok(self.of(id)?.can_redo())
+    }
+
+    /// How the comment's text came to be.
+    pub async fn history(&self, id: String) -> Thrown<String> {
+        let (review, comment) = (self.review()?, self.of(&id)?);
+        let history = review.history(comment.id()).await.map_err(|error| thrown(&error))?;
+        let created = review.comment_data(comment.id()).map(|data| data.created_at);
+        let history = JsHistory::new(history, created, |id| json::person(&review, id));
+        Ok(json::text(&history.map_err(|error| bad("internal", &error.to_string()))?))
+    }
+
+    /// Makes the text what it was at a version.
+    pub async fn restore(&self, id: String, version: f64) -> Thrown<()> {
+        let comment = self.of(&id)?;
+        comment.restore(whole(version)?).await.map_err(|error| thrown(&error))
     }
 
     /// Adds a reply; returns its id.
@@ -239,6 +307,13 @@ impl From<EditError> for Bad {
     fn from(error: EditError) -> Bad {
         Bad::Edit(error)
     }
+}
+
+/// A number of JavaScript's that names something: whole, and not so large that two of them look alike.
+fn whole(number: f64) -> Thrown<u64> {
+    const MOST: f64 = 9_007_199_254_740_991.0;
+    let good = (0.0..=MOST).contains(&number) && number.fract() == 0.0;
+    if good { Ok(number as u64) } else { Err(bad("bad_value", "this takes a whole number")) }
 }
 
 fn parse_side(side: &str) -> Thrown<Side> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use interline_core::clock::Millis;
-use interline_core::entry::{Answer, AnswerResult, EncodedEntry};
+use interline_core::entry::{Answer, EncodedEntry};
 use interline_core::id::{ClientId, ReviewId, Seq, Version};
 use interline_core::presence::PresenceChange;
 use interline_core::sync::ResyncReason;
@@ -13,7 +13,9 @@ use serde::Deserialize;
 use super::open::problem;
 use super::{Driver, Link};
 use crate::connection::{ConnectionState, DisconnectReason};
+use crate::error::{Coded, Problem};
 use crate::lock::lock;
+use crate::progress::Settled;
 use crate::slot::{Door, Slot};
 
 /// What has to be known of an entry before it is applied. The rest of it is skipped here.
@@ -32,7 +34,7 @@ impl Driver {
             Ok(ServerFrame::Error(error)) => self.complaint(now, error),
             Ok(ServerFrame::Draining { reconnect_after_ms }) => self.draining(now, reconnect_after_ms),
             Ok(ServerFrame::Pong { .. }) => {}
-            Ok(frame) if self.link.ready().is_some() => self.review_frame(now, frame),
+            Ok(frame) if self.link.ready().is_some() => self.review_frame(frame),
             Ok(_) => self.lost(now, "the server did not say welcome".into()),
             // A newer server may say more than this software knows.
             Err(error) if error.code == ErrorCode::UnknownFrame => {}
@@ -40,12 +42,13 @@ impl Driver {
         }
     }
 
-    fn review_frame(&mut self, now: Millis, frame: ServerFrame) {
+    fn review_frame(&mut self, frame: ServerFrame) {
         match frame {
-            ServerFrame::Opened(opened) => self.opened(now, *opened),
+            ServerFrame::Opened(opened) => self.opened(*opened),
             ServerFrame::Entry(entry) => self.entry(entry),
             ServerFrame::Answer { review, answer } => self.answer(review, answer),
             ServerFrame::Refused(refused) => self.not_taken(&refused),
+            ServerFrame::History(frame) => self.history_came(frame),
             ServerFrame::Presence { review, presence } => {
                 let Some(slot) = self.open_slot(review) else { return };
                 slot.with(|inner, _| {
@@ -85,8 +88,8 @@ impl Driver {
             return self.resync(&slot, ResyncReason::Diverged);
         };
         let encoded = EncodedEntry { version: label.version, hash: frame.hash, payload: payload.into() };
-        let mine = label.client == self.shared.config.scope.client;
         let received = slot.with(|inner, now| {
+            let mine = label.client == inner.replica.client();
             let received = inner.replica.receive(now, &encoded);
             if mine && received.is_ok() {
                 inner.settled(label.seq, &slot.shared);
@@ -101,16 +104,9 @@ impl Driver {
     fn answer(&mut self, review: ReviewId, answer: Answer) {
         let Some(slot) = self.open_slot(review) else { return };
         slot.with(|inner, now| {
-            let head = inner.replica.head().map_or(0, |head| head.version);
-            let settled = match answer.result {
-                AnswerResult::Rejected(_) => true,
-                AnswerResult::Committed { version, .. } => version <= head,
-            };
-            let seq = answer.seq;
+            let settled = Settled::of(&answer);
             inner.replica.answered(now, answer);
-            if settled {
-                inner.settled(seq, &slot.shared);
-            }
+            inner.ended(settled, &slot.shared);
         });
     }
 
@@ -119,10 +115,23 @@ impl Driver {
         if refused.code == ErrorCode::NotOpen {
             return self.resync(&slot, ResyncReason::Gap);
         }
-        slot.with(|inner, now| {
+        let taken = slot.with(|inner, now| {
             let Refused { seq, code, retryable, retry_after_ms, .. } = *refused;
-            inner.replica.refused(now, seq, code, retryable, retry_after_ms);
+            let taken = inner.replica.refused(now, seq, code, retryable, retry_after_ms);
+            if retryable {
+                inner.replica.spread_resend(|wait| self.backoff.jitter(wait));
+            }
+            taken
         });
+        if let Err(reason) = taken {
+            return self.resync(&slot, reason);
+        }
+        // It is sent again for as long as that takes. But somebody may have to make room, and is told once.
+        let told = || slot.with(|inner, _| inner.not_stored.replace(refused.seq) == Some(refused.seq));
+        if refused.retryable && refused.code == ErrorCode::StoreFailed && !told() {
+            let Refused { code, message, .. } = refused.clone();
+            slot.problem(Problem { code: code.code(), message, retryable: true });
+        }
     }
 
     fn draining(&mut self, now: Millis, after_ms: u64) {
@@ -134,6 +143,9 @@ impl Driver {
 
     /// The server cannot do something: about an opening, about an open review, or about the connection.
     fn complaint(&mut self, now: Millis, error: ErrorFrame) {
+        if let Some(nonce) = error.nonce {
+            return self.history_failed(nonce, problem(error));
+        }
         if let Some(requested) = error.requested.clone() {
             return self.not_opened(&requested, error);
         }

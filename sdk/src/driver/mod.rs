@@ -5,8 +5,13 @@
 //! It decides nothing about edits; that is `interline-core`.
 
 mod frames;
+mod history;
 mod link;
 mod open;
+mod orphans;
+mod own;
+mod records;
+mod saved_v1;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,15 +20,17 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use interline_core::clock::Millis;
-use interline_core::entry::Head;
 use interline_core::id::ReviewId;
 use interline_core::limits::Limits;
-use interline_core::sync::Saved;
 use interline_core::wire::{self, ClientFrame, Hello, Open};
+use tokio::sync::oneshot;
 
+use self::history::Asked;
 use self::link::{Check, Connection, Input, Link, PATIENCE_MS};
+use self::records::Loaded;
+pub(crate) use self::records::{Peeked, peek};
 use crate::connection::{ConnectionState, DisconnectReason};
-use crate::error::OpenError;
+use crate::error::{OpenError, Problem};
 use crate::lock::lock;
 use crate::platform::{self, BoxFuture, ConnectError, Receiver, Sender, Signal, Watch};
 use crate::reconnect::Backoff;
@@ -31,10 +38,15 @@ use crate::shared::{Command, Reply, Shared, State};
 use crate::slot::{Door, Held, Slot};
 use crate::store::StoreError;
 
+/// How long a client that is closed goes on trying to save, in milliseconds.
+const LAST_SAVES_MS: u64 = 5_000;
+/// How long it waits between tries: at first, and at most, in milliseconds.
+const LAST_SAVES_WAIT_MS: (u64, u64) = (20, 640);
+
 /// What a store operation came to.
 enum Stored {
     Saved { slot: Arc<Slot>, generation: u64, result: Result<(), StoreError> },
-    Loaded { key: String, reply: Reply, result: Result<Option<Box<Saved>>, StoreError> },
+    Loaded { key: String, reply: Reply, result: Result<Option<Box<Loaded>>, StoreError> },
     Remembered,
 }
 
@@ -45,12 +57,24 @@ pub(crate) struct Driver {
     stores: FuturesUnordered<BoxFuture<Stored>>,
     /// Who waits for a review that is not here, by the key they asked for.
     awaiting: BTreeMap<String, Vec<Reply>>,
-    /// The reviews that the local store has a copy of.
-    stored: BTreeSet<ReviewId>,
+    /// The reviews that the local store has a copy of, unless it could not say.
+    stored: Option<BTreeSet<ReviewId>>,
+    /// The reviews that were looked for there, and are not there.
+    absent: BTreeSet<ReviewId>,
     connected_before: bool,
     /// What the server of the latest connection accepts.
     limits: Limits,
     nonce: u64,
+    /// Who waits for a part of a comment's history, by the nonce it was asked for with.
+    histories: BTreeMap<u64, Asked>,
+    /// What the store reported while nothing was open.
+    reports: Vec<Problem>,
+    /// Why the last save failed that did.
+    not_saved: Option<StoreError>,
+    /// Somebody else has the local store.
+    taken_over: bool,
+    /// Ends with the task that runs ended clients' replicas to their end.
+    orphans: Option<oneshot::Receiver<()>>,
 }
 
 /// Starts the driver of a client.
@@ -67,16 +91,23 @@ pub(crate) fn start(shared: Arc<Shared>) {
             });
         }
     });
+    let orphans = (!shared.config.orphan).then(|| orphans::start(&shared));
     let driver = Driver {
         shared,
         link: Link::Down { until: Some(0) },
         backoff: Backoff::new(),
         stores: FuturesUnordered::new(),
         awaiting: BTreeMap::new(),
-        stored: BTreeSet::new(),
+        stored: None,
+        absent: BTreeSet::new(),
         connected_before: false,
         limits: Limits::default(),
         nonce: 0,
+        histories: BTreeMap::new(),
+        reports: Vec::new(),
+        not_saved: None,
+        taken_over: false,
+        orphans,
     };
     platform::spawn(driver.run(watch));
 }
@@ -84,7 +115,11 @@ pub(crate) fn start(shared: Arc<Shared>) {
 impl Driver {
     async fn run(mut self, _watch: Watch) {
         let config = &self.shared.config;
-        self.stored.extend(config.store.list(&config.scope).await.unwrap_or_default());
+        match config.store.list(&config.scope).await {
+            Ok(ids) => self.stored = Some(ids.into_iter().collect()),
+            // Each is looked for by its id then, before anything is begun anew.
+            Err(error) => self.reports.push(Problem::of(&error)),
+        }
         loop {
             let now = platform::now_ms();
             let closed = self.take_requests(now);
@@ -108,14 +143,20 @@ impl Driver {
         self.finish().await;
     }
 
+    /// Whether the local store may have a copy of a review.
+    fn may_be_stored(&self, id: ReviewId) -> bool {
+        !self.absent.contains(&id) && self.stored.as_ref().is_none_or(|stored| stored.contains(&id))
+    }
+
     /// What handles asked for since the last turn; says whether that was to close.
     fn take_requests(&mut self, now: Millis) -> bool {
-        let (commands, State { reconnect, probe, flush, closed, .. }) = {
+        let (commands, State { reconnect, probe, flush, problems, closed, .. }) = {
             let mut state = lock(&self.shared.state);
             let asked = State {
                 reconnect: std::mem::take(&mut state.reconnect),
                 probe: std::mem::take(&mut state.probe),
                 flush: std::mem::take(&mut state.flush),
+                problems: std::mem::take(&mut state.problems),
                 closed: state.closed,
                 ..State::default()
             };
@@ -124,15 +165,21 @@ impl Driver {
         if flush {
             self.shared.slots().iter().for_each(|slot| slot.with(|inner, now| inner.replica.flush(now)));
         }
+        if !problems.is_empty() {
+            self.reports.extend(problems);
+            self.tell_reports();
+        }
         for command in commands {
             match command {
                 Command::Open { key, reply } => self.open(key, reply),
                 Command::Reload(review) => self.reload(review),
+                Command::History { review, comment, after, reply } => {
+                    self.ask_history(review, comment, after, reply);
+                }
             }
         }
-        if reconnect && let Link::Down { until } = &mut self.link {
-            *until = Some(now);
-            self.backoff.reset();
+        if reconnect && !self.taken_over {
+            self.try_again(now);
         }
         if probe
             && let Link::Up(connection) = &mut self.link
@@ -141,6 +188,21 @@ impl Driver {
             self.ping();
         }
         closed
+    }
+
+    /// Whatever waits to be tried again is tried now.
+    fn try_again(&mut self, now: Millis) {
+        self.backoff.reset();
+        if let Link::Down { until } = &mut self.link {
+            *until = Some(now);
+        }
+        for slot in self.shared.slots() {
+            slot.with(|inner, now| {
+                inner.ask_again_at = inner.ask_again_at.map(|_| now);
+                inner.replica.try_again(now);
+            });
+        }
+        self.shared.look.notify_one();
     }
 
     /// Deadlines of the connection.
@@ -232,9 +294,11 @@ impl Driver {
         for slot in self.shared.slots() {
             slot.with(|inner, _| {
                 inner.door = Door::Shut;
+                inner.asked = 0;
                 inner.replica.offline();
             });
         }
+        self.forget_histories();
         self.shared.connection_is(ConnectionState::Disconnected { reason, message: message.clone() });
         let waiting = std::mem::take(&mut self.awaiting);
         for reply in waiting.into_values().flatten() {
@@ -242,8 +306,10 @@ impl Driver {
         }
     }
 
-    fn ask_to_open(&mut self, review: String, have: Option<Head>) {
-        self.send(&ClientFrame::Open(Open { review, have }));
+    /// Asks for a review of which nothing is here.
+    fn ask_to_open(&mut self, review: String) {
+        let open = Open { review, have: None, client: None, in_flight: None, known: Vec::new() };
+        self.send(&ClientFrame::Open(open));
     }
 
     fn say_leave(&mut self, review: ReviewId) {
@@ -271,29 +337,62 @@ impl Driver {
         self.disconnect(platform::now_ms(), reason, "the client was closed".into(), None);
         let slots = self.shared.slots();
         slots.iter().for_each(|slot| slot.close());
+        let (until, (mut wait, longest)) = (platform::now_ms() + LAST_SAVES_MS, LAST_SAVES_WAIT_MS);
         loop {
             self.serve_slots(platform::now_ms());
             match self.stores.next().await {
                 Some(Stored::Loaded { reply, .. }) => answer(reply, Err(OpenError::Closed)),
-                // A save that failed is not tried again: there is nobody left to wait for it.
-                Some(saved) => self.stored(saved),
-                None => break,
+                Some(stored) => self.stored(stored),
+                None if all_saved(&slots) || self.taken_over || platform::now_ms() >= until => break,
+                // The last chance that what was typed survives: what failed is tried again.
+                None => {
+                    platform::sleep(wait).await;
+                    wait = (wait * 2).min(longest);
+                    slots.iter().for_each(|slot| slot.with(|inner, now| inner.replica.try_again(now)));
+                }
             }
+        }
+        if let Some(orphans) = self.orphans.take() {
+            // Ends when that task does: whatever it held is given back.
+            let _ = orphans.await;
         }
         let config = &self.shared.config;
-        config.store.release(&config.scope).await;
-        let mut state = lock(&self.shared.state);
-        state.keys.clear();
-        state.slots.clear();
-        let commands = std::mem::take(&mut state.commands);
-        drop(state);
+        if !config.orphan {
+            config.store.release(&config.scope).await;
+        }
+        let commands = std::mem::take(&mut lock(&self.shared.state).commands);
         for command in commands {
-            if let Command::Open { reply, .. } = command {
-                answer(reply, Err(OpenError::Closed));
+            match command {
+                Command::Open { reply, .. } => answer(reply, Err(OpenError::Closed)),
+                // Whoever waits for a history hears that the sender is gone.
+                Command::Reload(_) | Command::History { .. } => {}
             }
         }
-        self.shared.finished.send_replace(true);
     }
+}
+
+impl Drop for Driver {
+    /// However it ends, also with the runtime that it ran on: nothing is saved or sent from here on, so nothing is taken.
+    fn drop(&mut self) {
+        let slots = {
+            let mut state = lock(&self.shared.state);
+            state.closed = true;
+            state.keys.clear();
+            std::mem::take(&mut state.slots)
+        };
+        slots.values().for_each(|slot| slot.close());
+        let saved = if all_saved(slots.values()) {
+            Ok(())
+        } else {
+            let error = self.not_saved.take();
+            Err(error.unwrap_or_else(|| StoreError::new("the client ended before everything was saved")))
+        };
+        self.shared.finished.send_replace(Some(saved));
+    }
+}
+
+fn all_saved<'a>(slots: impl IntoIterator<Item = &'a Arc<Slot>>) -> bool {
+    slots.into_iter().all(|slot| slot.read(|inner| inner.replica.is_saved()))
 }
 
 /// Answers somebody who may have stopped waiting.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use interline_core::clock::Millis;
 use interline_core::id::ReviewId;
-use interline_core::sync::{Replica, ResyncReason, Saved};
-use interline_core::wire::{ErrorCode, ErrorFrame, Opened};
+use interline_core::sync::{Replica, ResyncReason};
+use interline_core::wire::{ClientFrame, ErrorCode, ErrorFrame, Opened};
 
+use super::records::{self, Loaded};
 use super::{Driver, Stored, answer};
 use crate::connection::ConnectionState;
 use crate::driver::link::Link;
@@ -14,12 +15,11 @@ use crate::error::{Coded, OpenError, Problem};
 use crate::event::Event;
 use crate::lock::lock;
 use crate::platform;
+use crate::progress::Settled;
 use crate::shared::Reply;
 use crate::slot::{Door, Held, Slot};
 use crate::store::StoreError;
 
-/// The format of saved replicas that this software reads.
-const SAVED_FORMAT: u32 = 1;
 /// A replica that differs from the server again within this time is not opened at once, in milliseconds.
 const DIFFERS_MS: u64 = 10_000;
 /// The shortest wait before a review is asked for again that could not be opened for the moment, in milliseconds.
@@ -31,6 +31,9 @@ impl Driver {
         if let Some(slot) = self.shared.find(&key) {
             return answer(reply, Ok(slot));
         }
+        if self.shared.entered(&key).is_some() {
+            return self.await_server(key, reply);
+        }
         let shared = Arc::clone(&self.shared);
         self.stores.push(Box::pin(async move {
             let config = &shared.config;
@@ -40,10 +43,7 @@ impl Driver {
                     Err(_) => config.store.resolve(&config.scope.owner, &key).await?,
                 };
                 let Some(id) = id else { return Ok(None) };
-                match config.store.load(&config.scope, id).await? {
-                    Some(saved) => check(saved, id, &shared).map(|saved| Some(Box::new(saved))),
-                    None => Ok(None),
-                }
+                Ok(records::load(config, id).await?.map(Box::new))
             };
             let result = result.await;
             Stored::Loaded { key, reply, result }
@@ -55,23 +55,40 @@ impl Driver {
         &mut self,
         key: String,
         reply: Reply,
-        result: Result<Option<Box<Saved>>, StoreError>,
+        result: Result<Option<Box<Loaded>>, StoreError>,
     ) {
         // Somebody else may have opened it meanwhile.
         if let Some(slot) = self.shared.find(&key) {
             return answer(reply, Ok(slot));
         }
         match result {
+            _ if self.shared.entered(&key).is_some() => self.await_server(key, reply),
             Err(error) => answer(reply, Err(OpenError::Store(error))),
-            Ok(Some(saved)) => {
-                let replica = Replica::restore(platform::now_ms(), *saved, self.shared.config.debounce_ms);
-                let slot = self.enter(&key, replica);
-                self.reopen(&slot);
-                answer(reply, Ok(Held::new(&slot)));
+            Ok(Some(loaded)) => {
+                let Loaded { replica, problems } = *loaded;
+                // By another name it is here already.
+                let known = self.shared.entered(&replica.review().to_string());
+                let slot = match known {
+                    Some(slot) => {
+                        lock(&self.shared.state).keys.insert(key.clone(), slot.id);
+                        slot
+                    }
+                    None => {
+                        let slot = self.enter(&key, replica);
+                        problems.into_iter().for_each(|problem| slot.problem(problem));
+                        self.reopen(&slot);
+                        slot
+                    }
+                };
+                if slot.read(|inner| inner.replica.is_loaded()) {
+                    answer(reply, Ok(Held::new(&slot)));
+                } else {
+                    self.await_server(key, reply);
+                }
             }
             Ok(None) => {
                 if let Ok(id) = key.parse() {
-                    self.stored.remove(&id);
+                    self.absent.insert(id);
                 }
                 self.await_server(key, reply);
             }
@@ -90,8 +107,15 @@ impl Driver {
         }
         let first = !self.awaiting.contains_key(&key);
         self.awaiting.entry(key.clone()).or_default().push(reply);
-        if first && self.link.ready().is_some() {
-            self.ask_to_open(key, None);
+        match self.shared.entered(&key) {
+            Some(slot) if slot.read(|inner| inner.door == Door::Refused) => {
+                self.say_leave(slot.id);
+                self.reopen(&slot);
+            }
+            // It has been asked for.
+            Some(_) => {}
+            None if first && self.link.ready().is_some() => self.ask_to_open(key),
+            None => {}
         }
     }
 
@@ -101,20 +125,24 @@ impl Driver {
             self.reopen(&slot);
         }
         let keys: Vec<_> = self.awaiting.keys().cloned().collect();
-        keys.into_iter().for_each(|key| self.ask_to_open(key, None));
+        for key in keys {
+            if self.shared.entered(&key).is_none() {
+                self.ask_to_open(key);
+            }
+        }
     }
 
     fn reopen(&mut self, slot: &Slot) {
         if self.link.ready().is_none() {
             return;
         }
-        let have = slot.with(|inner, _| {
+        let open = slot.with(|inner, _| {
             inner.door = Door::Asked;
+            inner.asked += 1;
             inner.replica.offline();
-            inner.replica.opening();
-            inner.replica.head().filter(|_| !inner.start_over)
+            inner.replica.opening()
         });
-        self.ask_to_open(slot.id.to_string(), have);
+        self.send(&ClientFrame::Open(open));
     }
 
     /// Asks again for a review that could not be opened for the moment; says when that will be.
@@ -131,20 +159,30 @@ impl Driver {
 
     /// Opens a review once more over the same connection.
     pub(super) fn resync(&mut self, slot: &Slot, reason: ResyncReason) {
-        let differs = reason == ResyncReason::Diverged;
+        let (differs, renews) = (reason == ResyncReason::Diverged, reason.needs_new_id());
         {
             let counted = &mut lock(&self.shared.counters).counted;
             counted.resyncs += 1;
             counted.diverged += u64::from(differs);
+            counted.renewals += u64::from(renews);
         }
-        let again = slot.with(|inner, now| {
-            inner.start_over |= differs;
-            let before = if differs { inner.differed_at.replace(now) } else { None };
-            before.is_some_and(|at| now.saturating_sub(at) < DIFFERS_MS)
+        let (again, leave) = slot.with(|inner, now| {
+            let leave = inner.door == Door::Open;
+            inner.door = Door::Shut;
+            inner.replica.offline();
+            if renews {
+                inner.renew(now, reason);
+            } else if differs {
+                inner.replica.start_over();
+            }
+            let before = if differs || renews { inner.differed_at.replace(now) } else { None };
+            (before.is_some_and(|at| now.saturating_sub(at) < DIFFERS_MS), leave)
         });
-        self.say_leave(slot.id);
+        if leave {
+            self.say_leave(slot.id);
+        }
         if again {
-            // A snapshot did not help: whatever it is must not become a storm of snapshots.
+            // Starting over did not help: whatever it is must not become a storm of snapshots.
             let message = "this replica keeps differing from the server".into();
             return self.refused(slot, Problem { code: "diverged".into(), message, retryable: true });
         }
@@ -155,22 +193,30 @@ impl Driver {
     pub(super) fn reload(&mut self, review: ReviewId) {
         let slot = lock(&self.shared.state).slots.get(&review).map(Arc::clone);
         let Some(slot) = slot else { return };
-        slot.with(|inner, _| inner.start_over = true);
-        self.say_leave(slot.id);
-        self.reopen(&slot);
+        slot.with(|inner, _| inner.replica.start_over());
+        if self.link.ready().is_some() {
+            self.say_leave(slot.id);
+            self.reopen(&slot);
+        }
     }
 
     /// The server opened a review.
-    pub(super) fn opened(&mut self, now: Millis, opened: Opened) {
-        let Opened { requested, review: id, head, snapshot, users, presence } = opened;
+    pub(super) fn opened(&mut self, mut opened: Opened) {
+        let (requested, id) = (opened.requested.clone(), opened.review);
         let config = &self.shared.config;
         let known = lock(&self.shared.state).slots.get(&id).map(Arc::clone);
         let slot = match known {
+            // Asked for by a name that was not known to be this: the server was told nothing of what is here.
+            Some(slot) if requested != id.to_string() => {
+                self.remember(&requested, id);
+                self.say_leave(id);
+                return self.reopen(&slot);
+            }
             Some(slot) => slot,
             // Left meanwhile, or never asked for.
             None if !self.awaiting.contains_key(&requested) => return self.say_leave(id),
-            // A name that the store did not know, of a review that it has: what is pending there goes on.
-            None if self.stored.contains(&id) => {
+            // A name that the store did not know, of a review that it has or may have: what is pending there goes on.
+            None if self.may_be_stored(id) => {
                 self.say_leave(id);
                 self.remember(&requested, id);
                 let waiting = self.take_awaiting(&requested, Some(id));
@@ -178,33 +224,44 @@ impl Driver {
             }
             None => {
                 let (client, user) = (config.scope.client, config.scope.owner.user.clone());
-                self.enter(&requested, Replica::new(client, user, id, config.debounce_ms))
+                let slot = self.enter(&requested, Replica::new(client, user, id, config.debounce_ms));
+                slot.with(|inner, _| inner.asked = 1);
+                slot
             }
         };
         let limits = self.limits;
         let taken = slot.with(|inner, now| {
-            inner.replica.set_limits(limits);
-            inner.learn(users);
-            inner.learn(presence.iter().map(|presence| presence.user.clone()));
-            match (snapshot, inner.replica.head()) {
-                (Some(snapshot), _) => {
-                    inner.replica.snapshot(now, snapshot, head)?;
-                    inner.start_over = false;
-                }
-                (None, Some(_)) if !inner.start_over => inner.replica.resumed(now, head.version),
-                (None, _) => return Err(ResyncReason::Diverged),
+            inner.asked = inner.asked.saturating_sub(1);
+            if inner.asked > 0 {
+                // It was asked for anew since, perhaps for something else.
+                return None;
             }
-            inner.replica.presence_listed(presence);
             inner.door = Door::Open;
-            Ok(())
+            inner.replica.set_limits(limits);
+            inner.learn(std::mem::take(&mut opened.users));
+            inner.learn(opened.presence.iter().map(|presence| presence.user.clone()));
+            let (last, presence) =
+                (opened.last.as_ref().map(Settled::of), std::mem::take(&mut opened.presence));
+            let taken = inner.replica.opened(now, opened);
+            if taken.is_ok() {
+                if let Some(last) = last {
+                    inner.ended(last, &slot.shared);
+                }
+                inner.replica.presence_listed(presence);
+            }
+            Some(taken)
         });
-        if taken.is_err() {
-            return self.lost(now, "the server sent a review that cannot be".into());
+        match taken {
+            None => return,
+            Some(Err(reason)) => return self.resync(&slot, reason),
+            Some(Ok(())) => {}
         }
         self.remember(&requested, id);
         for reply in self.take_awaiting(&requested, Some(id)) {
             answer(reply, Ok(Held::new(&slot)));
         }
+        // What a client that ended has left of it can be handed over now.
+        self.shared.look.notify_one();
     }
 
     /// The server does not open a review.
@@ -221,6 +278,18 @@ impl Driver {
             }
             return;
         }
+        if let Some(slot) = &slot {
+            let stale = slot.with(|inner, _| {
+                inner.asked = inner.asked.saturating_sub(1);
+                inner.asked > 0
+            });
+            if stale {
+                return;
+            }
+            if error.code == ErrorCode::HistoryLost {
+                return self.resync(slot, ResyncReason::HistoryLost);
+            }
+        }
         let problem = problem(error);
         for reply in self.take_awaiting(requested, id) {
             answer(reply, Err(OpenError::Server(problem.clone())));
@@ -230,11 +299,14 @@ impl Driver {
         }
     }
 
-    /// Everybody who waits for a review, by the key it was asked for and by its id.
+    /// Everybody who waits for a review, by the key it was asked for, by its id and by its other names.
     fn take_awaiting(&mut self, requested: &str, id: Option<ReviewId>) -> Vec<Reply> {
-        let mut replies = self.awaiting.remove(requested).unwrap_or_default();
-        replies.extend(id.and_then(|id| self.awaiting.remove(&id.to_string())).into_iter().flatten());
-        replies
+        let keys = &lock(&self.shared.state).keys;
+        let this = |key: &String| {
+            key == requested || id.is_some_and(|id| key.parse() == Ok(id) || keys.get(key) == Some(&id))
+        };
+        let names: Vec<_> = self.awaiting.keys().filter(|key| this(key)).cloned().collect();
+        names.into_iter().filter_map(|name| self.awaiting.remove(&name)).flatten().collect()
     }
 
     /// The server has shut a review for us, or did not open it.
@@ -245,6 +317,11 @@ impl Driver {
             inner.ask_again_at = problem.retryable.then(|| now + wait);
             inner.replica.offline();
         });
+        if slot.read(|inner| !inner.replica.is_loaded()) {
+            for reply in self.take_awaiting(&slot.id.to_string(), Some(slot.id)) {
+                answer(reply, Err(OpenError::Server(problem.clone())));
+            }
+        }
         slot.tell(Event::Problem(problem));
     }
 
@@ -252,6 +329,9 @@ impl Driver {
     fn enter(&mut self, key: &str, replica: Replica) -> Arc<Slot> {
         let slot = Slot::new(Arc::clone(&self.shared), replica);
         slot.with(|inner, _| inner.learn([self.shared.config.user.clone()]));
+        if self.taken_over {
+            slot.taken_over();
+        }
         let mut state = lock(&self.shared.state);
         state.slots.insert(slot.id, Arc::clone(&slot));
         state.keys.insert(key.to_owned(), slot.id);
@@ -291,23 +371,12 @@ impl Driver {
         };
         if done {
             slot.close();
+            self.shared.config.store.left(&self.shared.config.scope, slot.id);
             if slot.read(|inner| inner.door != Door::Shut) {
                 self.say_leave(slot.id);
             }
         }
     }
-}
-
-/// Checks that a saved replica is what it was asked for as.
-fn check(saved: Saved, id: ReviewId, shared: &crate::shared::Shared) -> Result<Saved, StoreError> {
-    if saved.format > SAVED_FORMAT {
-        return Err(StoreError::new("the local copy was saved by newer software"));
-    }
-    let scope = &shared.config.scope;
-    if saved.confirmed.id != id || saved.client != scope.client || saved.user != scope.owner.user {
-        return Err(StoreError::new("the local copy belongs to something else"));
-    }
-    Ok(saved)
 }
 
 pub(super) fn problem(error: ErrorFrame) -> Problem {

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use interline_core::clock::Millis;
-use interline_core::sync::{Frozen, Saved};
+use interline_core::sync::{Frozen, Save};
 use interline_core::wire::{ClientFrame, Submit};
 use serde_json::value::RawValue;
 
+use super::records::record;
 use super::{Driver, Stored};
+use crate::connection::DisconnectReason;
 use crate::error::{Coded, Problem};
 use crate::lock::lock;
+use crate::platform;
 use crate::slot::{Door, Slot, Work};
+use crate::store::{StoreError, StoreErrorKind};
 
 /// The longest sleep: clocks are set, laptops wake.
 const MAX_SLEEP_MS: u64 = 60_000;
@@ -27,6 +31,8 @@ impl Driver {
             slot.with(|inner, now| inner.replica.tick(now));
             for work in slot.take_work() {
                 match work {
+                    // Somebody else has the store: what is here stays here.
+                    Work::Save { .. } if self.taken_over => {}
                     Work::Save { generation, state } => self.save(&slot, generation, state),
                     Work::Send(frozen) => self.submit(&slot, frozen),
                 }
@@ -41,39 +47,78 @@ impl Driver {
         wake_at
     }
 
-    fn save(&mut self, slot: &Arc<Slot>, generation: u64, state: Box<Saved>) {
+    fn save(&mut self, slot: &Arc<Slot>, generation: u64, state: Box<Save>) {
         slot.with(|inner, _| inner.saving = true);
         let (slot, shared) = (Arc::clone(slot), Arc::clone(&self.shared));
         self.stores.push(Box::pin(async move {
             let config = &shared.config;
-            let result = config.store.save(&config.scope, slot.id, &state).await;
+            let result = match record(&state) {
+                Ok(record) => config.store.save(&config.scope, slot.id, &record).await,
+                Err(error) => Err(error),
+            };
             Stored::Saved { slot, generation, result }
         }));
     }
 
     pub(super) fn stored(&mut self, stored: Stored) {
         match stored {
-            Stored::Saved { slot, generation, result } => {
-                let problem = slot.with(|inner, now| {
-                    inner.saving = false;
-                    match &result {
-                        Ok(()) => {
-                            self.stored.insert(slot.id);
-                            inner.replica.saved(now, generation);
-                        }
-                        Err(_) => inner.replica.save_failed(now),
-                    }
-                    let told = std::mem::replace(&mut inner.save_failed, result.is_err());
-                    result.err().filter(|_| !told)
-                });
-                if let Some(error) = problem {
-                    lock(&self.shared.counters).counted.failed_saves += 1;
-                    let (code, retryable) = (error.code(), error.is_retryable());
-                    slot.problem(Problem { code, message: error.to_string(), retryable });
-                }
-            }
+            Stored::Saved { slot, generation, result } => self.save_ended(&slot, generation, result),
             Stored::Loaded { key, reply, result } => self.loaded(key, reply, result),
             Stored::Remembered => {}
+        }
+        self.tell_reports();
+    }
+
+    fn save_ended(&mut self, slot: &Arc<Slot>, generation: u64, result: Result<(), StoreError>) {
+        let first = slot.with(|inner, now| {
+            inner.saving = false;
+            match &result {
+                Ok(()) => inner.replica.saved(now, generation),
+                Err(_) => inner.replica.save_failed(now),
+            }
+            !std::mem::replace(&mut inner.save_failed, result.is_err())
+        });
+        let Err(error) = result else {
+            self.absent.remove(&slot.id);
+            if let Some(stored) = &mut self.stored {
+                stored.insert(slot.id);
+            }
+            return self.shared.saves.send_modify(|saves| *saves += 1);
+        };
+        lock(&self.shared.counters).counted.failed_saves += 1;
+        // Nothing of it gets better by trying again: it would be somebody else's store that is written to.
+        let lost = matches!(error.kind(), StoreErrorKind::InUse | StoreErrorKind::Newer);
+        if first {
+            let retryable = error.is_retryable() && !lost;
+            slot.problem(Problem { code: error.code(), message: error.to_string(), retryable });
+        }
+        if lost {
+            self.give_way(&error);
+        }
+        self.not_saved = Some(error);
+    }
+
+    /// Somebody else has the local store: nothing is saved, sent or taken in any more. What is here stays visible.
+    fn give_way(&mut self, error: &StoreError) {
+        if !std::mem::replace(&mut self.taken_over, true) {
+            self.shared.slots().iter().for_each(|slot| slot.taken_over());
+            self.disconnect(platform::now_ms(), DisconnectReason::TakenOver, error.to_string(), None);
+        }
+    }
+
+    /// What the store has to say that no call failed for.
+    pub(super) fn tell_reports(&mut self) {
+        // Nobody listens here: the living client hears of it.
+        if self.shared.config.orphan {
+            return;
+        }
+        self.reports.extend(self.shared.config.store.reports().iter().map(Problem::of));
+        let slots = self.shared.slots();
+        if slots.is_empty() {
+            return;
+        }
+        for problem in self.reports.drain(..) {
+            slots.iter().for_each(|slot| slot.problem(problem.clone()));
         }
     }
 
@@ -89,6 +134,7 @@ impl Driver {
             *(if first { &mut counted.batches } else { &mut counted.retries }) += 1;
         }
         self.send(&ClientFrame::Submit(Submit { review: slot.id, batch }));
+        slot.with(|inner, _| inner.replica.spread_resend(|wait| self.backoff.jitter(wait)));
     }
 
     /// Tells where the user is, if that is due; says when it will be.

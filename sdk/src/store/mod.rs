@@ -1,22 +1,30 @@
 //! Where replicas are kept, so that what was typed survives the program that it was typed into.
 //!
-//! A [`Store`] holds plain records: client ids, names of reviews, and [`Saved`] replicas. It decides nothing.
-//! The driver saves before it sends, and never writes over what it could not read.
+//! A [`Store`] holds plain texts: client ids, names of reviews, and the [`Record`] of each replica. It decides nothing
+//! and understands none of them. The driver saves before it sends, and never writes over what it could not read.
+//!
+//! A record is three things that change at different speeds, so that saving a key press costs what the key press is
+//! worth: what is pending (small, written every time), a ledger of what was refused and of receipts (written when it
+//! changes), and the confirmed review (large; mostly only entries are put behind it).
 
+mod error;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod file;
+#[cfg(target_arch = "wasm32")]
+pub mod indexeddb;
 mod memory;
-
-use std::fmt;
-use std::sync::Arc;
+mod record;
 
 use async_trait::async_trait;
 use interline_core::id::{ClientId, ReviewId, UserId};
-use interline_core::sync::Saved;
 
+pub use error::{StoreError, StoreErrorKind};
 #[cfg(not(target_arch = "wasm32"))]
 pub use file::FileStore;
+#[cfg(target_arch = "wasm32")]
+pub use indexeddb::IndexedDbStore;
 pub use memory::MemoryStore;
+pub use record::{Confirmed, Part, Record, Stored, Unreadable};
 
 use crate::platform::{MaybeSend, MaybeSync};
 
@@ -38,87 +46,48 @@ pub struct Scope {
     pub client: ClientId,
 }
 
-/// What kind of thing went wrong.
+/// What kind of place a store is, for people.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
-pub enum StoreErrorKind {
-    /// It did not work: no space, no permission, an I/O error. It may the next time.
-    Failed,
-    /// What is there cannot be read. It is kept.
-    Unreadable,
-    /// What is there was written by newer software. It is left alone.
-    Newer,
-    /// Another living client has it.
-    InUse,
-}
-
-/// The store could not do it.
-#[derive(Clone, Debug)]
-pub struct StoreError {
-    kind: StoreErrorKind,
-    message: String,
-    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
-}
-
-impl StoreError {
-    /// An error that says this.
-    pub fn new(message: impl Into<String>) -> StoreError {
-        StoreError { kind: StoreErrorKind::Failed, message: message.into(), source: None }
-    }
-
-    /// An error that says this because of another one.
-    pub fn because(
-        message: impl Into<String>,
-        source: impl std::error::Error + Send + Sync + 'static,
-    ) -> StoreError {
-        StoreError { source: Some(Arc::new(source)), ..StoreError::new(message) }
-    }
-
-    /// The same error, of this kind; [`StoreErrorKind::Failed`] unless given.
-    pub fn with_kind(self, kind: StoreErrorKind) -> StoreError {
-        StoreError { kind, ..self }
-    }
-
-    /// What kind of thing went wrong.
-    pub fn kind(&self) -> StoreErrorKind {
-        self.kind
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for StoreError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|source| &**source as &(dyn std::error::Error + 'static))
-    }
+pub enum Storage {
+    /// Memory: what is unsent ends with the program.
+    Memory,
+    /// Files.
+    Files,
+    /// The browser's database.
+    IndexedDb,
+    /// A store that does not say.
+    Other,
 }
 
 /// A place for replicas.
 ///
 /// One live [`Client`](crate::Client) at a time uses the records of a [`Scope`]: two would number different batches
 /// alike. A client begins with [`client_id`](Store::client_id) or [`hold`](Store::hold) and ends with
-/// [`release`](Store::release); a store that outlives its process gives two living clients different ids. A record
-/// that is there but cannot be read is an error, never `None`.
+/// [`release`](Store::release); two living clients get different ids. A record that is there but cannot be read is an
+/// error, never `None`.
+///
+/// Saves of one review do not overlap: the next begins when the one before it has returned. After a save that failed
+/// everything is as it was before it, and the next says what changed since the last that did not fail.
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Store: MaybeSend + MaybeSync + 'static {
-    /// A client begins: its id is the owner's, or `fresh`, remembered, if there is none yet that nobody uses.
+    /// A client begins: its id is that of the first slot of the owner's that nobody living holds, or `fresh`, in a slot
+    /// of its own, if there is none. A slot in which nothing is left is not taken again under its id: how far that had
+    /// numbered its batches is not known any more.
     async fn client_id(&self, owner: &Owner, fresh: ClientId) -> Result<ClientId, StoreError>;
 
-    /// A client begins that has chosen its id itself.
-    async fn hold(&self, scope: &Scope) -> Result<(), StoreError> {
-        let _ = scope;
-        Ok(())
-    }
+    /// A client begins that has chosen its id itself, or that runs one of the [`orphans`](Store::orphans) to the end.
+    /// [`StoreErrorKind::InUse`] if somebody living has it.
+    async fn hold(&self, scope: &Scope) -> Result<(), StoreError>;
 
     /// A client has ended: nothing more will be asked for it, and the next may begin where it stopped.
-    async fn release(&self, scope: &Scope) {
-        let _ = scope;
-    }
+    async fn release(&self, scope: &Scope);
+
+    /// The slots that nobody living holds and in which there is something precious, except those of clients that
+    /// [named](Store::hold) themselves. To run one to the end: hold it, sync every review in its
+    /// [`list`](Store::list) under its own id, [`remove`](Store::remove) the review, and release it.
+    async fn orphans(&self, owner: &Owner) -> Result<Vec<Scope>, StoreError>;
 
     /// The id of the review that was opened by this key before, if any.
     async fn resolve(&self, owner: &Owner, key: &str) -> Result<Option<ReviewId>, StoreError>;
@@ -126,15 +95,58 @@ pub trait Store: MaybeSend + MaybeSync + 'static {
     /// Remembers which review a key opened.
     async fn remember(&self, owner: &Owner, key: &str, review: ReviewId) -> Result<(), StoreError>;
 
-    /// The replica of a review.
-    async fn load(&self, scope: &Scope, review: ReviewId) -> Result<Option<Saved>, StoreError>;
+    /// The replica of a review. From here on it is in use, and nothing of it is evicted until it is
+    /// [`left`](Store::left).
+    ///
+    /// Where only a part cannot be read, that is set aside and [said](Stored::damaged). Where what was pending cannot,
+    /// all of it is set aside, and this is an [`Unreadable`](StoreErrorKind::Unreadable) error, each time, until the
+    /// review is saved with its confirmed part [`Whole`](Confirmed::Whole), or removed. Such a replica has to number
+    /// its batches under another client id.
+    async fn load(&self, scope: &Scope, review: ReviewId) -> Result<Option<Stored>, StoreError>;
 
-    /// Puts a replica in the place of the one before it, wholly or not at all.
-    async fn save(&self, scope: &Scope, review: ReviewId, saved: &Saved) -> Result<(), StoreError>;
+    /// What is pending of a review, as [`load`](Store::load) would find it, for whoever only wants to know: the review
+    /// is not in use for it, is not used more lately than before, and nothing is set aside.
+    async fn peek(&self, scope: &Scope, review: ReviewId) -> Result<Option<String>, StoreError>;
 
-    /// The reviews that have a replica.
+    /// Saves a replica, durably. It is in use from here on.
+    ///
+    /// Where there is no space, confirmed reviews that are not precious and that nobody living uses make room, the
+    /// least recently used first; [`StoreErrorKind::Full`] once none is left.
+    async fn save(&self, scope: &Scope, review: ReviewId, record: &Record) -> Result<(), StoreError>;
+
+    /// The review is not open any more: nobody minds if its confirmed part is evicted.
+    fn left(&self, scope: &Scope, review: ReviewId) {
+        let _ = (scope, review);
+    }
+
+    /// Sets a part aside that turned out not to be what it should be. Afterwards [`load`](Store::load) answers as
+    /// where the store itself found that out.
+    async fn set_aside(&self, scope: &Scope, review: ReviewId, part: Part) -> Result<(), StoreError>;
+
+    /// What was ever set aside of the records of an owner's clients, in order of time: of those that began here, and of
+    /// those that nobody living holds.
+    async fn unreadable(&self, owner: &Owner) -> Result<Vec<Unreadable>, StoreError>;
+
+    /// The reviews that have a replica, also those whose confirmed part was evicted or that cannot be read.
     async fn list(&self, scope: &Scope) -> Result<Vec<ReviewId>, StoreError>;
 
-    /// Forgets a replica, with everything unsent in it.
+    /// Forgets a replica, with everything unsent in it; what was set aside stays. A replica of the same review must not
+    /// begin again under this client's id.
     async fn remove(&self, scope: &Scope, review: ReviewId) -> Result<(), StoreError>;
+
+    /// What went wrong since this was last asked that no call had to fail for: a database that was set aside, a
+    /// newer release that has taken over, a browser without a database.
+    fn reports(&self) -> Vec<StoreError> {
+        Vec::new()
+    }
+
+    /// What kind of place it is.
+    fn storage(&self) -> Storage {
+        Storage::Other
+    }
+
+    /// Why it is in the place of another, better one.
+    fn instead_of(&self) -> Option<StoreError> {
+        None
+    }
 }

@@ -1,19 +1,23 @@
 //! A server small enough to misbehave on request: the real sequencer over a log in memory, one lock around it all.
 
+pub mod flaky;
+mod opening;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use interline::{ClientId, ReviewId, SessionId, User};
+use interline::{Anchor, Client, ClientBuilder, ClientId, Review, ReviewId, SessionId, User, Version};
 use interline_core::change::Batch;
 use interline_core::diff::PatchSet;
-use interline_core::entry::{EncodedEntry, Entry, Fact, Hash, Head};
+use interline_core::entry::{Answer, EncodedEntry, Entry, Fact, Hash, Head};
 use interline_core::limits::Limits;
 use interline_core::presence::Presence;
-use interline_core::review::{PatchSets, Review};
-use interline_core::sync::{Sequencer, SequencerEffect, Submission};
+use interline_core::review::{self, PatchSets};
+use interline_core::sync::{Refusal, Sequencer, SequencerEffect, Submission};
 use interline_core::wire::{
-    self, ClientFrame, ErrorCode, ErrorFrame, Hello, Opened, Refused, ServerFrame, Welcome,
+    self, ClientFrame, ErrorCode, ErrorFrame, Hello, HistoryFrame, Refused, ServerFrame, Welcome,
 };
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -21,6 +25,34 @@ use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
 const DIFF: &str = "--- a/src/lib.rs\n+++ b/src/lib.rs\n@@ -1,2 +1,3 @@\n one\n+two\n three\n";
+
+pub fn builder(server: &Server, name: &str) -> ClientBuilder {
+    Client::builder(&server.url).user(name, name).debounce_ms(5)
+}
+
+pub async fn open(server: &Server, name: &str) -> (Client, Review) {
+    let client = builder(server, name).connect().await.unwrap();
+    let review = client.open("pr-1").await.unwrap();
+    (client, review)
+}
+
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..1_000 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("never: {what}");
+}
+
+pub async fn synced(review: &Review) {
+    tokio::time::timeout(Duration::from_secs(10), review.synced()).await.expect("in time").unwrap();
+}
+
+pub fn line() -> Anchor {
+    Anchor::head("src/lib.rs", 2)
+}
 
 /// A running server; stops with the runtime.
 #[derive(Clone)]
@@ -36,8 +68,14 @@ pub struct Mischief {
     pub swallow: bool,
     /// Refuses the next batch for the moment.
     pub refuse: bool,
+    /// Refuses so many batches because there is no room.
+    pub full: u32,
     /// Refuses the next batch for good.
     pub ban: bool,
+    /// How the next that has a part of the log gets the rest.
+    pub catch_up: Catch,
+    /// Sends a wrong checksum with the next entry that edits a text.
+    pub miscount: bool,
     /// Keeps the next `opened` until [`World::let_go`].
     pub hold_opened: bool,
     /// Keeps the entries that a client missed until [`World::let_go`]: it has not joined before it has them.
@@ -48,6 +86,18 @@ pub struct Mischief {
     pub skip: bool,
 }
 
+/// How a client catches up.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub enum Catch {
+    #[default]
+    Entries,
+    Steps,
+    /// A snapshot; what is in flight is settled.
+    Whole,
+    /// A snapshot, and what happened to the comments in flight.
+    Beside,
+}
+
 #[derive(Default)]
 pub struct World {
     keys: BTreeMap<String, ReviewId>,
@@ -55,6 +105,8 @@ pub struct World {
     sessions: BTreeMap<SessionId, mpsc::UnboundedSender<String>>,
     /// New connections are turned away.
     pub away: bool,
+    /// Whose connections are ended at their first word.
+    pub shut_out: Option<&'static str>,
     pub mischief: Mischief,
     pub hellos: Vec<Hello>,
     /// The bytes of every batch that came.
@@ -66,6 +118,9 @@ pub struct World {
 struct Room {
     sequencer: Sequencer,
     log: Vec<EncodedEntry>,
+    code: PatchSets,
+    /// Every answer, with the version that the log had then.
+    answers: Vec<(Version, ClientId, Answer)>,
     here: BTreeMap<SessionId, (ClientId, Presence)>,
 }
 
@@ -107,6 +162,7 @@ impl Server {
                     let Some(Ok(Message::Text(text))) = frame else { break };
                     let mut world = self.world();
                     match wire::decode_client(text.as_str()).expect("clients send frames") {
+                        ClientFrame::Hello(hello) if world.shut_out == Some(hello.user.id.as_str()) => break,
                         ClientFrame::Hello(hello) => {
                             who = Some((hello.client, hello.user.clone()));
                             world.sessions.insert(id, out.clone());
@@ -156,19 +212,25 @@ impl World {
             verdicts: Vec::new(),
         };
         let encoded = EncodedEntry::new(&entry, Hash::default());
-        let mut review = Review::new(id);
+        let mut review = review::Review::new(id);
         review.apply(&entry).unwrap();
         let mut code = PatchSets::default();
         code.insert(1, Arc::new(PatchSet::parse(DIFF.as_bytes()).unwrap()));
         let head = Head { version: 1, hash: encoded.hash };
-        let sequencer = Sequencer::new(review, head, code, Limits::default());
+        let sequencer = Sequencer::new(review, head, code.clone(), Limits::default());
+        let (log, answers, here) = (vec![encoded], Vec::new(), BTreeMap::new());
         self.keys.insert(key.into(), id);
-        self.rooms.insert(id, Room { sequencer, log: vec![encoded], here: BTreeMap::new() });
+        self.rooms.insert(id, Room { sequencer, log, code, answers, here });
     }
 
     /// The review as it is durable.
-    pub fn committed(&self, key: &str) -> &Review {
+    pub fn committed(&self, key: &str) -> &review::Review {
         self.rooms[&self.keys[key]].sequencer.committed()
+    }
+
+    /// The log, decoded.
+    pub fn log(&self, key: &str) -> Vec<Entry> {
+        self.rooms[&self.keys[key]].log.iter().map(|entry| entry.decode().unwrap()).collect()
     }
 
     pub fn present(&self, key: &str) -> Vec<Presence> {
@@ -223,14 +285,26 @@ impl World {
                     let refused = Refused { review, seq, code, message, retryable: true, retry_after_ms };
                     return self.tell(session, &ServerFrame::Refused(refused));
                 }
+                if self.mischief.full > 0 {
+                    self.mischief.full -= 1;
+                    let (seq, code) = (batch.seq, ErrorCode::StoreFailed);
+                    let (message, retry_after_ms) = ("the store is full".into(), Some(100));
+                    let refused = Refused { review, seq, code, message, retryable: true, retry_after_ms };
+                    return self.tell(session, &ServerFrame::Refused(refused));
+                }
                 if std::mem::take(&mut self.mischief.ban) {
-                    let (seq, code) = (batch.seq, ErrorCode::BadBase);
+                    let (seq, code) = (batch.seq, ErrorCode::BadBatch);
                     let message = "never".into();
                     let refused =
                         Refused { review, seq, code, message, retryable: false, retry_after_ms: None };
                     return self.tell(session, &ServerFrame::Refused(refused));
                 }
                 let room = self.rooms.get_mut(&review).unwrap();
+                let Some((client, _)) = room.here.get(&session).cloned() else {
+                    let mut error = ErrorFrame::new(ErrorCode::NotOpen, "not open");
+                    error.review = Some(review);
+                    return self.tell(session, &ServerFrame::Error(error));
+                };
                 let submission = Submission { client, user: user.id, batch, payload, skew: 0 };
                 room.sequencer.submit(interline_now(), submission, &[]);
                 self.run(session, review);
@@ -250,55 +324,24 @@ impl World {
                 let frame = ServerFrame::Presence { review, presence };
                 others.into_iter().for_each(|other| self.tell(other, &frame));
             }
+            ClientFrame::History(asked) => {
+                let history = self.rooms[&asked.review].history(&asked);
+                let (review, nonce) = (asked.review, asked.nonce);
+                match history {
+                    Some(history) => {
+                        self.tell(session, &ServerFrame::History(HistoryFrame { review, nonce, history }));
+                    }
+                    None => {
+                        let mut error = ErrorFrame::new(ErrorCode::UnknownComment, "no such comment");
+                        error.nonce = Some(nonce);
+                        error.review = Some(review);
+                        self.tell(session, &ServerFrame::Error(error));
+                    }
+                }
+            }
             ClientFrame::Leave { review } => self.leave(session, review),
             ClientFrame::Ping { nonce } => self.tell(session, &ServerFrame::Pong { nonce }),
             ClientFrame::Hello(_) => panic!("hello twice"),
-        }
-    }
-
-    fn open(&mut self, session: SessionId, client: ClientId, user: User, open: wire::Open) {
-        let id = self.keys.get(&open.review).copied().or_else(|| open.review.parse().ok());
-        let room = id.and_then(|id| self.rooms.get_mut(&id).map(|room| (id, room)));
-        let Some((review, room)) = room else {
-            let mut error = ErrorFrame::new(ErrorCode::UnknownReview, "no such review");
-            error.requested = Some(open.review);
-            return self.tell(session, &ServerFrame::Error(error));
-        };
-        if room.here.contains_key(&session) {
-            let mut error = ErrorFrame::new(ErrorCode::AlreadyOpen, "already open");
-            (error.requested, error.review) = (Some(open.review), Some(review));
-            return self.tell(session, &ServerFrame::Error(error));
-        }
-        room.sequencer.client_opened(client, None);
-        let presence: Vec<_> = room.here.values().map(|(_, presence)| presence.clone()).collect();
-        let me = Presence {
-            session,
-            user: user.clone(),
-            place: Default::default(),
-            selection: None,
-            active: true,
-            last_seen: 1,
-        };
-        let others: Vec<_> = room.here.keys().copied().collect();
-        room.here.insert(session, (client, me.clone()));
-        let snapshot = open.have.is_none().then(|| room.sequencer.committed().clone());
-        let users = presence.iter().map(|presence| presence.user.clone()).chain([user]).collect();
-        let opened =
-            Opened { requested: open.review, review, head: room.sequencer.head(), snapshot, users, presence };
-        let missed: Vec<_> = open.have.map_or(Vec::new(), |have| room.log[have.version as usize..].to_vec());
-        let opened = wire::encode(&ServerFrame::Opened(Box::new(opened)));
-        if std::mem::take(&mut self.mischief.hold_opened) {
-            self.held.push((session, opened));
-        } else {
-            self.say(session, opened);
-        }
-        others
-            .into_iter()
-            .for_each(|other| self.tell(other, &ServerFrame::Presence { review, presence: me.clone() }));
-        let hold = !missed.is_empty() && std::mem::take(&mut self.mischief.hold_missed);
-        for entry in missed {
-            let text = wire::entry_frame(review, &entry);
-            if hold { self.held.push((session, text)) } else { self.say(session, text) }
         }
     }
 
@@ -307,7 +350,7 @@ impl World {
         loop {
             let room = self.rooms.get_mut(&review).unwrap();
             match room.sequencer.poll() {
-                Some(SequencerEffect::Append(_)) => room.sequencer.appended().unwrap(),
+                Some(SequencerEffect::Append(append)) => room.appended(append),
                 Some(SequencerEffect::Deliver(mut entry)) => {
                     room.log.push(entry.clone());
                     if swallow || std::mem::take(&mut self.mischief.skip) {
@@ -316,6 +359,12 @@ impl World {
                     if std::mem::take(&mut self.mischief.corrupt) {
                         entry.hash = Hash::default();
                     }
+                    if self.mischief.miscount
+                        && let Some(wrong) = opening::miscounted(&entry, &room.log)
+                    {
+                        self.mischief.miscount = false;
+                        entry = wrong;
+                    }
                     for id in room.here.keys() {
                         let _ = self.sessions[id].send(wire::entry_frame(review, &entry));
                     }
@@ -323,7 +372,17 @@ impl World {
                 Some(SequencerEffect::Answer(_, answer)) => {
                     self.tell(from, &ServerFrame::Answer { review, answer });
                 }
-                Some(SequencerEffect::Refuse(_, seq, refusal)) => panic!("batch {seq} refused: {refusal:?}"),
+                Some(SequencerEffect::Refuse(_, seq, refusal)) => {
+                    let code = match refusal {
+                        Refusal::SeqReused => ErrorCode::SeqReused,
+                        Refusal::SeqGap => ErrorCode::SeqGap,
+                        _ => panic!("batch {seq} refused: {refusal:?}"),
+                    };
+                    let message = "out of turn".into();
+                    let refused =
+                        Refused { review, seq, code, message, retryable: false, retry_after_ms: None };
+                    self.tell(from, &ServerFrame::Refused(refused));
+                }
                 None => return,
             }
         }

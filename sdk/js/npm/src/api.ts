@@ -1,6 +1,6 @@
 import type {
-  Anchor, ClientEvents, CommentData, ConnectionStatus, PatchSet, PresenceUpdate, Rejected, ReviewData,
-  ReviewEvents, ReviewSummary, Status, TextChange, Thread, Unsynced, User, UserPresence,
+  Analytics, Anchor, ClientEvents, CommentData, ConnectionStatus, PatchSet, PresenceUpdate, Rejected, ReviewData,
+  ReviewEvents, ReviewSummary, Status, StorageReport, TextChange, TextVersion, Thread, Unsynced, User, UserPresence,
 } from "./types.js";
 
 /** Stops the subscription that returned it. */
@@ -21,6 +21,10 @@ export interface Client {
   readonly user: User;
   /** The state now. The `connection` event tells of what comes after: read the first state here. */
   readonly connection: ConnectionStatus;
+  /** Where unsent edits are kept. Told to people, for in memory they end with the page. */
+  readonly storage: StorageReport;
+  /** How well sync works. */
+  readonly analytics: Analytics;
   /** Opens a review by its id or by the key it was created with. Rejects with `unknown_review` and the like. */
   open(idOrKey: string): Promise<Review>;
   reviews(): Promise<ReviewSummary[]>;
@@ -36,10 +40,28 @@ export interface Client {
 export interface Review {
   readonly data: ReviewData;
   readonly unsynced: Unsynced;
-  /** What the server refused, oldest first, until it is discarded. */
+  /**
+   * Whether all that was done here would outlast the page: it is durable on the server, or in the browser's database.
+   * False for a moment after each edit; for longer where nothing can be stored. Ask before the page goes.
+   */
+  readonly stored: boolean;
+  /** What is not on the server as it was meant, oldest first, until it is retried or discarded. */
   readonly rejected: Rejected[];
-  /** Forgets all of `rejected`. */
-  discardRejected(): void;
+  /** Makes one of `rejected` once more, on what is there now; as a new comment where its own is gone. */
+  retryRejected(id: number): void;
+  /** Forgets one of `rejected`, or all of them. */
+  discardRejected(id?: number): void;
+  /** All of `rejected`, with the raw changes, as JSON to keep. */
+  exportRejected(): string;
+  /** Proofs of what the server has acknowledged lately, as JSON that `interline-server verify` takes. */
+  exportReceipts(): string;
+  /**
+   * Starts over from what the server has, for an `error` that stays. What is pending is carried over where that can
+   * be, and kept in `rejected` where not.
+   */
+  reload(): void;
+  /** Sends what waits for typing to rest. */
+  flush(): void;
   /** All threads in order of file, line and age; a removed thread without replies is left out. */
   threads(): Thread[];
   /** Starts a thread on a line of the diff. Throws `unknown_line` for a line that the diff does not carry. */
@@ -73,6 +95,16 @@ export interface Comment {
   setText(text: string): void;
   /** Several replacements at once, as an editor reports them: offsets refer to the text before all of them. */
   apply(changes: TextChange[]): void;
+  /** Takes back the latest edit made here; what others wrote stays. False if there is nothing to take back. */
+  undo(): boolean;
+  /** Makes the latest undone edit once more. False if there is none. */
+  redo(): boolean;
+  readonly canUndo: boolean;
+  readonly canRedo: boolean;
+  /** The text as it was after each change of it, oldest first. Asks the server. */
+  history(): Promise<TextVersion[]>;
+  /** Makes the text what it was at a version, as an edit like any other. Asks the server. */
+  restore(version: number): Promise<void>;
   reply(text: string): Comment;
   resolve(): void;
   reopen(): void;

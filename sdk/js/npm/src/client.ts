@@ -3,7 +3,7 @@ import { Emitter } from "./emitter.js";
 import { guard, guardAsync } from "./error.js";
 import * as rest from "./rest.js";
 import { OpenReview } from "./review.js";
-import type { ClientEvents, ConnectionStatus, ReviewSummary, User } from "./types.js";
+import type { Analytics, ClientEvents, ConnectionStatus, ReviewSummary, StorageReport, User } from "./types.js";
 import { load, type RawClient } from "./wasm.js";
 
 /**
@@ -36,6 +36,14 @@ class LiveClient implements Client {
 
   get connection(): ConnectionStatus {
     return guard(() => JSON.parse(this.#raw.connection()) as ConnectionStatus);
+  }
+
+  get storage(): StorageReport {
+    return guard(() => JSON.parse(this.#raw.storage()) as StorageReport);
+  }
+
+  get analytics(): Analytics {
+    return guard(() => JSON.parse(this.#raw.analytics()) as Analytics);
   }
 
   async open(idOrKey: string): Promise<Review> {

@@ -1,6 +1,7 @@
 import type { Comment } from "./api.js";
-import { guard, InterlineError } from "./error.js";
-import type { CommentData, TextChange } from "./types.js";
+import { guard, guardAsync, InterlineError } from "./error.js";
+import { versions, type WireHistory } from "./history.js";
+import type { CommentData, TextChange, TextVersion } from "./types.js";
 import type { RawReview } from "./wasm.js";
 
 /** One comment, by its id: it holds nothing itself. */
@@ -42,6 +43,30 @@ export class CommentHandle implements Comment {
     const to = Uint32Array.from(changes, (change) => offset(change.to));
     const insert = changes.map((change) => change.insert);
     guard(() => this.#raw.apply(this.id, from, to, insert));
+  }
+
+  undo(): boolean {
+    return guard(() => this.#raw.undo(this.id));
+  }
+
+  redo(): boolean {
+    return guard(() => this.#raw.redo(this.id));
+  }
+
+  get canUndo(): boolean {
+    return guard(() => this.#raw.can_undo(this.id));
+  }
+
+  get canRedo(): boolean {
+    return guard(() => this.#raw.can_redo(this.id));
+  }
+
+  async history(): Promise<TextVersion[]> {
+    return versions(JSON.parse(await guardAsync(() => this.#raw.history(this.id))) as WireHistory);
+  }
+
+  restore(version: number): Promise<void> {
+    return guardAsync(() => this.#raw.restore(this.id, version));
   }
 
   reply(text: string): Comment {

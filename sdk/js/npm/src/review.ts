@@ -17,6 +17,7 @@ type Told =
   | ({ type: "field" } & ReviewEvents["field"])
   | ({ type: "unsynced" } & Unsynced)
   | ({ type: "rejected" } & Rejected)
+  | ({ type: "undoable" } & ReviewEvents["undoable"])
   | ({ type: "superseded" } & Superseded)
   | ({ type: "error" } & InterlineErrorData)
   | { type: "presence" }
@@ -60,8 +61,33 @@ export class OpenReview implements Review {
     return guard(() => JSON.parse(this.#raw.rejected()) as Rejected[]);
   }
 
-  discardRejected(): void {
-    guard(() => this.#raw.discard_rejected());
+  get stored(): boolean {
+    return guard(() => this.#raw.stored());
+  }
+
+  retryRejected(id: number): void {
+    guard(() => this.#raw.retry_rejected(id));
+  }
+
+  discardRejected(id?: number): void {
+    guard(() => this.#raw.discard_rejected(id));
+    this.#change();
+  }
+
+  exportRejected(): string {
+    return guard(() => this.#raw.export_rejected());
+  }
+
+  exportReceipts(): string {
+    return guard(() => this.#raw.export_receipts());
+  }
+
+  reload(): void {
+    guard(() => this.#raw.reload());
+  }
+
+  flush(): void {
+    guard(() => this.#raw.flush());
   }
 
   threads(): Thread[] {

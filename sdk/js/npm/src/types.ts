@@ -37,7 +37,7 @@ export type ConnectionState = "connecting" | "connected" | "disconnected";
 /** Why a client is disconnected. With `retryable` false, somebody has to act before it can connect. */
 export interface ConnectionStatus {
   state: ConnectionState;
-  reason?: "offline" | "server_unavailable" | "unauthorized" | "upgrade_required" | "refused" | "closed";
+  reason?: "offline" | "server_unavailable" | "unauthorized" | "upgrade_required" | "refused" | "taken_over" | "closed";
   message?: string;
   retryable: boolean;
 }
@@ -115,20 +115,103 @@ export interface PresenceUpdate {
 /** How much of what was done here is not durable on the server yet. */
 export interface Unsynced {
   count: number;
+  /** The most there were since the last time that there was none: `of - count` of them have become durable. */
+  of: number;
   /** When the oldest of it was made. */
   since?: number;
 }
 
-/** A change that the server refused, with everything that depended on it; kept until it is discarded. */
+/**
+ * Why something waits in `rejected` for a person to decide:
+ *
+ * - `refused`: the server does not take it; `code` says why.
+ * - `overlap`: it was merged into words that somebody else had rewritten meanwhile; the merged text stands.
+ * - `history_lost`: the server had it and has lost it since, as after a restored backup. A recovered draft.
+ * - `copied_store`: it was waiting in a copy of this browser's data that somebody went on with. A recovered draft.
+ * - `unplaceable`: what it was made on is not here any more.
+ */
+export type RejectedCause = "refused" | "overlap" | "history_lost" | "copied_store" | "unplaceable";
+
+/** A change that is not on the server, or not as it was meant, with all that depended on it; kept until it is retried or discarded. */
 export interface Rejected {
+  /** Names it among those of this review: `retryRejected` and `discardRejected` take it. */
+  id: number;
+  cause: RejectedCause;
+  /** When it came here, on this device's clock. */
+  at: number;
   commentId?: string;
-  /** A stable code, such as `comment_removed` or `text_too_long`; `docs/protocol.md` lists them. */
+  /** Where its thread sits, as far as that is known. */
+  anchor?: Required<Anchor>;
+  /** The reason of a refusal, such as `comment_removed` or `text_too_long` (`docs/protocol.md` lists them); else the cause. */
   code: string;
   message: string;
-  /** The comment's text as the server has it, without what was refused; absent where it never came to be. */
+  /** The comment's text as the server has it, without what is here; absent where it never came to be. */
   base?: string;
   /** What was typed, as it would have stood. */
   text?: string;
+  /** The fields that were to be written, such as a title. */
+  fields?: Record<string, string | boolean>;
+}
+
+/** A comment's text as it was at some time. */
+export interface TextVersion {
+  /** The review's version that made it. */
+  version: number;
+  /** When; absent for the oldest that is kept where what came before it is not. */
+  at?: number;
+  /** Who wrote it; where `at` is absent, who began the comment. */
+  author: User;
+  /** Worked out when it is read. */
+  readonly text: string;
+}
+
+/** Where a client keeps what it knows and what it has not sent. */
+export interface StorageReport {
+  /** `memory` ends with the page: where the browser gives no database, as in some private modes. */
+  kind: "indexeddb" | "memory";
+  /** Why it is memory. */
+  reason?: string;
+}
+
+/** Quantiles of the latest 1,024 values, in milliseconds; 0 while there are none. */
+export interface Latency {
+  count: number;
+  p50: number;
+  p95: number;
+  p99: number;
+}
+
+/** How well sync works, counted since the client began. */
+export interface Analytics {
+  /** From sending a batch for the first time to its acknowledgement. */
+  ack: Latency;
+  /** From making an edit to its being durable. */
+  durable: Latency;
+  bytesIn: number;
+  bytesOut: number;
+  /** Batches sent, each counted once. */
+  batches: number;
+  edits: number;
+  /** Batches sent again. */
+  retries: number;
+  /** Connections that followed a lost one. */
+  reconnects: number;
+  /** Reviews opened again because something was missing or differed. */
+  resyncs: number;
+  /** Those of them where this client had come to differ from the server: always a defect somewhere. */
+  diverged: number;
+  /** Times this client went on under another id: the server lost history, or the local store was copied. */
+  renewals: number;
+  /** Edits that came back in `rejected` then. */
+  recovered: number;
+  /** Reviews of closed tabs whose edits this client has sent. */
+  finished: number;
+  /** Saves that the local store did not take. */
+  failedSaves: number;
+  /** Changes not durable on the server now, over all open reviews. */
+  queueDepth: number;
+  /** When the oldest of them was made. */
+  queueSince?: number;
 }
 
 /** A field that was written here and lost against a concurrent write. */
@@ -149,13 +232,19 @@ export interface ClientEvents {
 export interface ReviewEvents {
   /** Anything at all changed; fired at most once per turn. Enough to render from. */
   change: void;
-  /** The text of one comment changed. Apply `changes` to an editor unless `origin` is `local`. */
+  /**
+   * The text of one comment changed. Apply `changes` to an editor unless they came out of it: edits made here, by
+   * `undo` too, are told as `local` within the call that makes them.
+   */
   edit: { commentId: string; changes: TextChange[]; origin: Origin; author: User };
   comment: { commentId: string; kind: "added" | "removed" | "restored"; origin: Origin; author: User };
   field: { commentId?: string; field: string; value: string | boolean; origin: Origin; author: User };
   presence: UserPresence[];
+  /** How much is not durable has changed; also tells how a long queue drains. */
   unsynced: Unsynced;
   rejected: Rejected;
+  /** What `undo` or `redo` would do in a comment has changed. */
+  undoable: { commentId: string };
   superseded: Superseded;
   error: InterlineErrorData;
 }

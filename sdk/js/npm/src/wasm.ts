@@ -9,6 +9,7 @@ export interface RawClient {
   open(key: string): Promise<RawReview>;
   reconnect(): void;
   analytics(): string;
+  storage(): string;
   close(): void;
 }
 
@@ -19,12 +20,23 @@ export interface RawReview {
   presence(): string;
   unsynced(): string;
   rejected(): string;
-  discard_rejected(): void;
+  stored(): boolean;
+  retry_rejected(id: number): void;
+  discard_rejected(id: number | undefined): void;
+  export_rejected(): string;
+  export_receipts(): string;
+  reload(): void;
   comment(file: string, side: string, line: number, patchSet: number | undefined, text: string): string;
   comment_data(id: string): string;
   text(id: string): string;
   apply(id: string, from: Uint32Array, to: Uint32Array, insert: string[]): void;
   set_text(id: string, text: string): void;
+  undo(id: string): boolean;
+  redo(id: string): boolean;
+  can_undo(id: string): boolean;
+  can_redo(id: string): boolean;
+  history(id: string): Promise<string>;
+  restore(id: string, version: number): Promise<void>;
   reply(id: string, text: string): string;
   resolve(id: string): void;
   reopen(id: string): void;

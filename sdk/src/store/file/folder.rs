@@ -1,7 +1,7 @@
 //! The folder of one owner: which files are in it, what they are called, and who may touch them.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use interline_core::clock::Millis;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Quarantined;
 use crate::platform;
-use crate::store::{Owner, StoreError};
+use crate::store::{Owner, StoreError, StoreErrorKind};
 
 const DATABASE: &str = ".redb";
 const UNREADABLE: &str = ".redb.unreadable-";
@@ -22,6 +22,8 @@ pub(super) enum Place {
     Numbered(u32),
     /// By a client that named itself: nobody else takes it.
     Named,
+    /// Out of a damaged database: what was pending in it and could be read. Somebody runs it to the end.
+    Salvaged,
 }
 
 /// A slot: its place, and the one client whose records are in it.
@@ -36,12 +38,17 @@ impl Name {
         match self.place {
             Place::Numbered(number) => format!("{number}-{}", self.client),
             Place::Named => format!("named-{}", self.client),
+            Place::Salvaged => format!("salvaged-{}", self.client),
         }
     }
 
     fn parse(stem: &str) -> Option<Name> {
         let (place, client) = stem.split_once('-')?;
-        let place = if place == "named" { Place::Named } else { Place::Numbered(place.parse().ok()?) };
+        let place = match place {
+            "named" => Place::Named,
+            "salvaged" => Place::Salvaged,
+            number => Place::Numbered(number.parse().ok()?),
+        };
         let name = Name { place, client: client.parse().ok()? };
         (name.stem() == stem).then_some(name)
     }
@@ -89,6 +96,12 @@ impl Folder {
         hash.update(owner.user.as_str().as_bytes());
         let name: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         Folder(root.join(name))
+    }
+
+    /// Every folder below a root.
+    pub(super) fn all(root: &Path) -> Result<Vec<Folder>, StoreError> {
+        let paths = files(root)?.into_iter().map(|name| root.join(name)).filter(|path| path.is_dir());
+        Ok(paths.map(Folder).collect())
     }
 
     /// Makes it, for this account's eyes only.
@@ -142,13 +155,24 @@ impl Folder {
         placed.map_err(|error| failed("made", &path, error))
     }
 
-    /// Moves a database aside. It has to be locked and closed.
-    pub(super) fn quarantine(&self, name: Name) -> Result<(), StoreError> {
+    /// Deletes a slot in which nothing is left. It has to be locked and closed. No slot is ever called the same again,
+    /// so that nobody waits for the lock that goes with it.
+    pub(super) fn delete(&self, name: Name) -> Result<(), StoreError> {
+        let path = self.database(name);
+        let deleted = fs::remove_file(&path).and_then(|()| sync_folder(&self.0));
+        // Without its database the lock is of no slot; it may stay if it must.
+        let _ = fs::remove_file(self.0.join(name.stem() + ".lock"));
+        deleted.map_err(|error| failed("deleted", &path, error))
+    }
+
+    /// Moves a database aside; says where it is now. It has to be locked and closed.
+    pub(super) fn quarantine(&self, name: Name) -> Result<PathBuf, StoreError> {
         let path = self.database(name);
         let aside = |at: Millis| self.0.join(format!("{}{UNREADABLE}{at}", name.stem()));
         let free = (platform::now_ms()..).map(aside).find(|path| !path.exists());
-        let moved = fs::rename(&path, free.unwrap_or_else(|| aside(0))).and_then(|()| sync_folder(&self.0));
-        moved.map_err(|error| failed("moved aside", &path, error))
+        let aside = free.unwrap_or_else(|| aside(0));
+        let moved = fs::rename(&path, &aside).and_then(|()| sync_folder(&self.0));
+        moved.map(|()| aside).map_err(|error| failed("moved aside", &path, error))
     }
 }
 
@@ -171,7 +195,7 @@ pub(super) fn quarantined(root: &Path) -> Result<Vec<Quarantined>, StoreError> {
 /// The names of what is in a folder, as far as they are text; none if there is no folder.
 fn files(folder: &Path) -> Result<Vec<String>, StoreError> {
     let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries,
     };
     let names = entries.and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
@@ -186,7 +210,18 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 
 /// The store's error for a file that could not be … .
 pub(super) fn failed(what: &str, path: &Path, error: io::Error) -> StoreError {
-    StoreError::because(format!("{} could not be {what}: {error}", path.display()), error)
+    let kind = kind(&error);
+    StoreError::because(format!("{} could not be {what}: {error}", path.display()), error).with_kind(kind)
+}
+
+/// What kind of thing went wrong with a file.
+pub(super) fn kind(error: &io::Error) -> StoreErrorKind {
+    match error.kind() {
+        // Cut off, or no database at all.
+        ErrorKind::UnexpectedEof | ErrorKind::InvalidData => StoreErrorKind::Unreadable,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => StoreErrorKind::Full,
+        _ => StoreErrorKind::Failed,
+    }
 }
 
 #[cfg(test)]
@@ -196,13 +231,13 @@ mod tests {
     #[test]
     fn names_are_what_they_were_written_as() {
         let client = ClientId(uuid::Uuid::from_u128(7));
-        let names = [Place::Numbered(0), Place::Numbered(2), Place::Numbered(11), Place::Named]
-            .map(|place| Name { place, client });
+        let names = [0, 2, 11].map(Place::Numbered).into_iter().chain([Place::Named, Place::Salvaged]);
+        let names: Vec<_> = names.map(|place| Name { place, client }).collect();
         assert!(names.is_sorted());
         for name in names {
             assert_eq!(Name::parse(&name.stem()), Some(name));
         }
-        for bad in ["", "0", "x-00000000-0000-0000-0000-000000000007", "0-7", "00-", "named-"] {
+        for bad in ["", "0", "x-00000000-0000-0000-0000-000000000007", "0-7", "00-", "named-", "salvaged-"] {
             assert_eq!(Name::parse(bad), None, "{bad}");
         }
         assert_eq!(Name::parse(&format!("00-{client}")), None, "one name, one slot");

@@ -3,35 +3,63 @@
 //! `meta` holds the schema's number and whose database it is. It stays as it is in every schema, so that any release
 //! can tell what it has before it.
 
-use interline_core::id::ReviewId;
 use redb::{
     Database, Durability, Error, ReadableDatabase, ReadableTable, TableDefinition, TableError,
     WriteTransaction,
 };
-use uuid::Uuid;
+
+use super::migrate;
+use crate::store::StoreError;
 
 const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
 /// Reviews by the keys that opened them.
-const KEYS: TableDefinition<'_, &str, u128> = TableDefinition::new("keys");
-/// Saved replicas in JSON, by review.
-const REPLICAS: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("replicas");
+pub(super) const KEYS: TableDefinition<'_, &str, u128> = TableDefinition::new("keys");
+/// The reviews that have a record: whether it is precious or [set aside](FLAG_SET_ASIDE), and when it was last used.
+pub(super) const RECORDS: TableDefinition<'_, u128, (u8, u64)> = TableDefinition::new("records");
+/// What is pending, by review, packed.
+pub(super) const PENDING: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("pending");
+/// What was refused and the receipts, by review, packed.
+pub(super) const LEDGER: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("ledger");
+/// Confirmed reviews, packed.
+pub(super) const CONFIRMED: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("confirmed");
+/// The entries behind them by review and version: hash and payload, packed together.
+pub(super) const ENTRIES: TableDefinition<'_, (u128, u64), &[u8]> = TableDefinition::new("entries");
+/// What could not be read, by review, time and what it was.
+pub(super) const UNREADABLE: TableDefinition<'_, (u128, u64, &str), &[u8]> =
+    TableDefinition::new("unreadable");
+
+/// In [`RECORDS`]: something in it exists nowhere else.
+pub(super) const FLAG_PRECIOUS: u8 = 1;
+/// In [`RECORDS`]: what was pending could not be read and was set aside.
+pub(super) const FLAG_SET_ASIDE: u8 = 2;
+/// In [`RECORDS`]: there is a confirmed part. To know that without reading what may be large.
+pub(super) const FLAG_CONFIRMED: u8 = 4;
 
 const SCHEMA: &str = "schema";
-
-/// Changes the tables of one schema into those of the next.
-type Migration = fn(&WriteTransaction) -> Result<(), Error>;
-
-/// The first makes schema 1 of an empty database, the second makes schema 2 of schema 1, and so on. What was released
-/// does not change any more.
-const MIGRATIONS: &[Migration] = &[first];
+const GENERATION: &str = "generation";
 
 /// The schema that this software writes.
-pub(super) const CURRENT: usize = MIGRATIONS.len();
+pub(super) const CURRENT: usize = migrate::STEPS.len();
 
-fn first(write: &WriteTransaction) -> Result<(), Error> {
-    write.open_table(KEYS)?;
-    write.open_table(REPLICAS)?;
-    Ok(())
+/// Why a call into a database failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The database failed.
+    Database(Error),
+    /// Something else is the matter.
+    Store(StoreError),
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure::Database(error.into())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure::Store(error)
+    }
 }
 
 /// Whose database it is.
@@ -42,16 +70,35 @@ pub(super) struct Identity {
     pub(super) client: String,
 }
 
+/// A database that is open, and the generation of the slot that it was opened as.
+pub(super) struct Opened {
+    pub(super) database: Database,
+    pub(super) generation: u64,
+}
+
+impl Opened {
+    /// One transaction, on the disk when this returns; nothing if somebody has taken the slot since.
+    pub(super) fn write<T>(
+        &self,
+        change: impl FnOnce(&WriteTransaction) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        write(&self.database, |write| {
+            let current = generation_in(write)?;
+            if current != self.generation { Err(StoreError::in_use().into()) } else { change(write) }
+        })
+    }
+}
+
 /// One transaction, on the disk when this returns.
-fn write(
+pub(super) fn write<T>(
     database: &Database,
-    change: impl FnOnce(&WriteTransaction) -> Result<(), Error>,
-) -> Result<(), Error> {
+    change: impl FnOnce(&WriteTransaction) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let mut write = database.begin_write()?;
     write.set_durability(Durability::Immediate)?;
-    change(&write)?;
+    let done = change(&write)?;
     write.commit()?;
-    Ok(())
+    Ok(done)
 }
 
 fn meta(database: &Database, name: &str) -> Result<Option<String>, Error> {
@@ -68,22 +115,26 @@ pub(super) fn found(database: &Database) -> Result<usize, Error> {
     found.ok_or_else(|| Error::Corrupted("it does not say which schema it has".into()))
 }
 
-/// Makes the present schema of an older one.
-pub(super) fn migrate(database: &Database, from: usize) -> Result<(), Error> {
-    migrate_by(database, from, MIGRATIONS)
+/// Makes the present schema of an older one. Says how many records could not come along.
+pub(super) fn migrate(database: &Database, from: usize) -> Result<usize, Failure> {
+    migrate_by(database, from, migrate::STEPS)
 }
 
 /// All steps or none.
-fn migrate_by(database: &Database, from: usize, migrations: &[Migration]) -> Result<(), Error> {
+pub(super) fn migrate_by(
+    database: &Database,
+    from: usize,
+    steps: &[migrate::Step],
+) -> Result<usize, Failure> {
     write(database, |write| {
-        migrations[from..].iter().try_for_each(|migration| migration(write))?;
-        write.open_table(META)?.insert(SCHEMA, &*migrations.len().to_string())?;
-        Ok(())
+        let left = steps[from..].iter().map(|step| step(write)).sum::<Result<usize, Failure>>()?;
+        write.open_table(META)?.insert(SCHEMA, &*steps.len().to_string())?;
+        Ok(left)
     })
 }
 
 /// Makes a database of a file that is empty.
-pub(super) fn create(database: &Database, identity: &Identity) -> Result<(), Error> {
+pub(super) fn create(database: &Database, identity: &Identity) -> Result<(), Failure> {
     migrate(database, 0)?;
     write(database, |write| {
         let mut meta = write.open_table(META)?;
@@ -105,105 +156,31 @@ pub(super) fn identity(database: &Database) -> Result<Option<Identity>, Error> {
 pub(super) fn check(database: &Database) -> Result<(), Error> {
     let read = database.begin_read()?;
     read.open_table(KEYS)?;
-    read.open_table(REPLICAS)?;
+    read.open_table(RECORDS)?;
+    for table in [PENDING, LEDGER, CONFIRMED] {
+        read.open_table(table)?;
+    }
+    read.open_table(ENTRIES)?;
+    read.open_table(UNREADABLE)?;
     Ok(())
 }
 
-pub(super) fn resolve(database: &Database, key: &str) -> Result<Option<ReviewId>, Error> {
-    let found = database.begin_read()?.open_table(KEYS)?.get(key)?;
-    Ok(found.map(|id| ReviewId(Uuid::from_u128(id.value()))))
+fn generation_in(write: &WriteTransaction) -> Result<u64, Error> {
+    let meta = write.open_table(META)?;
+    let generation = meta.get(GENERATION)?.and_then(|text| text.value().parse().ok());
+    Ok(generation.unwrap_or(0))
 }
 
-pub(super) fn remember(database: &Database, key: &str, review: ReviewId) -> Result<(), Error> {
-    if resolve(database, key)? == Some(review) {
-        return Ok(());
-    }
+/// The generation of a slot: how often it was taken.
+pub(super) fn generation(database: &Database) -> Result<u64, Error> {
+    Ok(meta(database, GENERATION)?.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+/// The slot is taken: whoever thinks that they still have it writes no more.
+pub(super) fn next_generation(database: &Database) -> Result<u64, Failure> {
     write(database, |write| {
-        write.open_table(KEYS)?.insert(key, review.0.as_u128())?;
-        Ok(())
+        let next = generation_in(write)?.wrapping_add(1);
+        write.open_table(META)?.insert(GENERATION, &*next.to_string())?;
+        Ok(next)
     })
-}
-
-pub(super) fn load(database: &Database, review: ReviewId) -> Result<Option<Vec<u8>>, Error> {
-    let found = database.begin_read()?.open_table(REPLICAS)?.get(review.0.as_u128())?;
-    Ok(found.map(|record| record.value().to_owned()))
-}
-
-pub(super) fn save(database: &Database, review: ReviewId, record: &[u8]) -> Result<(), Error> {
-    write(database, |write| {
-        write.open_table(REPLICAS)?.insert(review.0.as_u128(), record)?;
-        Ok(())
-    })
-}
-
-pub(super) fn list(database: &Database) -> Result<Vec<ReviewId>, Error> {
-    let table = database.begin_read()?.open_table(REPLICAS)?;
-    let ids = table.iter()?.map(|entry| Ok(ReviewId(Uuid::from_u128(entry?.0.value()))));
-    ids.collect()
-}
-
-pub(super) fn remove(database: &Database, review: ReviewId) -> Result<(), Error> {
-    write(database, |write| {
-        write.open_table(REPLICAS)?.remove(review.0.as_u128())?;
-        Ok(())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn database() -> (tempfile::TempDir, Database) {
-        let dir = tempfile::tempdir().unwrap();
-        let database = Database::create(dir.path().join("x.redb")).unwrap();
-        let text = String::from;
-        let identity = Identity { server: text("s"), user: text("u"), client: text("c") };
-        create(&database, &identity).unwrap();
-        assert_eq!(super::identity(&database).unwrap(), Some(identity));
-        (dir, database)
-    }
-
-    /// A schema in which every key begins with a star.
-    fn stars(write: &WriteTransaction) -> Result<(), Error> {
-        let mut keys = write.open_table(KEYS)?;
-        let old: Vec<_> = keys
-            .iter()?
-            .map(|entry| entry.map(|(key, id)| (key.value().to_owned(), id.value())))
-            .collect::<Result<_, _>>()?;
-        for (key, id) in old {
-            keys.remove(&*key)?;
-            keys.insert(&*format!("*{key}"), id)?;
-        }
-        Ok(())
-    }
-
-    fn fails(write: &WriteTransaction) -> Result<(), Error> {
-        write.open_table(KEYS)?.insert("half", 1)?;
-        Err(Error::Corrupted("no".into()))
-    }
-
-    #[test]
-    fn an_older_schema_becomes_the_present_one() {
-        let (_dir, database) = database();
-        assert_eq!(found(&database).unwrap(), CURRENT);
-        let id = ReviewId(Uuid::from_u128(7));
-        remember(&database, "pr-1", id).unwrap();
-        save(&database, id, b"record").unwrap();
-        migrate_by(&database, 1, &[first, stars, stars]).unwrap();
-        assert_eq!(found(&database).unwrap(), 3);
-        assert_eq!(resolve(&database, "**pr-1").unwrap(), Some(id));
-        assert_eq!(resolve(&database, "pr-1").unwrap(), None);
-        assert_eq!(load(&database, id).unwrap().as_deref(), Some(&b"record"[..]));
-    }
-
-    #[test]
-    fn a_migration_that_fails_changes_nothing() {
-        let (_dir, database) = database();
-        remember(&database, "pr-1", ReviewId(Uuid::from_u128(7))).unwrap();
-        assert!(migrate_by(&database, 1, &[first, stars, fails]).is_err());
-        assert_eq!(found(&database).unwrap(), 1);
-        assert!(
-            resolve(&database, "pr-1").unwrap().is_some() && resolve(&database, "half").unwrap().is_none()
-        );
-    }
 }

@@ -1,0 +1,127 @@
+//! What waits for a person's decision, as JavaScript gets it.
+
+use std::collections::BTreeMap;
+
+use interline::{Cause, Change, Coded, FieldValue, Millis, Place, Rejected, Review};
+use serde::Serialize;
+
+use crate::json::JsAnchor;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JsRejected {
+    id: u64,
+    cause: &'static str,
+    at: Millis,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anchor: Option<JsAnchor>,
+    code: String,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    fields: BTreeMap<String, FieldValue>,
+}
+
+impl JsRejected {
+    pub(crate) fn new(review: &Review, rejected: &Rejected) -> JsRejected {
+        let anchor = match &rejected.place {
+            Some(Place::Line(anchor)) => Some(anchor.clone()),
+            Some(Place::Reply(root)) => review.comment_data(*root).map(|root| root.anchor),
+            None => rejected.comment.and_then(|id| review.comment_data(id)).map(|data| data.anchor),
+        };
+        JsRejected { anchor: anchor.map(JsAnchor::from), ..JsRejected::from(rejected) }
+    }
+}
+
+impl From<&Rejected> for JsRejected {
+    fn from(rejected: &Rejected) -> JsRejected {
+        let (cause, message) = words(rejected.cause);
+        JsRejected {
+            id: rejected.id,
+            cause,
+            at: rejected.at,
+            comment_id: rejected.comment.map(|id| id.to_string()),
+            anchor: None,
+            code: rejected.code().into(),
+            message,
+            base: rejected.base.clone(),
+            text: rejected.mine.clone(),
+            fields: fields(&rejected.changes),
+        }
+    }
+}
+
+/// The word of `types.ts`, and a sentence for people.
+fn words(cause: Cause) -> (&'static str, String) {
+    let (word, sentence) = match cause {
+        Cause::Refused(reason) => return ("refused", reason.to_string()),
+        Cause::Overlap => ("overlap", "it was merged into words that somebody else had rewritten"),
+        Cause::HistoryLost => ("history_lost", "the server had saved it and has lost it since"),
+        Cause::CopiedStore => ("copied_store", "it waited in a copy of the data that somebody went on with"),
+        Cause::Unplaceable => ("unplaceable", "what it was made on is not here any more"),
+    };
+    (word, sentence.into())
+}
+
+/// The fields that were to be written; of one written twice, the last value.
+fn fields(changes: &[Change]) -> BTreeMap<String, FieldValue> {
+    let written = changes.iter().filter_map(|change| match change {
+        Change::FieldsChanged { fields, .. } => Some(fields),
+        _ => None,
+    });
+    written.flatten().map(|(field, write)| (field.clone(), write.value.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use interline::{Entity, Reason};
+    use interline_core::change::FieldWrite;
+
+    use super::*;
+    use crate::json;
+
+    fn rejected(cause: Cause) -> Rejected {
+        let write = FieldWrite { value: FieldValue::Text("T".into()), seen: 0 };
+        let fields = BTreeMap::from([("title".to_owned(), write)]);
+        let at = Default::default();
+        Rejected {
+            id: 4,
+            cause,
+            at: 9,
+            comment: None,
+            place: None,
+            base: Some("a".into()),
+            mine: Some("ab".into()),
+            changes: vec![Change::FieldsChanged { entity: Entity::Review, fields, at }],
+        }
+    }
+
+    fn told(cause: Cause) -> serde_json::Value {
+        serde_json::from_str(&json::text(&JsRejected::from(&rejected(cause)))).unwrap()
+    }
+
+    #[test]
+    fn a_refusal_says_why() {
+        let told = told(Cause::Refused(Reason::CommentRemoved));
+        assert_eq!((&told["id"], &told["at"]), (&4.into(), &9.into()));
+        assert_eq!((&told["cause"], &told["code"]), (&"refused".into(), &"comment_removed".into()));
+        assert_eq!(told["message"], "the comment was removed");
+        assert_eq!((&told["base"], &told["text"]), (&"a".into(), &"ab".into()));
+        assert_eq!(told["fields"]["title"], "T");
+        assert!(told.get("anchor").is_none());
+    }
+
+    #[test]
+    fn every_other_cause_is_its_own_code() {
+        for cause in [Cause::Overlap, Cause::HistoryLost, Cause::CopiedStore, Cause::Unplaceable] {
+            let told = told(cause);
+            assert_eq!(told["cause"], told["code"]);
+            assert!(told["message"].as_str().is_some_and(|message| !message.is_empty()));
+        }
+    }
+}

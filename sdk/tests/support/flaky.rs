@@ -1,0 +1,70 @@
+//! A store that fails when it is told to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use interline::store::{Owner, Record, Scope, Stored, Unreadable};
+use interline::{ClientId, MemoryStore, ReviewId, Store, StoreError};
+
+/// A store in memory whose next so many calls fail.
+#[derive(Clone, Default)]
+pub struct Flaky {
+    pub inner: Arc<MemoryStore>,
+    pub lists: Arc<AtomicU32>,
+    pub saves: Arc<AtomicU32>,
+}
+
+fn fails(times: &AtomicU32) -> Result<(), StoreError> {
+    let one_less = times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+    if one_less.is_ok() { Err(StoreError::new("an I/O error")) } else { Ok(()) }
+}
+
+#[async_trait::async_trait]
+impl Store for Flaky {
+    async fn client_id(&self, owner: &Owner, fresh: ClientId) -> Result<ClientId, StoreError> {
+        self.inner.client_id(owner, fresh).await
+    }
+    async fn hold(&self, scope: &Scope) -> Result<(), StoreError> {
+        self.inner.hold(scope).await
+    }
+    async fn release(&self, scope: &Scope) {
+        self.inner.release(scope).await;
+    }
+    async fn orphans(&self, owner: &Owner) -> Result<Vec<Scope>, StoreError> {
+        self.inner.orphans(owner).await
+    }
+    async fn resolve(&self, owner: &Owner, key: &str) -> Result<Option<ReviewId>, StoreError> {
+        self.inner.resolve(owner, key).await
+    }
+    async fn remember(&self, owner: &Owner, key: &str, review: ReviewId) -> Result<(), StoreError> {
+        self.inner.remember(owner, key, review).await
+    }
+    async fn load(&self, scope: &Scope, review: ReviewId) -> Result<Option<Stored>, StoreError> {
+        self.inner.load(scope, review).await
+    }
+    async fn peek(&self, scope: &Scope, review: ReviewId) -> Result<Option<String>, StoreError> {
+        self.inner.peek(scope, review).await
+    }
+    async fn save(&self, scope: &Scope, review: ReviewId, record: &Record) -> Result<(), StoreError> {
+        fails(&self.saves)?;
+        self.inner.save(scope, review, record).await
+    }
+    async fn set_aside(
+        &self,
+        scope: &Scope,
+        review: ReviewId,
+        part: interline::store::Part,
+    ) -> Result<(), StoreError> {
+        self.inner.set_aside(scope, review, part).await
+    }
+    async fn unreadable(&self, owner: &Owner) -> Result<Vec<Unreadable>, StoreError> {
+        self.inner.unreadable(owner).await
+    }
+    async fn list(&self, scope: &Scope) -> Result<Vec<ReviewId>, StoreError> {
+        fails(&self.lists)?;
+        self.inner.list(scope).await
+    }
+    async fn remove(&self, scope: &Scope, review: ReviewId) -> Result<(), StoreError> {
+        self.inner.remove(scope, review).await
+    }
+}
