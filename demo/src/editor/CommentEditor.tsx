@@ -9,6 +9,8 @@ import { commentBinding, normalize } from "./binding.ts";
 import { remoteCarets } from "./carets.ts";
 import { ownCaret } from "./own-caret.ts";
 import { textEditor } from "./setup.ts";
+import { commentUndo } from "./undo.ts";
+import { UndoButtons } from "./UndoButtons.tsx";
 
 /** Where the caret begins: at a point, counted from where the text begins, or at the end. */
 export type EditStart = { x: number; y: number } | "end";
@@ -40,6 +42,7 @@ export function CommentEditor({ comment, start, onDone }: Props) {
           textEditor({
             label: "Comment text, edited live",
             placeholder: "Empty comment",
+            undo: commentUndo(handle, (error) => showRefused("This could not be undone", error)),
             onSubmit: () => done.current(),
             onEscape: () => done.current(),
           }),
@@ -62,6 +65,7 @@ export function CommentEditor({ comment, start, onDone }: Props) {
     <div className="comment-editor">
       <div ref={host} className="editor-frame" data-testid="comment-editor" data-comment-editor={id} />
       <div className="composer-actions">
+        <UndoButtons commentId={id} />
         <span className="composer-hint">Everybody sees what you type</span>
         <button type="button" className="button small primary" data-testid="comment-done" onClick={onDone}>
           Done

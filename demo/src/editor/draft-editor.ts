@@ -1,7 +1,7 @@
 // The editor of a composer: a text of one's own, not shared with anybody before it is submitted.
 import { EditorState } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
-import { textEditor } from "./setup.ts";
+import { ownUndo, textEditor } from "./setup.ts";
 
 export interface DraftEditor {
   text(): string;
@@ -26,7 +26,7 @@ export function createDraftEditor(parent: HTMLElement, options: Options): DraftE
       doc: options.text,
       selection: { anchor: EditorState.create({ doc: options.text }).doc.length },
       extensions: [
-        textEditor(options),
+        textEditor({ ...options, undo: ownUndo }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) options.onChange(update.state.doc.toString());
           if (update.focusChanged && update.view.hasFocus) options.onFocus();

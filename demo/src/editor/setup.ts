@@ -1,4 +1,4 @@
-// What every text editor here has in common: history, the usual keys, wrapped lines, a label, our look.
+// What every text editor here has in common: the usual keys, wrapped lines, a label, our look.
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, keymap, placeholder } from "@codemirror/view";
@@ -6,11 +6,16 @@ import { drawSelection, EditorView, keymap, placeholder } from "@codemirror/view
 interface Options {
   label: string;
   placeholder: string;
+  /** Undo and redo. */
+  undo: Extension;
   onSubmit(): void;
   onEscape(): void;
 }
 
-export function textEditor({ label, placeholder: hint, onSubmit, onEscape }: Options): Extension {
+/** Undo and redo for a text that nobody else can change. */
+export const ownUndo: Extension = [history(), keymap.of(historyKeymap)];
+
+export function textEditor({ label, placeholder: hint, undo, onSubmit, onEscape }: Options): Extension {
   const run = (action: () => void) => () => {
     action();
     return true;
@@ -19,10 +24,9 @@ export function textEditor({ label, placeholder: hint, onSubmit, onEscape }: Opt
     keymap.of([
       { key: "Mod-Enter", run: run(onSubmit) },
       { key: "Escape", run: run(onEscape) },
-      ...historyKeymap,
       ...defaultKeymap,
     ]),
-    history(),
+    undo,
     drawSelection(),
     EditorState.tabSize.of(4),
     EditorView.lineWrapping,

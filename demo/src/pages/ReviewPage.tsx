@@ -16,6 +16,7 @@ import { useStepKeys } from "../review/keyboard.ts";
 import { useNotices } from "../review/notices.ts";
 import { ReviewHead } from "../review/ReviewHead.tsx";
 import { ReviewTools } from "../review/ReviewTools.tsx";
+import { RejectedPanel } from "../rejected/RejectedPanel.tsx";
 import { useReview } from "../review/use-review.ts";
 import { useUnloadGuard } from "../review/useUnloadGuard.ts";
 import { codeOf, messageOf } from "../ui/errors.ts";
@@ -63,6 +64,8 @@ function OpenReview({ review }: { review: Review }) {
   );
   const [reveal, setReveal] = useState<Reveal>();
   const [current, setCurrent] = useState<string>();
+  const [rejectedOpen, setRejectedOpen] = useState(false);
+  const openRejected = useCallback(() => setRejectedOpen(true), []);
   const openFile = useCallback(
     (file: string) => {
       setReveal({ file });
@@ -76,7 +79,7 @@ function OpenReview({ review }: { review: Review }) {
   useEffect(() => {
     document.title = `${title} - Interline`;
   }, [title]);
-  useNotices(review, me);
+  useNotices(review, me, openRejected);
   useStepKeys();
   useUnloadGuard(review);
 
@@ -84,10 +87,11 @@ function OpenReview({ review }: { review: Review }) {
     <ReviewContext value={scope}>
       <TopBar
         trail={<span className="mono">{key ?? id}</span>}
-        tools={<ReviewTools onVisit={setReveal} />}
+        tools={<ReviewTools onVisit={setReveal} onRejected={openRejected} />}
         account={<AccountMenu />}
       />
-      <ConnectionBanner client={client} />
+      <ConnectionBanner client={client} review={review} />
+      {rejectedOpen && <RejectedPanel onVisit={setReveal} onClose={() => setRejectedOpen(false)} />}
       <WithDiff review={review}>
         {(patchSet) => (
           <main>

@@ -1,16 +1,20 @@
 // Appears below the bar once a page has been disconnected for a moment; it covers nothing and blocks nothing.
-import type { Client } from "interline";
+import type { Client, Review } from "interline";
 import { useEffect, useState } from "react";
 import { useConnection } from "../app/session.tsx";
+import { useStored } from "../sync/stored.ts";
+import { CopyButton } from "../ui/CopyButton.tsx";
 import { Icon } from "../ui/Icon.tsx";
-import { connectionAdvice } from "./connection.ts";
+import { connectionAdvice, ONLY_HERE } from "./connection.ts";
+import { useReview } from "./use-review.ts";
 
 /** A connection that comes back within this time was never worth a banner. */
 const PATIENCE_MS = 700;
 
-export function ConnectionBanner({ client }: { client: Client }) {
+export function ConnectionBanner({ client, review }: { client: Client; review: Review }) {
   const status = useConnection(client);
   const down = status.state === "disconnected";
+  const stored = useStored(review);
   const [shown, setShown] = useState(false);
   useEffect(() => {
     if (status.state === "connected") setShown(false);
@@ -20,7 +24,8 @@ export function ConnectionBanner({ client }: { client: Client }) {
   }, [down, status.state]);
 
   if (!shown) return null;
-  const reload = status.reason === "upgrade_required" || status.reason === "closed";
+  if (status.reason === "taken_over" && !stored) return <OnlyHere review={review} />;
+  const reload = status.reason === "upgrade_required" || status.reason === "taken_over" || status.reason === "closed";
   return (
     <div className="banner" role="status" data-testid="banner">
       <Icon name="cloudOff" />
@@ -37,6 +42,20 @@ export function ConnectionBanner({ client }: { client: Client }) {
           </button>
         )
       )}
+    </div>
+  );
+}
+
+/** Reloading would lose words: they are offered for copying instead. */
+function OnlyHere({ review }: { review: Review }) {
+  const threads = useReview(review, (r) => r.threads);
+  const pending = threads.flatMap((thread) => thread.comments).filter((comment) => comment.pending && !comment.removed);
+  const text = pending.map(({ anchor, text }) => `${anchor.file}, line ${anchor.line}:\n${text}`).join("\n\n");
+  return (
+    <div className="banner" role="status" data-testid="banner">
+      <Icon name="cloudOff" />
+      <p>{ONLY_HERE}</p>
+      {text && <CopyButton text={text} label="Copy what is only here" />}
     </div>
   );
 }

@@ -3,18 +3,25 @@ import { useSession } from "../app/session.tsx";
 import type { Reveal } from "../diff/reveal.ts";
 import { AvatarStack } from "../presence/AvatarStack.tsx";
 import { othersIn } from "../presence/people.ts";
-import { ConnectionBadge } from "./ConnectionBadge.tsx";
+import { RejectedButton } from "../rejected/RejectedButton.tsx";
+import { SyncBadge } from "../sync/SyncBadge.tsx";
 import { useScope } from "./context.ts";
 import { useReview } from "./use-review.ts";
 
-export function ReviewTools({ onVisit }: { onVisit(place: Reveal): void }) {
+interface Props {
+  onVisit(place: Reveal): void;
+  /** Somebody wants to see what was not applied. */
+  onRejected(): void;
+}
+
+export function ReviewTools({ onVisit, onRejected }: Props) {
   const { client } = useSession();
   const { review, me } = useScope();
-  const unsynced = useReview(review, (r) => r.unsynced.count);
   const presence = useReview(review, (r) => r.presence);
   return (
     <>
-      <ConnectionBadge client={client} unsynced={unsynced} />
+      <RejectedButton onOpen={onRejected} />
+      <SyncBadge client={client} review={review} />
       <AvatarStack
         people={othersIn(presence, me.id)}
         onVisit={({ currentFile, currentLine, currentSide }) => {

@@ -1,14 +1,8 @@
-// The words for the state of the connection and for what is still on its way.
+// The words for the state of the connection.
 import type { ConnectionStatus } from "interline";
 
-export function connectionLabel(status: ConnectionStatus, unsynced: number): string {
-  if (status.state === "connected") return unsynced > 0 ? `Saving ${unsynced}…` : "Saved";
-  const kept = unsynced > 0 ? ` - ${unsynced} ${unsynced === 1 ? "change" : "changes"} kept` : "";
-  if (status.state === "connecting") return `Connecting…${kept}`;
-  return shortReason(status) + kept;
-}
-
-function shortReason(status: ConnectionStatus): string {
+/** In two words at most. */
+export function shortReason(status: ConnectionStatus): string {
   switch (status.reason) {
     case "server_unavailable":
       return "Server unavailable";
@@ -18,6 +12,8 @@ function shortReason(status: ConnectionStatus): string {
       return "Update needed";
     case "refused":
       return "Refused";
+    case "taken_over":
+      return "Taken over";
     case "closed":
       return "Closed";
     default:
@@ -25,9 +21,13 @@ function shortReason(status: ConnectionStatus): string {
   }
 }
 
+/** What it says instead once another tab has taken over while something written here is kept nowhere else. */
+export const ONLY_HERE =
+  "Another tab goes on with what was kept here. What was written since is on this page alone and would go with it: copy it first, then reload.";
+
 /** What the banner says while disconnected. */
 export function connectionAdvice(status: ConnectionStatus): string {
-  const kept = "Everything stays readable, and what you write is kept here until it can be sent.";
+  const kept = "Everything stays readable, and what you write is kept until it can be sent.";
   switch (status.reason) {
     case "server_unavailable":
       return `The server cannot be reached. ${kept}`;
@@ -37,6 +37,8 @@ export function connectionAdvice(status: ConnectionStatus): string {
       return `The server speaks a newer version. ${kept} Reload to get it.`;
     case "refused":
       return `The server refused the connection${status.message ? `: ${status.message}` : ""}. ${kept}`;
+    case "taken_over":
+      return "Another tab goes on with what was kept here. Reload the page to go on in this one.";
     case "closed":
       return "This connection was closed. Reload the page to go on.";
     default:

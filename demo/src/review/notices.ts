@@ -1,7 +1,8 @@
 // Turns what went differently than somebody wanted into messages: refused changes, lost races, errors.
 import type { CommentData, Rejected, Review, Superseded, User } from "interline";
 import { useEffect } from "react";
-import { currentToasts, pushToast } from "../ui/toasts.ts";
+import { words } from "../rejected/words.ts";
+import { pushToast } from "../ui/toasts.ts";
 import { statusLabels } from "./status.ts";
 
 /** The title last written here: should it lose against somebody else's, it can still be copied. */
@@ -11,14 +12,15 @@ export function noteTitle(review: Review, title: string): void {
   titles.set(review, title);
 }
 
-/** How many of a review's rejections were shown. Those that come while nobody looks are shown later. */
-const shown = new WeakMap<Review, number>();
+/** Reviews whose rejections from before were mentioned. */
+const mentioned = new WeakSet<Review>();
 
-export function useNotices(review: Review, me: User): void {
+export function useNotices(review: Review, me: User, openRejected: () => void): void {
   useEffect(() => {
-    showRejected(review, review.rejected.slice(shown.get(review)));
+    if (!mentioned.has(review)) showKept(review, openRejected);
+    mentioned.add(review);
     const offs = [
-      review.on("rejected", (rejected) => showRejected(review, [rejected])),
+      review.on("rejected", (rejected) => showRejected(review, rejected, openRejected)),
       review.on("superseded", (lost) => showSuperseded(lost, lost.field === "title" ? titles.get(review) : undefined)),
       review.on("error", (error) => pushToast({ tone: "warning", title: "Something went wrong", detail: error.message })),
       review.on("comment", ({ commentId, kind, origin, author }) => {
@@ -26,40 +28,28 @@ export function useNotices(review: Review, me: User): void {
       }),
     ];
     return () => offs.forEach((off) => off());
-  }, [review, me.id]);
+  }, [review, me.id, openRejected]);
 }
 
 /** A change that cannot be applied here at all: the text must not be lost with it. */
-export function showRefused(title: string, error: unknown, text: string): void {
+export function showRefused(title: string, error: unknown, text?: string): void {
   const detail = error instanceof Error ? error.message : undefined;
-  pushToast({ tone: "warning", title, text, ...(detail ? { detail } : {}) });
+  pushToast({ tone: "warning", title, ...(text !== undefined && { text, unsaved: true }), ...(detail ? { detail } : {}) });
 }
 
-function showRejected(review: Review, rejected: Rejected[]): void {
-  shown.set(review, review.rejected.length);
-  const about = review.data.id;
-  for (const { message, code, text } of rejected) {
-    pushToast({
-      tone: "warning",
-      title: "A change was not accepted",
-      detail: message || code,
-      ...(text ? { text } : {}),
-      about,
-      onGone: () => discardShown(review, about),
-    });
-  }
+/** The text itself is safe: it waits in the panel that the message leads to. */
+function showRejected(review: Review, rejected: Rejected, open: () => void): void {
+  const { title, detail } = words(rejected);
+  const about = `${review.data.id} ${rejected.id}`;
+  pushToast({ tone: "warning", title, ...(detail && { detail }), about, action: { label: "Show", run: open } });
 }
 
-/** Once the last of them is dismissed, the review need not keep them any longer. */
-function discardShown(review: Review, about: string): void {
-  if (currentToasts().some((toast) => toast.about === about)) return;
-  try {
-    if (review.rejected.length > (shown.get(review) ?? 0)) return;
-    review.discardRejected();
-    shown.set(review, 0);
-  } catch {
-    // Closed since: whatever it kept is shown when it is opened again.
-  }
+/** What was here when the review was opened. */
+function showKept(review: Review, open: () => void): void {
+  const count = review.rejected.length;
+  if (count === 0) return;
+  const title = count === 1 ? "A change of yours was not applied" : `${count} changes of yours were not applied`;
+  pushToast({ tone: "warning", title, about: review.data.id, action: { label: "Show", run: open } });
 }
 
 function showSuperseded({ field, by, value }: Superseded, written?: string): void {

@@ -2,6 +2,7 @@
 import type { CommentData } from "interline";
 import { memo, useState, type MouseEvent } from "react";
 import { CommentEditor, type EditStart } from "../editor/CommentEditor.tsx";
+import { HistoryDialog } from "../history/HistoryDialog.tsx";
 import { Avatar } from "../presence/Avatar.tsx";
 import { hueStyle } from "../presence/color.ts";
 import { othersIn } from "../presence/people.ts";
@@ -14,6 +15,7 @@ import { RemoveControl } from "./RemoveControl.tsx";
 export const CommentView = memo(function CommentView({ comment }: { comment: CommentData }) {
   const { me } = useScope();
   const [start, setStart] = useState<EditStart>();
+  const [past, setPast] = useState(false);
 
   if (comment.removed) {
     return (
@@ -50,6 +52,17 @@ export const CommentView = memo(function CommentView({ comment }: { comment: Com
                 <Icon name="pencil" />
               </button>
             )}
+            <button
+              type="button"
+              className="icon-button small"
+              data-testid="comment-history"
+              aria-label="History"
+              title="History"
+              aria-haspopup="dialog"
+              onClick={() => setPast(true)}
+            >
+              <Icon name="clock" />
+            </button>
             {comment.author.id === me.id && <RemoveControl commentId={comment.id} />}
           </span>
         </header>
@@ -61,6 +74,7 @@ export const CommentView = memo(function CommentView({ comment }: { comment: Com
           </div>
         )}
       </div>
+      {past && <HistoryDialog commentId={comment.id} onClose={() => setPast(false)} />}
     </div>
   );
 });

@@ -32,13 +32,28 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
+/** The time, to within twenty seconds; a component that reads it is rendered again as it passes. */
+export function useNow(): number {
+  return useSyncExternalStore(subscribe, () => now);
+}
+
 export function RelativeTime({ at }: { at: number }) {
-  const current = useSyncExternalStore(subscribe, () => now);
+  const current = useNow();
   return (
     <time dateTime={new Date(at).toISOString()} title={exact.format(at)}>
       {phrase((current - at) / 1000)}
     </time>
   );
+}
+
+const units = { year: "y", month: "mo", week: "w", day: "d", hour: "h", minute: "min" } as Record<string, string>;
+
+/** How long something takes already, briefly ("5 min"); nothing below a minute. */
+export function spanOf(ms: number): string | undefined {
+  for (const [unit, length] of steps) {
+    if (ms / 1000 >= length) return `${Math.floor(ms / 1000 / length)} ${units[unit]}`;
+  }
+  return undefined;
 }
 
 function phrase(seconds: number): string {

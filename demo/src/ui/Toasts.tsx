@@ -2,7 +2,7 @@
 import { useSyncExternalStore } from "react";
 import { CopyButton } from "./CopyButton.tsx";
 import { Icon } from "./Icon.tsx";
-import { currentToasts, dismissToast, subscribeToasts } from "./toasts.ts";
+import { currentToasts, dismissToast, subscribeToasts, type Toast } from "./toasts.ts";
 
 export function Toasts() {
   const toasts = useSyncExternalStore(subscribeToasts, currentToasts);
@@ -20,6 +20,7 @@ export function Toasts() {
                 <CopyButton text={toast.text} label="Copy text" />
               </>
             )}
+            {toast.action && <ActionButton id={toast.id} action={toast.action} />}
           </div>
           <button type="button" className="icon-button small" aria-label="Dismiss" onClick={() => dismissToast(toast.id)}>
             <Icon name="close" />
@@ -27,5 +28,17 @@ export function Toasts() {
         </div>
       ))}
     </div>
+  );
+}
+
+function ActionButton({ id, action }: { id: number; action: NonNullable<Toast["action"]> }) {
+  const run = () => {
+    dismissToast(id);
+    action.run();
+  };
+  return (
+    <button type="button" className="button small" data-testid="toast-action" onClick={run}>
+      {action.label}
+    </button>
   );
 }

@@ -7,10 +7,12 @@ export interface Toast {
   detail?: string;
   /** What was written; shown, and offered for copying. */
   text?: string;
+  /** Whether that text is nowhere else. */
+  unsaved?: boolean;
   /** What it is about; the same message about something else is another one. */
   about?: string;
-  /** Called once it is gone from the screen. */
-  onGone?: () => void;
+  /** What can be done about it. */
+  action?: { label: string; run(): void };
 }
 
 let toasts: readonly Toast[] = [];
@@ -37,14 +39,16 @@ export function pushToast(toast: Omit<Toast, "id">): void {
 }
 
 export function dismissToast(id: number): void {
-  const gone = toasts.find((toast) => toast.id === id);
-  if (!gone) return;
-  set(toasts.filter((toast) => toast !== gone));
-  gone.onGone?.();
+  if (toasts.some((toast) => toast.id === id)) set(toasts.filter((toast) => toast.id !== id));
 }
 
 export function currentToasts(): readonly Toast[] {
   return toasts;
+}
+
+/** Whether a message shows words that would go with the page. */
+export function holdsUnsaved(): boolean {
+  return toasts.some((toast) => toast.unsaved);
 }
 
 export function subscribeToasts(listener: () => void): () => void {

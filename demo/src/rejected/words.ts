@@ -1,0 +1,56 @@
+// Why something was not applied, in plain words.
+import type { Rejected, RejectedCause } from "interline";
+
+interface Words {
+  title: string;
+  detail?: string;
+}
+
+/** What was saved once, or waited elsewhere, comes back as a draft: nobody refused it. */
+export function isRecovered({ cause }: Rejected): boolean {
+  return cause === "history_lost" || cause === "copied_store";
+}
+
+export function words(rejected: Rejected): Words {
+  if (rejected.cause === "refused") return refused(rejected);
+  return causes[rejected.cause];
+}
+
+const causes: Record<Exclude<RejectedCause, "refused">, Words> = {
+  overlap: {
+    title: "Somebody rewrote the same words",
+    detail: "Both texts were merged while you were away. Check that what stands now is what you meant.",
+  },
+  history_lost: {
+    title: "Recovered draft: the server lost this",
+    detail: "The server had saved it and does not have it any more, as after a restored backup. It was not sent again by itself.",
+  },
+  copied_store: {
+    title: "Recovered draft: from a copy of this browser's data",
+    detail: "It waited in data that was copied or restored, and may have been sent from the original already.",
+  },
+  unplaceable: {
+    title: "What this was written in is gone",
+    detail: "The text that it changed is not there any more, so that it could not be put in its place.",
+  },
+};
+
+function refused({ code, message }: Rejected): Words {
+  switch (code) {
+    case "comment_removed":
+      return { title: "The comment was removed meanwhile", detail: "Try again to say the same in a new comment." };
+    case "unknown_line":
+      return { title: "The diff has no such line", detail: "Comments can only be on lines that the diff shows." };
+    case "text_too_long":
+      return { title: "The text is too long", detail: message };
+    case "not_allowed":
+      return { title: "You may not change this", detail: message };
+    default:
+      return { title: "The server did not accept this", detail: message || code };
+  }
+}
+
+/** Where it was, for people. */
+export function placeWords({ anchor }: Rejected): string | undefined {
+  return anchor && `${anchor.file}, ${anchor.side === "base" ? "old " : ""}line ${anchor.line}`;
+}
