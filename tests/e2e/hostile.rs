@@ -196,6 +196,7 @@ async fn a_batch_sent_twice_happens_once_even_across_a_kill() -> Result<()> {
     let id = server.create_review("twice")?;
     let client = Uuid::now_v7();
     let batch = submit(&id, 1, 1, json!([add(Uuid::now_v7(), "once")]));
+    let mut hash = Value::Null;
     for round in 0..3 {
         let mut raw = Raw::connect(server.url()).await?;
         raw.send(&hello(client, "ann")).await?;
@@ -204,10 +205,14 @@ async fn a_batch_sent_twice_happens_once_even_across_a_kill() -> Result<()> {
         raw.expect("opened").await?;
         raw.send(&batch).await?;
         match round {
-            0 => assert_eq!(raw.expect("entry").await?["entry"]["version"], json!(2)),
+            0 => {
+                let frame = raw.expect("entry").await?;
+                assert_eq!(frame["entry"]["version"], json!(2));
+                hash = frame["hash"].clone();
+            }
             _ => assert_eq!(
                 raw.expect("answer").await?["answer"]["result"],
-                json!({"committed": {"version": 2}})
+                json!({"committed": {"version": 2, "hash": hash}})
             ),
         }
         server.kill()?;

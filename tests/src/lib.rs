@@ -4,11 +4,13 @@
 //! data folder of its own, talks to it through the SDK or with raw frames, kills it when it likes, and starts it
 //! again on the same data.
 
+pub mod campaign;
+pub mod database;
 pub mod http;
+pub mod opening;
 pub mod proxy;
 pub mod raw;
 pub mod server;
-pub mod simulation;
 
 use std::time::{Duration, Instant};
 

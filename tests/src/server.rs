@@ -1,19 +1,30 @@
 //! A real server process.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::time::Instant;
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
 use crate::{DEADLINE, DIFF, http};
 
+/// Where ports are taken from: below those that outgoing connections get. Otherwise a client that knocks while the
+/// server is away could be given that very port, and the server could not come back to it.
+const PORTS: std::ops::Range<u16> = 15_000..32_000;
+
+/// How many further ports are tried.
+const TRIES: usize = 3;
+
 /// A running server with a data folder of its own. Killed when dropped.
 pub struct Server {
     child: Child,
+    said: Receiver<String>,
+    port: u16,
     url: String,
     data: TempDir,
     extra: Vec<String>,
@@ -27,13 +38,25 @@ impl Server {
 
     /// Starts one with more arguments.
     pub fn start_with(extra: &[&str]) -> Result<Server> {
+        let extra = owned(extra);
         let data = tempfile::Builder::new().prefix("interline-test-").tempdir()?;
-        let extra = extra.iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>();
-        let (child, url) = spawn(data.path(), 0, &extra)?;
-        Ok(Server { child, url, data, extra })
+        let port = free_port()?;
+        let (child, said) = spawn(data.path(), port, &extra)?;
+        let mut server = Server { child, said, port, url: url(port), data, extra };
+        for _ in 0..TRIES {
+            if server.ready().is_ok() {
+                return Ok(server);
+            }
+            // Somebody else may have been quicker to take the port.
+            server.port = free_port()?;
+            server.url = url(server.port);
+            server.begin()?;
+        }
+        server.ready()?;
+        Ok(server)
     }
 
-    /// Its address, such as `http://127.0.0.1:40123`.
+    /// Its address, such as `http://127.0.0.1:20123`.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -41,6 +64,11 @@ impl Server {
     /// Its data folder.
     pub fn data(&self) -> &Path {
         self.data.path()
+    }
+
+    /// Leaves the data folder on the disk, for whoever looks into a failure.
+    pub fn keep_data(&mut self) {
+        self.data.disable_cleanup(true);
     }
 
     /// SIGKILL: it gets no chance to finish anything.
@@ -52,26 +80,63 @@ impl Server {
 
     /// Starts it again on the same port and the same data.
     pub fn restart(&mut self) -> Result<()> {
-        let port = self.url.rsplit(':').next().and_then(|port| port.parse().ok()).context("a port")?;
-        (self.child, self.url) = spawn(self.data.path(), port, &self.extra)?;
+        self.begin()?;
+        self.ready()
+    }
+
+    /// Starts it again with other arguments.
+    pub fn restart_with(&mut self, extra: &[&str]) -> Result<()> {
+        self.extra = owned(extra);
+        self.restart()
+    }
+
+    /// Begins to start it again, and does not wait until it listens.
+    pub fn begin(&mut self) -> Result<()> {
+        (self.child, self.said) = spawn(self.data.path(), self.port, &self.extra)?;
+        Ok(())
+    }
+
+    /// Waits until it listens.
+    pub fn ready(&mut self) -> Result<()> {
+        if self.said.recv_timeout(DEADLINE).is_err() {
+            let _ = self.child.kill();
+            bail!("the server did not start: {:?}", self.child.wait()?);
+        }
         Ok(())
     }
 
     /// SIGTERM, and waits for it to end.
     pub fn terminate(&mut self) -> Result<ExitStatus> {
-        // The shell's own `kill`: a bare machine may lack the program.
-        let status = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status()?;
-        if !status.success() {
-            bail!("could not signal the server");
-        }
+        self.ask_to_stop()?;
         let end = Instant::now() + DEADLINE;
         loop {
             match self.child.try_wait()? {
                 Some(status) => return Ok(status),
                 None if Instant::now() > end => bail!("the server did not stop in time"),
-                None => std::thread::park_timeout(std::time::Duration::from_millis(10)),
+                None => std::thread::park_timeout(Duration::from_millis(10)),
             }
         }
+    }
+
+    /// SIGTERM.
+    pub fn ask_to_stop(&self) -> Result<()> {
+        Ok(kill_process(self.pid()?, Signal::TERM)?)
+    }
+
+    /// Whether the process is there.
+    pub fn is_alive(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
+    /// From now on no file of the server grows beyond so many bytes; `None` lifts that.
+    pub fn limit_files(&self, bytes: Option<u64>) -> Result<()> {
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(Some(self.pid()?), Resource::Fsize, limit)?;
+        Ok(())
+    }
+
+    fn pid(&self) -> Result<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("a process id")
     }
 
     /// Creates a review of [`DIFF`] under a key; its id.
@@ -98,6 +163,22 @@ impl Drop for Server {
     }
 }
 
+/// What `interline-server verify` has to say of a database and of files of receipts; whether all is good.
+pub fn verify(data: &Path, receipts: &[PathBuf]) -> Result<(bool, String)> {
+    let mut command = command()?;
+    command.arg("verify").arg("--data-dir").arg(data);
+    receipts.iter().for_each(|file| {
+        command.arg("--receipts").arg(file);
+    });
+    let output = command.output()?;
+    let said = String::from_utf8(output.stdout)?;
+    match output.status.code() {
+        Some(0) => Ok((true, said)),
+        Some(1) => Ok((false, said)),
+        other => bail!("nothing was verified: {other:?} {said}{}", String::from_utf8_lossy(&output.stderr)),
+    }
+}
+
 /// The command that starts the server's binary, without arguments.
 pub fn command() -> Result<Command> {
     let mut command = Command::new(binary()?);
@@ -105,7 +186,7 @@ pub fn command() -> Result<Command> {
     Ok(command)
 }
 
-fn spawn(data: &Path, port: u16, extra: &[String]) -> Result<(Child, String)> {
+fn spawn(data: &Path, port: u16, extra: &[String]) -> Result<(Child, Receiver<String>)> {
     let mut command = command()?;
     command.arg("--listen").arg(format!("127.0.0.1:{port}")).arg("--data-dir").arg(data).args(extra);
     let mut child = command.stdout(Stdio::piped()).spawn()?;
@@ -119,13 +200,21 @@ fn spawn(data: &Path, port: u16, extra: &[String]) -> Result<(Child, String)> {
             }
         }
     });
-    match receive.recv_timeout(DEADLINE) {
-        Ok(url) => Ok((child, url)),
-        Err(_) => {
-            let _ = child.kill();
-            bail!("the server did not start: {:?}", child.wait()?)
-        }
-    }
+    Ok((child, receive))
+}
+
+fn owned(arguments: &[&str]) -> Vec<String> {
+    arguments.iter().map(|&argument| argument.to_owned()).collect()
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+/// A port that nobody listens on.
+fn free_port() -> Result<u16> {
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(|| fastrand::u16(PORTS)).take(1_000).find(free).context("no port is free")
 }
 
 /// `INTERLINE_SERVER`, or the binary that was built beside the tests.
@@ -133,7 +222,12 @@ fn binary() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("INTERLINE_SERVER") {
         return Ok(path.into());
     }
-    let target = std::env::current_exe()?;
-    let beside = target.ancestors().map(|dir| dir.join("interline-server")).find(|path| path.is_file());
-    beside.context("no server binary: run `cargo build -p interline-server` first, or set INTERLINE_SERVER")
+    built("interline-server")
+        .context("no server binary: run `cargo build -p interline-server` first, or set INTERLINE_SERVER")
+}
+
+/// A binary of this workspace that was built beside this one.
+pub fn built(name: &str) -> Option<PathBuf> {
+    let target = std::env::current_exe().ok()?;
+    target.ancestors().map(|folder| folder.join(name)).find(|path| path.is_file())
 }

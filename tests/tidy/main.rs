@@ -183,20 +183,3 @@ fn links_between_documents_lead_somewhere() {
         }
     }
 }
-
-#[test]
-fn the_seeded_faults_still_apply() {
-    let patches = fs::read_dir(root().join("tests/simulation/faults")).unwrap();
-    let patches: Vec<_> = patches.map(|entry| entry.unwrap().path()).collect();
-    assert!(!patches.is_empty());
-    for patch in patches {
-        let mut git = std::process::Command::new("git");
-        let applied = git.current_dir(root()).args(["apply", "--check"]).arg(&patch).output().unwrap();
-        assert!(
-            applied.status.success(),
-            "{}: {}",
-            patch.display(),
-            String::from_utf8_lossy(&applied.stderr)
-        );
-    }
-}

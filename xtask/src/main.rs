@@ -7,10 +7,12 @@
 
 #[cfg(feature = "bindgen")]
 mod bindgen;
+mod faults;
 mod fresh;
 mod install;
 mod needs;
 mod package;
+mod patch;
 mod project;
 mod run;
 mod step;
@@ -44,6 +46,20 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Kill a server and its clients under load, again and again: `crash --rounds 100`
+    Crash {
+        /// What the campaign takes: `--rounds`, `--seed`, `--writers`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Measure what opening a review costs by how long its history is, in release: `opening --edits 100000`
+    Opening {
+        /// What the measurement takes: `--edits`, `--rounds`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Break a scratch copy in every way that is known, and have the simulator catch each
+    Faults(faults::Args),
     /// Make JavaScript bindings for a compiled module (xtask calls this itself)
     #[cfg(feature = "bindgen")]
     #[command(hide = true)]
@@ -66,14 +82,35 @@ fn carry_out(command: Command) -> Result<ExitCode> {
         Command::Build => build().map(|()| ExitCode::SUCCESS),
         Command::Test(args) => test::test(&args),
         Command::Simulate { args } => simulate(&args).map(|()| ExitCode::SUCCESS),
+        Command::Crash { args } => crash(&args).map(|()| ExitCode::SUCCESS),
+        Command::Opening { args } => opening(&args).map(|()| ExitCode::SUCCESS),
+        Command::Faults(args) => faults::faults(&args).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "bindgen")]
         Command::Bindgen(args) => bindgen::generate(&args).map(|()| ExitCode::SUCCESS),
     }
 }
 
 fn simulate(args: &[String]) -> Result<()> {
-    let simulator = ["run", "--release", "--package", "interline-tests", "--bin", "simulate", "--"];
+    let simulator = ["run", "--release", "--package", "interline-simulation", "--bin", "simulate", "--"];
     step::run(step::command("cargo").args(simulator).args(args))
+}
+
+/// With assertions, as the tests are.
+fn crash(args: &[String]) -> Result<()> {
+    step::run(&mut project::server_build(project::Profile::Dev))?;
+    // The writers are a program of their own.
+    step::run(step::command("cargo").args(["build", "--package", "interline-tests", "--bins"]))?;
+    let campaign = ["run", "--package", "interline-tests", "--bin", "crash", "--"];
+    let server = project::server_binary(project::Profile::Dev);
+    step::run(step::command("cargo").args(campaign).args(args).env("INTERLINE_SERVER", server))
+}
+
+/// As operators run it.
+fn opening(args: &[String]) -> Result<()> {
+    step::run(&mut project::server_build(project::Profile::Release))?;
+    let measurement = ["run", "--release", "--package", "interline-tests", "--bin", "opening", "--"];
+    let server = project::server_binary(project::Profile::Release);
+    step::run(step::command("cargo").args(measurement).args(args).env("INTERLINE_SERVER", server))
 }
 
 fn build() -> Result<()> {

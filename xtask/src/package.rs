@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::fresh::Stamp;
-use crate::project::root;
+use crate::project::{root, target_dir};
 use crate::step::{command, run};
 use crate::wasm;
 
@@ -56,16 +56,7 @@ pub(crate) fn bindings(module: &Path) -> Result<()> {
         return Ok(());
     }
 
-    // It runs once and for less than a second: optimizing it, as the workspace does with what its tests
-    // use, would take a minute more than it saves.
-    let quick = r#"profile.dev.package."*".opt-level=0"#;
-    run(command("cargo")
-        .args(["run", "--quiet", "--package", "xtask", "--features", "bindgen", "--config", quick])
-        .args(["--", "bindgen"])
-        .arg("--input")
-        .arg(module)
-        .arg("--out-dir")
-        .arg(&folder))?;
+    bind(module, &folder)?;
     if optimized {
         let bound = folder.join("interline_bg.wasm");
         // Not in place: a run cut short must not leave half a module.
@@ -78,6 +69,34 @@ pub(crate) fn bindings(module: &Path) -> Result<()> {
         println!("wasm-opt is not installed: the module stays as large as rustc made it");
     }
     stamp.set()
+}
+
+/// Makes the JavaScript module of the tests of stores; says in which folder.
+pub(crate) fn store_tests() -> Result<PathBuf> {
+    let module = wasm::compile_store_tests()?;
+    let folder = target_dir().join("browser-stores");
+    let outputs = ["interline.js", "interline_bg.wasm"].map(|name| folder.join(name));
+    let inputs = [module.clone(), root().join("xtask/src/bindgen.rs")];
+    let stamp = Stamp::of("browser-stores", "", &inputs, &outputs)?;
+    if !stamp.holds() {
+        bind(&module, &folder)?;
+        stamp.set()?;
+    }
+    Ok(folder)
+}
+
+/// Has the bindings of a module made.
+fn bind(module: &Path, folder: &Path) -> Result<()> {
+    // It runs once and for less than a second: optimizing it, as the workspace does with what its tests
+    // use, would take a minute more than it saves.
+    let quick = r#"profile.dev.package."*".opt-level=0"#;
+    run(command("cargo")
+        .args(["run", "--quiet", "--package", "xtask", "--features", "bindgen", "--config", quick])
+        .args(["--", "bindgen"])
+        .arg("--input")
+        .arg(module)
+        .arg("--out-dir")
+        .arg(folder))
 }
 
 fn size(file: &Path) -> Result<u64> {

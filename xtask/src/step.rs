@@ -50,6 +50,13 @@ pub(crate) struct Failed {
     status: ExitStatus,
 }
 
+impl Failed {
+    /// For a command whose output was wanted.
+    pub(crate) fn new(line: String, status: ExitStatus) -> Failed {
+        Failed { line, status }
+    }
+}
+
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.line, self.status)

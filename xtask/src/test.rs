@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
+use crate::faults;
 use crate::install;
 use crate::needs::{Looked, Need};
 use crate::package;
@@ -134,7 +135,9 @@ impl Session {
             }
             passed(run(&mut npm))
         })?;
-        steps.step("tests in the browser", || self.browser_tests())
+        steps.step("tests in the browser", || self.browser_tests())?;
+        // The longest: some forty times core and the simulator are compiled and run.
+        steps.step("seeded faults", || passed(faults::faults(&faults::Args::default())))
     }
 
     /// The tests start servers, and Redis, themselves: they kill them, too.
@@ -161,11 +164,13 @@ impl Session {
         if files.is_empty() {
             bail!("there are no tests in {BROWSER_TESTS}");
         }
+        let stores = package::store_tests()?;
         let mut node = command("node");
         // TAP whatever the release of Node and wherever it prints to, so that the counts at the end
         // (`# tests`, `# pass`) always read the same.
         node.args(["--test", "--test-reporter=tap"]).args(files).current_dir(folder);
         node.env("CHROMIUM", chromium).env("INTERLINE_SERVER", server_binary(Profile::Dev));
+        node.env("INTERLINE_STORES", stores);
         passed(run(&mut node))
     }
 
@@ -197,8 +202,9 @@ fn wasm() -> Result<Outcome> {
     let Toolchain::Active = toolchain else {
         return Ok(Outcome::Skipped("the lints, as the active toolchain lacks the target".to_owned()));
     };
-    let lints = ["clippy", "--package", "interline-js", "--target", wasm::TARGET, "--", "-D", "warnings"];
-    passed(run(command("cargo").args(lints)))
+    let packages = ["--package", "interline-js", "--package", "interline-browser-stores"];
+    let lints = ["--target", wasm::TARGET, "--", "-D", "warnings"];
+    passed(run(command("cargo").arg("clippy").args(packages).args(lints)))
 }
 
 /// The names of a folder's tests, sorted: no shell is there to expand `*.test.mjs`.

@@ -109,19 +109,22 @@ pub(crate) fn make_toolchain_command() -> Command {
 
 /// Compiles the SDK for the browser and returns the module.
 pub(crate) fn compile() -> Result<PathBuf> {
+    compile_package("interline-js", "wasm", "wasm")
+}
+
+/// Compiles the tests of the stores that only a browser has, and returns the module.
+pub(crate) fn compile_store_tests() -> Result<PathBuf> {
+    compile_package("interline-browser-stores", "dev", "debug")
+}
+
+/// Compiles a package by a profile, which leaves its module in a folder of that name.
+fn compile_package(package: &str, profile: &str, folder: &str) -> Result<PathBuf> {
     let Some(toolchain) = Toolchain::find_or_add() else {
         bail!("no toolchain has the target {TARGET}: {}", line(&add_target_command()));
     };
-    run(toolchain.command("cargo").args([
-        "build",
-        "--package",
-        "interline-js",
-        "--target",
-        TARGET,
-        "--profile",
-        "wasm",
-    ]))?;
-    let module = project::target_dir().join(TARGET).join("wasm").join("interline_js.wasm");
+    let build = ["build", "--package", package, "--target", TARGET, "--profile", profile];
+    run(toolchain.command("cargo").args(build))?;
+    let module = project::target_dir().join(TARGET).join(folder).join(package.replace('-', "_") + ".wasm");
     fs::metadata(&module).with_context(|| format!("cargo left no {}", module.display()))?;
     Ok(module)
 }

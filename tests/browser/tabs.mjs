@@ -1,0 +1,64 @@
+// What tests of more than one page of one person share.
+
+import { until } from "./browser.mjs";
+import { readReview } from "./server.mjs";
+
+/** A diff with lines to comment on. */
+export const DIFF = `diff --git a/src/lib.rs b/src/lib.rs
+--- a/src/lib.rs
++++ b/src/lib.rs
+@@ -1,3 +1,4 @@ fn main
+ fn main() {
+-    let x = 1;
++    let x = 2;
++    let y = x;
+ }
+`;
+
+/** Another page of a person who has given a name already. */
+export async function anotherTab({ context, errors }, url) {
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  page.on("pageerror", (error) => errors.push(String(error)));
+  await page.goto(url);
+  return page;
+}
+
+/** Waits for the badge to have an attribute with one of some values. */
+export async function badge(page, attribute, values, what, deadlineMs) {
+  const wanted = [values].flat();
+  await until(() => page.getByTestId("connection").getAttribute(attribute), (value) => wanted.includes(value), what, deadlineMs);
+}
+
+/** Waits until everything written on a page is where it outlasts the page, and the page knows that the server is away. */
+export async function keptOffline(page) {
+  await badge(page, "data-sync", "waiting", "the badge says that changes wait");
+  await badge(page, "data-stored", "true", "the browser has them");
+}
+
+/** The committed texts of the comments that are not removed, joined. */
+export async function textOf(server, id) {
+  const review = await readReview(server, id);
+  return review.comments
+    .filter((found) => !found.removed)
+    .map((found) => found.text)
+    .join("|");
+}
+
+/** Waits until that is some text. */
+export async function committed(server, id, text, what = "the committed text", deadlineMs = 30_000) {
+  await until(() => textOf(server, id), (now) => now === text, what, deadlineMs);
+}
+
+/** Closes a page as a person does; resolves to whether it asked first. Where it asks, the answer is to go. */
+export async function leave(page) {
+  let asked = false;
+  page.on("dialog", (dialog) => {
+    asked ||= dialog.type() === "beforeunload";
+    void dialog.accept();
+  });
+  const closed = page.waitForEvent("close");
+  await page.close({ runBeforeUnload: true });
+  await closed;
+  return asked;
+}

@@ -1,0 +1,165 @@
+//! The server was restored from an older copy of its database: clients notice, and nobody's work is lost or doubled.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use interline::{Anchor, Cause, Client, Comment, CommentId, Review};
+use interline_tests::database::{check_log, copy_database, restore_database};
+use interline_tests::server::{Server, verify};
+use interline_tests::{DEADLINE, until};
+use tokio::time::timeout;
+
+struct Person {
+    client: Client,
+    review: Review,
+    _folder: tempfile::TempDir,
+}
+
+impl Person {
+    async fn new(server: &Server, name: &str) -> Result<Person> {
+        let folder = tempfile::tempdir()?;
+        let client =
+            Client::builder(server.url()).user(name, name).store_dir(folder.path()).connect().await?;
+        let review = client.open("restored").await?;
+        Ok(Person { client, review, _folder: folder })
+    }
+
+    async fn synced(&self) -> Result<()> {
+        Ok(timeout(DEADLINE, self.review.synced()).await.context("it takes too long")??)
+    }
+
+    async fn back(&self) {
+        self.client.reconnect();
+        until("to be back", || self.review.is_online().then_some(())).await;
+    }
+
+    async fn away(&self) {
+        until("to notice", || (!self.client.connection().is_connected()).then_some(())).await;
+    }
+
+    async fn comment(&self, id: CommentId) -> Comment {
+        until("the comment", || self.review.get(id).ok()).await
+    }
+
+    /// What waits for a decision: of which comment, and what it was meant to say.
+    fn lost(&self) -> Vec<(CommentId, String)> {
+        let rejected = self.review.rejected().into_iter();
+        let lost = rejected.filter(|rejected| rejected.cause == Cause::HistoryLost);
+        lost.filter_map(|rejected| Some((rejected.comment?, rejected.mine?))).collect()
+    }
+}
+
+fn texts(server: &Server) -> Result<Vec<String>> {
+    let shown = server.review("restored")?;
+    let comments = shown["comments"].as_array().context("comments")?.iter();
+    let mut texts: Vec<_> =
+        comments.filter_map(|comment| comment["text"].as_str().map(str::to_owned)).collect();
+    texts.sort();
+    Ok(texts)
+}
+
+fn stop(server: &mut Server) -> Result<()> {
+    anyhow::ensure!(server.terminate()?.success(), "it does not stop well");
+    Ok(())
+}
+
+fn restore(server: &Server, backup: &Path) -> Result<()> {
+    restore_database(backup, server.data())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_restored_from_an_older_copy_loses_nobodys_work() -> Result<()> {
+    let mut server = Server::start()?;
+    let id = server.create_review("restored")?;
+    let ann = Person::new(&server, "ann").await?;
+    let bo = Person::new(&server, "bo").await?;
+    let cy = Person::new(&server, "cy").await?;
+    let first = ann.review.comment(Anchor::head("src/lib.rs", 3), "kept")?;
+    ann.synced().await?;
+    let bos = bo.comment(first.id()).await;
+    cy.comment(first.id()).await;
+
+    let backup = tempfile::tempdir()?;
+    stop(&mut server)?;
+    copy_database(server.data(), backup.path())?;
+    server.restart()?;
+    ann.back().await;
+    bo.back().await;
+
+    // All of this is acknowledged, and will be gone.
+    first.insert(4, " and lost")?;
+    ann.synced().await?;
+    let second = ann.review.comment(Anchor::head("src/lib.rs", 1), "ann's, wholly lost")?;
+    ann.synced().await?;
+    let third = bo.review.comment(Anchor::head("src/lib.rs", 2), "bo's, wholly lost")?;
+    bo.synced().await?;
+    until("bo to have all of ann's", || (bos.text() == "kept and lost").then_some(())).await;
+    cy.back().await;
+    cy.comment(third.id()).await;
+    let receipts = backup.path().join("receipts.json");
+    std::fs::write(&receipts, ann.review.export_receipts())?;
+    let receipts = std::slice::from_ref(&receipts);
+    let (good, said) = verify(server.data(), receipts)?;
+    assert!(good, "{said}");
+    let before: Vec<_> = [&ann, &bo, &cy].map(|person| person.review.client_id()).into();
+
+    stop(&mut server)?;
+    ann.away().await;
+    bo.away().await;
+    first.insert(0, "<ann-pends>")?;
+    bos.insert(0, "<bo-pends>")?;
+    restore(&server, backup.path())?;
+    let (good, said) = verify(server.data(), receipts)?;
+    assert!(!good, "receipts of what was lost: {said}");
+    server.restart()?;
+    for person in [&ann, &bo, &cy] {
+        person.back().await;
+        person.synced().await?;
+    }
+
+    // What was pending is there, once, and nothing that was lost has come by itself.
+    until("bo's edit at ann's", || first.text().contains("<bo-pends>").then_some(())).await;
+    until("all to show the same", || {
+        let same = ann.review.version() == bo.review.version() && bo.review.version() == cy.review.version();
+        (same && ann.review.threads() == bo.review.threads() && bo.review.threads() == cy.review.threads())
+            .then_some(())
+    })
+    .await;
+    let text = first.text();
+    assert_eq!(texts(&server)?, std::slice::from_ref(&text));
+    for word in ["<ann-pends>", "<bo-pends>", "kept"] {
+        assert_eq!(text.matches(word).count(), 1, "{text}");
+    }
+    assert!(!text.contains("lost"), "{text}");
+    // What was acknowledged is offered to whom it belongs.
+    assert_eq!(
+        ann.lost(),
+        [(first.id(), "kept and lost".to_owned()), (second.id(), "ann's, wholly lost".to_owned())]
+    );
+    assert_eq!(bo.lost(), [(third.id(), "bo's, wholly lost".to_owned())]);
+    assert!(cy.review.rejected().is_empty());
+    for (person, before) in [&ann, &bo, &cy].into_iter().zip(before) {
+        assert_ne!(person.review.client_id(), before, "{}", person.client.user().id);
+    }
+    // Bo's pending word was for the very place where ann's is now: both stand, and bo is told.
+    let others: Vec<_> =
+        bo.review.rejected().into_iter().filter(|one| one.cause != Cause::HistoryLost).collect();
+    assert_eq!(others.len(), 1, "{others:?}");
+    assert_eq!((others[0].cause, others[0].comment), (Cause::Overlap, Some(first.id())));
+    assert_eq!(ann.review.rejected().len(), 2);
+    assert_eq!((ann.client.analytics().renewals, ann.client.analytics().recovered), (1, 2));
+
+    // And what somebody wants back comes back.
+    for rejected in ann.review.rejected() {
+        ann.review.retry_rejected(rejected.id)?;
+    }
+    ann.synced().await?;
+    until("bo has it again", || bos.text().contains("kept and lost").then_some(())).await;
+    let shown = texts(&server)?;
+    assert!(shown.contains(&"ann's, wholly lost".to_owned()) && shown.len() == 2, "{shown:?}");
+    assert!(first.text().contains("<bo-pends>") && first.text().contains("<ann-pends>"));
+    assert!(ann.review.rejected().is_empty());
+    stop(&mut server)?;
+    check_log(server.data(), &id).await?;
+    Ok(())
+}

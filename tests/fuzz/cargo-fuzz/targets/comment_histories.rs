@@ -1,0 +1,5 @@
+//! Campaigns for one target.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| interline_fuzz::run("comment_histories", data));

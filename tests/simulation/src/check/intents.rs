@@ -1,0 +1,125 @@
+//! Every change ends confirmed, superseded, or rejected and kept.
+
+use serde_json::Value;
+
+use super::past::Lost;
+use super::{Folded, text};
+use crate::evidence::{Evidence, Seen};
+use crate::ledger::{Deed, Intent};
+
+pub(super) fn check(evidence: &Evidence, folded: &Folded) -> Result<(), String> {
+    let lost = Lost::of(evidence)?;
+    for seen in &evidence.clients {
+        for (at, Intent { deed, forgotten, .. }) in seen.intents.iter().enumerate() {
+            let settled = match deed {
+                Deed::Added { comment, .. } => added(folded, &lost, seen, comment),
+                Deed::Removed { comment } => removed(folded, &lost, seen, comment),
+                Deed::Wrote { entity, field, value } => {
+                    wrote(folded, &lost, seen, at, (entity, field, value))
+                }
+                // Held to account by what was written in it.
+                Deed::Edited { .. } => true,
+            };
+            if !settled && !forgotten {
+                return Err(format!("of client {}, {deed:?} vanished", seen.name()));
+            }
+            let sent = match deed {
+                Deed::Added { comment, .. } => in_log(folded, comment),
+                // Titles are like no other.
+                Deed::Wrote { field, value, .. } => {
+                    field == "title" && folded.facts("field_set").any(|(_, fact)| fact["value"] == *value)
+                }
+                _ => false,
+            };
+            if *forgotten && sent {
+                return Err(format!("of client {}, {deed:?} was sent before it was saved", seen.name()));
+            }
+        }
+        held(folded, seen)?;
+    }
+    Ok(())
+}
+
+/// What a client had when its server lost it is there, or waits for its user's decision.
+fn held(folded: &Folded, seen: &Seen) -> Result<(), String> {
+    for (field, value) in seen.held.iter().flat_map(|held| &held.fields) {
+        let set = |(_, fact): (&str, &Value)| {
+            fact["entity"].is_string() && text(fact, "field") == field && fact["value"] == *value
+        };
+        let offered = || kept(seen, |change| change["fields_changed"]["fields"][field]["value"] == *value);
+        let first = || folded.review["fields"][field]["value"] == *value;
+        if !folded.facts("field_set").any(set) && !offered() && !first() {
+            return Err(format!("{field} = {value} of client {} was lost without a word", seen.name()));
+        }
+    }
+    Ok(())
+}
+
+fn in_log(folded: &Folded, comment: &str) -> bool {
+    folded.comments().any(|(id, _)| id == comment)
+}
+
+fn added(folded: &Folded, lost: &Lost, seen: &Seen, comment: &str) -> bool {
+    let own = |(client, fact): (&str, &Value)| {
+        seen.ids.iter().any(|id| id == client) && text(fact, "comment") == comment
+    };
+    folded.facts("comment_added").any(own)
+        || lost.facts("comment_added").any(|fact| text(fact, "comment") == comment)
+        || kept(seen, |change| {
+            change.get("comment_added").is_some_and(|added| text(added, "comment") == comment)
+        })
+}
+
+fn removed(folded: &Folded, lost: &Lost, seen: &Seen, comment: &str) -> bool {
+    folded.facts("comment_removed").any(|(_, fact)| text(fact, "comment") == comment)
+        || lost.facts("comment_removed").any(|fact| text(fact, "comment") == comment)
+        || kept(seen, |change| {
+            change.get("comment_removed").is_some_and(|removed| text(removed, "comment") == comment)
+        })
+}
+
+/// A field's value is in the log, or stands aside for another: of somebody else, as the log says, or of the same
+/// user, who wrote again before this was sent.
+fn wrote(
+    folded: &Folded,
+    lost: &Lost,
+    seen: &Seen,
+    at: usize,
+    (entity, field, value): (&str, &str, &Value),
+) -> bool {
+    let same = |fact: &Value| {
+        let of = fact["entity"].as_str().unwrap_or_else(|| text(&fact["entity"], "comment"));
+        of == entity && text(fact, "field") == field
+    };
+    let confirmed = || folded.facts("field_set").any(|(_, fact)| same(fact) && fact["value"] == *value);
+    let superseded = || {
+        let own = folded
+            .entries
+            .iter()
+            .chain(&lost.entries)
+            .filter(|entry| seen.ids.iter().any(|id| id == text(entry, "client")));
+        let verdicts = own.flat_map(|entry| entry["verdicts"].as_array().into_iter().flatten());
+        verdicts
+            .map(|verdict| &verdict["outcome"]["superseded"])
+            .any(|outcome| text(outcome, "field") == field)
+    };
+    let again = || {
+        let later = seen.intents[at + 1..].iter().filter(|intent| !intent.forgotten);
+        later
+            .map(|intent| &intent.deed)
+            .any(|deed| matches!(deed, Deed::Wrote { entity: e, field: f, .. } if e == entity && f == field))
+    };
+    let rejected = || {
+        kept(seen, |change| {
+            change.get("fields_changed").is_some_and(|changed| changed["fields"].get(field).is_some())
+        })
+    };
+    let gone = || lost.facts("field_set").any(same);
+    confirmed() || superseded() || gone() || again() || rejected()
+}
+
+fn kept(seen: &Seen, is: impl Fn(&Value) -> bool) -> bool {
+    let all =
+        [&seen.rejected, &seen.discarded, &seen.retried].into_iter().flat_map(Value::as_array).flatten();
+    all.flat_map(|record| record["changes"].as_array().into_iter().flatten()).any(is)
+}

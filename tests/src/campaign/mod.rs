@@ -1,0 +1,283 @@
+//! `kill -9` under load, again and again: a server and several writers, each a process of its own, that are killed
+//! and stopped at random moments and started again on what they had on disk.
+//!
+//! Every writer keeps a [ledger] outside of anything that is tested. After each round what was acknowledged has to
+//! be there once; at the end everything that was typed, but for what went with a writer's process before the local
+//! store had it, has to be there once and in order, for everybody alike.
+//!
+//! Everything that is drawn comes from one seed. Where exactly a kill lands is up to the machine.
+
+mod evidence;
+pub mod ledger;
+pub mod person;
+mod rounds;
+mod tools;
+pub mod witness;
+pub mod words;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use fastrand::Rng;
+use tempfile::TempDir;
+
+use crate::database::check_log;
+use crate::server::{Server, built, verify};
+use person::{Desk, Person};
+pub use tools::seed;
+
+/// The key of the review that everybody writes in.
+const REVIEW: &str = "crash";
+/// No name is the beginning of another, or could be part of an id.
+const NAMES: [&str; 6] = ["kim", "lou", "max", "nia", "oli", "pim"];
+
+/// What a campaign is.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What everything is drawn from.
+    pub seed: u64,
+    /// How many rounds; one has at least one kill or stop.
+    pub rounds: u32,
+    /// How many writers, six at most.
+    pub writers: usize,
+    /// The `writer` program.
+    pub writer: PathBuf,
+    /// Which rounds there are.
+    pub kinds: &'static [Kind],
+    /// Whether writers knock again and again while the server is away, see [`Desk::eager`].
+    pub eager: bool,
+}
+
+/// What happens in a round.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// The server is killed, and started again.
+    Server,
+    /// It is killed, and killed once more while it starts.
+    Starting,
+    /// It is told to stop, and killed while it does.
+    Stopping,
+    /// It is told to stop, and started again once it has.
+    Rolling,
+    /// A writer is killed and started again.
+    Writer,
+    /// The server is killed, then a writer; the writer starts offline, types, perhaps is killed again, before there
+    /// is a server again.
+    Both,
+    /// A writer types offline, is killed or closed, and stays away for several rounds.
+    Away,
+}
+
+impl Kind {
+    /// All kinds, as often as they are to be drawn.
+    pub const ALL: &[Kind] = &[
+        Kind::Server,
+        Kind::Server,
+        Kind::Server,
+        Kind::Starting,
+        Kind::Stopping,
+        Kind::Rolling,
+        Kind::Writer,
+        Kind::Writer,
+        Kind::Both,
+        Kind::Both,
+        Kind::Away,
+    ];
+}
+
+impl Options {
+    /// Three writers and all kinds of rounds, with the `writer` that was built beside this program.
+    pub fn new(seed: u64, rounds: u32) -> Result<Options> {
+        let writer =
+            built("writer").context("no writer: run `cargo build -p interline-tests --bins` first")?;
+        Ok(Options { seed, rounds, writers: 3, writer, kinds: Kind::ALL, eager: true })
+    }
+}
+
+/// What came of a campaign without a failure.
+#[derive(Clone, Default, Debug)]
+pub struct Report {
+    /// SIGKILLs of the server, all in all.
+    pub server_kills: u32,
+    /// Those of them while it was starting.
+    pub while_starting: u32,
+    /// Those of them while it was stopping.
+    pub while_stopping: u32,
+    /// SIGTERMs after which it ended by itself.
+    pub terminations: u32,
+    /// SIGKILLs of writers.
+    pub writer_kills: u32,
+    /// Starts of writers while there was no server.
+    pub offline_starts: u32,
+    /// Writers who stayed away for several rounds, with edits that the server had not.
+    pub absences: u32,
+    /// Words typed.
+    pub typed: usize,
+    /// Words that had been in a local store when their writer was killed or ended, or later.
+    pub saved: usize,
+    /// Words acknowledged before the last round was over.
+    pub acked: usize,
+    /// Words at the end.
+    pub found: usize,
+    /// Words that went with a killed writer before the local store had them.
+    pub gone: usize,
+    /// The most of them at one kill.
+    pub gone_at_once: usize,
+    /// The longest time before a kill that the local store did not have, in milliseconds.
+    pub gone_ms: u64,
+    /// Slips that a kill left.
+    pub slips: usize,
+    /// Entries of the review's log.
+    pub versions: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { server_kills, while_starting, while_stopping, terminations, .. } = self;
+        writeln!(
+            f,
+            "server: {server_kills} kills ({while_starting} while it started, {while_stopping} while it stopped), \
+             {terminations} orderly restarts"
+        )?;
+        let Report { writer_kills, offline_starts, absences, .. } = self;
+        writeln!(
+            f,
+            "writers: {writer_kills} kills, {offline_starts} starts without a server, {absences} long absences"
+        )?;
+        let Report { typed, saved, acked, found, versions, .. } = self;
+        writeln!(
+            f,
+            "words: {typed} typed, {saved} saved, {acked} acknowledged under way, {found} at the end"
+        )?;
+        writeln!(
+            f,
+            "acknowledged and lost: 0; saved and lost: 0; doubled: 0; the log has {versions} entries"
+        )?;
+        let Report { gone, gone_at_once, gone_ms, slips, .. } = self;
+        writeln!(
+            f,
+            "typed in the last moments of a killed writer and never saved: {gone} words, at most {gone_at_once} \
+             at once, of at most {gone_ms} ms; {slips} slips stayed"
+        )?;
+        write!(f, "took {:.1} s", self.took.as_secs_f64())
+    }
+}
+
+/// A campaign under way.
+struct Campaign {
+    options: Options,
+    rng: Rng,
+    server: Server,
+    review: String,
+    people: Vec<Person>,
+    /// Who is away, and until which round.
+    away: Vec<(usize, u32)>,
+    /// When each writer was killed or closed, by writer.
+    ends: Vec<(usize, u64)>,
+    report: Report,
+    // Removed last.
+    folder: TempDir,
+}
+
+/// Runs a campaign; fails at the first thing that is not as it should be.
+pub async fn run(options: Options) -> Result<Report> {
+    let began = Instant::now();
+    let mut campaign = Campaign::begin(options).await?;
+    let result = campaign.all().await;
+    if result.is_err() {
+        campaign.keep();
+    }
+    result?;
+    Ok(Report { took: began.elapsed(), ..campaign.report })
+}
+
+impl Campaign {
+    async fn begin(options: Options) -> Result<Campaign> {
+        let server = Server::start()?;
+        let review = server.create_review(REVIEW)?;
+        let folder = tempfile::Builder::new().prefix("interline-crash-").tempdir()?;
+        let desk = Desk {
+            program: options.writer.clone(),
+            url: server.url().to_owned(),
+            review: REVIEW.to_owned(),
+            folder: folder.path().to_owned(),
+            eager: options.eager,
+            user: None,
+        };
+        let people = NAMES.iter().take(options.writers).map(|name| Person::new(name, desk.clone())).collect();
+        let mut campaign = Campaign {
+            rng: Rng::with_seed(options.seed),
+            options,
+            server,
+            review,
+            people,
+            away: Vec::new(),
+            ends: Vec::new(),
+            report: Report::default(),
+            folder,
+        };
+        for at in 0..campaign.people.len() {
+            campaign.start(at)?;
+        }
+        campaign.everybody_is_heard().await?;
+        Ok(campaign)
+    }
+
+    async fn all(&mut self) -> Result<()> {
+        for round in 0..self.options.rounds {
+            self.round(round).await.with_context(|| format!("round {round}"))?;
+        }
+        self.finish().await.context("at the end")
+    }
+
+    /// Leaves everything on the disk for whoever looks into a failure.
+    fn keep(&mut self) {
+        self.server.keep_data();
+        self.folder.disable_cleanup(true);
+        eprintln!("kept: {} and {}", self.server.data().display(), self.folder.path().display());
+    }
+
+    /// Everybody comes back, stops and syncs; then everything has to be in its place.
+    async fn finish(&mut self) -> Result<()> {
+        self.evidence()?;
+        self.report.acked = self.records()?.iter().map(|record| record.acked.len()).sum();
+        for at in 0..self.people.len() {
+            if !self.people[at].is_here() {
+                self.start(at)?;
+            }
+        }
+        for person in &mut self.people {
+            person.finish().await?;
+        }
+        let shown = self.server.review(REVIEW)?;
+        let version = shown["version"].as_u64().context("a version")?;
+        let texts = evidence::texts(&shown)?;
+        for person in &mut self.people {
+            let shows = person.shows(version).await?;
+            anyhow::ensure!(
+                shows == serde_json::to_value(&texts)?,
+                "{} shows {shows}, the server has {texts:?}",
+                person.name
+            );
+        }
+        self.everything(&texts)?;
+        for person in &mut self.people {
+            person.close().await?;
+        }
+        anyhow::ensure!(self.server.terminate()?.success(), "the server does not stop well");
+        self.report.versions = check_log(self.server.data(), &self.review).await?;
+        anyhow::ensure!(self.report.versions == version, "the log has more than was shown");
+        let (good, said) = verify(self.server.data(), &[])?;
+        anyhow::ensure!(good, "{said}");
+        Ok(())
+    }
+
+    fn start(&mut self, at: usize) -> Result<()> {
+        let seed = self.rng.u64(..);
+        self.people[at].start(seed)
+    }
+}

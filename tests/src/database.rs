@@ -1,0 +1,143 @@
+//! The server's database, looked at and damaged behind the server's back.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use interline_core::entry::{EncodedEntry, Hash};
+use interline_core::id::{ClientId, Seq, Version};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Row};
+use uuid::Uuid;
+
+/// What the server calls its file.
+const FILE: &str = "interline.db";
+
+async fn open(data: &Path) -> Result<SqliteConnection> {
+    Ok(SqliteConnectOptions::new().filename(data.join(FILE)).connect().await?)
+}
+
+/// Copies a database that no server uses, as a backup does.
+pub fn copy_database(from: &Path, to: &Path) -> Result<()> {
+    for file in std::fs::read_dir(from)? {
+        let file = file?;
+        if file.file_name().to_string_lossy().starts_with(FILE) {
+            std::fs::copy(file.path(), to.join(file.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts a copy in the place of a database that no server uses.
+pub fn restore_database(from: &Path, to: &Path) -> Result<()> {
+    for file in std::fs::read_dir(to)? {
+        let file = file?;
+        if file.file_name().to_string_lossy().starts_with(FILE) {
+            std::fs::remove_file(file.path())?;
+        }
+    }
+    copy_database(from, to)
+}
+
+/// Copies a folder with everything in it, as `cp -r` does.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for file in std::fs::read_dir(from)? {
+        let file = file?;
+        let copy = to.join(file.file_name());
+        match file.file_type()?.is_dir() {
+            true => copy_folder(&file.path(), &copy)?,
+            false => drop(std::fs::copy(file.path(), copy)?),
+        }
+    }
+    Ok(())
+}
+
+/// How many entries of a review are not kept whole any more.
+pub async fn trimmed(data: &Path, review: &str) -> Result<u64> {
+    let mut connection = open(data).await?;
+    let row = sqlx::query("SELECT trimmed_to FROM reviews WHERE id = ?")
+        .bind(Uuid::parse_str(review)?)
+        .fetch_one(&mut connection)
+        .await?;
+    Ok(u64::try_from(row.try_get::<i64, _>("trimmed_to")?)?)
+}
+
+/// The clients whose batches are in the entries of a review that say this, in order.
+pub async fn said_by(data: &Path, review: &str, text: &str) -> Result<Vec<ClientId>> {
+    let mut connection = open(data).await?;
+    let rows = sqlx::query(
+        "SELECT payload FROM entries WHERE review = ? AND instr(payload, ?) > 0 ORDER BY version",
+    )
+    .bind(Uuid::parse_str(review)?)
+    .bind(text)
+    .fetch_all(&mut connection)
+    .await?;
+    let client = |row| {
+        let entry: serde_json::Value =
+            serde_json::from_str(sqlx::sqlite::SqliteRow::try_get(&row, "payload")?)?;
+        Ok(serde_json::from_value(entry["client"].clone())?)
+    };
+    rows.into_iter().map(client).collect()
+}
+
+/// Checks a review's log as it is stored: versions from 1 without a gap, each the next link of the chain, and the
+/// batches of each client once and in order. Returns the last version.
+///
+/// Batches that were refused wholly leave no entry; there must have been none.
+pub async fn check_log(data: &Path, review: &str) -> Result<Version> {
+    let mut connection = open(data).await?;
+    let review = Uuid::parse_str(review)?;
+    let rows = sqlx::query("SELECT version, hash, payload FROM entries WHERE review = ? ORDER BY version")
+        .bind(review)
+        .fetch_all(&mut connection)
+        .await?;
+    let mut link = Hash::default();
+    let mut seqs: BTreeMap<ClientId, Seq> = BTreeMap::new();
+    for (row, expected) in rows.iter().zip(1..) {
+        let version = u64::try_from(row.try_get::<i64, _>("version")?)?;
+        ensure!(version == expected, "entry {version} is where {expected} should be");
+        let payload: &str = row.try_get("payload")?;
+        link = link.chain(payload.as_bytes());
+        ensure!(row.try_get::<&[u8], _>("hash")? == &link.0[..], "entry {version} is no link of the chain");
+        let entry = EncodedEntry { version, hash: link, payload: payload.into() }.decode()?;
+        // The first entry is the server's own.
+        if version > 1 {
+            let before = seqs.insert(entry.client, entry.seq).unwrap_or(0);
+            let (client, seq) = (entry.client, entry.seq);
+            ensure!(seq == before + 1, "entry {version}: batch {seq} of {client} comes behind {before}");
+        }
+    }
+    let head = sqlx::query("SELECT version, hash FROM reviews WHERE id = ?")
+        .bind(review)
+        .fetch_one(&mut connection)
+        .await?;
+    let version = head.try_get::<i64, _>("version")?;
+    ensure!(version == i64::try_from(rows.len())?, "the head is at {version}, the log at {}", rows.len());
+    ensure!(head.try_get::<&[u8], _>("hash")? == &link.0[..], "the head is another than the log's");
+    Ok(rows.len() as Version)
+}
+
+/// Puts other text in the place of some that an entry holds, as a bad disk would.
+pub async fn replace_in_entry(
+    data: &Path,
+    review: &str,
+    version: i64,
+    text: &str,
+    other: &str,
+) -> Result<()> {
+    let mut connection = open(data).await?;
+    let done = sqlx::query(
+        "UPDATE entries SET payload = replace(payload, ?, ?) \
+         WHERE review = ? AND version = ? AND instr(payload, ?) > 0",
+    )
+    .bind(text)
+    .bind(other)
+    .bind(Uuid::parse_str(review)?)
+    .bind(version)
+    .bind(text)
+    .execute(&mut connection)
+    .await?;
+    ensure!(done.rows_affected() == 1, "no entry {version} holds {text:?}");
+    Ok(())
+}
