@@ -100,3 +100,27 @@ async fn a_client_that_ended_goes_on_from_its_store() -> Result<()> {
     assert_eq!(server.review("store")?["comments"][0]["text"], "first and unsent");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stored_review_opened_by_another_name_keeps_what_is_pending() -> Result<()> {
+    let server = Server::start()?;
+    let id = server.create_review("named")?;
+    let proxy = Proxy::start(server.url()).await?;
+    let folder = tempfile::tempdir()?;
+    let start =
+        || async { Client::builder(proxy.url()).user("ann", "Ann").store_dir(folder.path()).build().await };
+    let client = start().await?;
+    let review = client.open(&id).await?;
+    proxy.down();
+    let comment = review.comment(Anchor::head("src/lib.rs", 3), "written offline")?.id();
+    client.closed().await?;
+    drop((review, client));
+
+    proxy.up();
+    let client = start().await?;
+    let review = client.open("named").await?;
+    assert_eq!(review.get(comment)?.text(), "written offline");
+    review.synced().await?;
+    assert_eq!(server.review(&id)?["comments"][0]["text"], "written offline");
+    Ok(())
+}

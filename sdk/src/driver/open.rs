@@ -269,6 +269,10 @@ impl Driver {
         let id = error.review.or_else(|| requested.parse().ok());
         let slot = id.and_then(|id| lock(&self.shared.state).slots.get(&id).map(Arc::clone));
         if let (ErrorCode::AlreadyOpen, Some(id)) = (error.code, id) {
+            // What was asked for by its id has had its answer, too: another opening of it is under way.
+            if let Some(slot) = slot.as_ref().filter(|_| requested.parse() == Ok(id)) {
+                slot.with(|inner, _| inner.asked = inner.asked.saturating_sub(1));
+            }
             // Another name of a review that is open here, or will be once the server has answered to its first name.
             self.remember(requested, id);
             let waiting = self.take_awaiting(requested, None);
