@@ -119,6 +119,21 @@ impl Pending {
         Ok(())
     }
 
+    /// Says more simply what is done to a comment's text, where that is one edit; one that does nothing goes.
+    pub fn simplify(&mut self, id: CommentId, limits: &Limits, simpler: impl FnOnce(&TextOp) -> TextOp) {
+        let mine = |change: &Change| matches!(change, Change::TextEdited { comment, .. } if *comment == id);
+        let mut edits = self.changes.iter().enumerate().filter(|(_, change)| mine(change));
+        let (Some((at, _)), None) = (edits.next(), edits.next()) else { return };
+        if let Change::TextEdited { op, .. } = &mut self.changes[at] {
+            let simpler = simpler(op);
+            if simpler.is_identity() {
+                self.changes.remove(at);
+            } else if simpler.components() <= limits.op_components / 2 {
+                *op = simpler;
+            }
+        }
+    }
+
     /// Takes as many changes as one batch may have, from the front: never two edits of one comment.
     pub fn take_batch(&mut self, limits: &Limits) -> Pending {
         let mut edited = BTreeSet::new();

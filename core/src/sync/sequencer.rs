@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::History;
-use super::settle::{Sequenced, chars};
+use super::settle::{Sequenced, chars, grown};
 use crate::change::Batch;
 use crate::clock::Millis;
 use crate::entry::{Answer, AnswerResult, EncodedEntry, Entry, Hash, Head, UnreadableEntry};
@@ -246,8 +246,8 @@ impl Sequencer {
         Ok(())
     }
 
-    /// The log had gone on without us: `read` are its entries behind ours, `answers` the last answers of all
-    /// [`known_clients`](Sequencer::known_clients). What was tentative is sequenced again.
+    /// The log had gone on without us: `read` are its entries behind ours, `answers` the last answers of those
+    /// [`known_clients`](Sequencer::known_clients) who are in them, or in what was under way. What was tentative is sequenced again.
     pub fn lost(
         &mut self,
         now: Millis,
@@ -273,6 +273,26 @@ impl Sequencer {
         }
         self.append();
         Ok(())
+    }
+
+    /// Another server has appended this. Takes it where nothing is under way here, it comes next, and its client is
+    /// not known here: that one's last answer would have moved on with it. Says whether it was taken; where it was
+    /// not, the store tells what came, by [`lost`](Sequencer::lost).
+    pub fn overhear(&mut self, encoded: EncodedEntry) -> Result<bool, BrokenLog> {
+        let follows = self.tail.is_empty()
+            && self.head.version.checked_add(1) == Some(encoded.version)
+            && self.head.hash.chain(encoded.payload.as_bytes()) == encoded.hash;
+        let Some(entry) = follows.then(|| encoded.decode()).transpose()? else { return Ok(false) };
+        if self.knows(entry.client) {
+            return Ok(false);
+        }
+        self.advance(&encoded, &entry)?;
+        self.tip.apply(&entry)?;
+        self.tip_head = self.head;
+        self.tip_chars = self.tip_chars.saturating_add_signed(grown(&entry.facts));
+        self.history.push(&entry);
+        self.effects.push_back(SequencerEffect::Deliver(encoded));
+        Ok(true)
     }
 
     /// The clients whose last answers are known here: any of them may have moved on elsewhere.

@@ -134,7 +134,7 @@ pub(super) fn chars(review: &Review) -> usize {
 }
 
 /// By how much facts make them longer.
-fn grown(facts: &[Fact]) -> isize {
+pub(super) fn grown(facts: &[Fact]) -> isize {
     let by = |fact: &Fact| match fact {
         Fact::CommentAdded { text, .. } => text.chars().count() as isize,
         Fact::TextEdited { op, .. } => op.target_len() as isize - op.base_len() as isize,

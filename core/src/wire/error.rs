@@ -56,6 +56,8 @@ pub enum ErrorCode {
     TooSlow,
     /// The server is stopping.
     Draining,
+    /// An operator has closed the session.
+    SessionClosed,
     /// A defect of the server.
     Internal,
     /// A code that this software does not know; `retryable` beside it says what it needs to know.

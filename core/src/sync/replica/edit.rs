@@ -46,6 +46,9 @@ pub enum EditError {
     /// There is no such refused change.
     #[error("there is no such refused change")]
     UnknownRejected,
+    /// The server does not know the review any more, so that nothing can be tried again there.
+    #[error("the server does not know this review any more")]
+    ReviewLost,
     /// There is no such field on this entity.
     #[error("there is no such field")]
     UnknownField,

@@ -107,7 +107,8 @@ pub enum Event {
     Unsynced(Unsynced),
     /// Who is here, or where they are, has changed.
     Presence,
-    /// A batch will never be taken as it is; somebody has to decide.
+    /// A batch will never be taken as it is, or the server does not know the review any more (`unknown_review`);
+    /// somebody has to decide.
     Stuck(ErrorCode),
 }
 

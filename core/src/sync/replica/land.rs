@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cause, Event, Origin, REFUSED_MS, RESEND_LEAST_MS, RESEND_MS, Replica, ResyncReason};
+use super::{Cause, Event, Origin, Replica, ResyncReason};
 use crate::change::{Change, Entity};
 use crate::clock::Millis;
 use crate::entry::{Answer, AnswerResult, Hash, Outcome, Reason, Verdict};
@@ -77,12 +77,7 @@ impl Replica {
         };
         if retryable {
             batch.sent = Some(now);
-            // The server's word, within reason: a batch is neither hammered nor forgotten. Whoever is refused again
-            // and again comes less and less often.
-            let asked = retry_after_ms.unwrap_or(RESEND_MS.0).clamp(RESEND_LEAST_MS, RESEND_MS.1);
-            let longer = asked.saturating_mul(1 << batch.refusals.min(16)).min(REFUSED_MS);
-            batch.resend_ms = asked.max(longer);
-            batch.refusals += 1;
+            batch.wait.refused(retry_after_ms);
             return Ok(());
         }
         match code {

@@ -122,6 +122,10 @@ impl Replica {
     pub fn retry_rejected(&mut self, now: Millis, id: u64, fresh: CommentId) -> Result<(), EditError> {
         let rejected = self.rejected.iter().find(|rejected| rejected.id == id).cloned();
         let rejected = rejected.ok_or(EditError::UnknownRejected)?;
+        if self.lost {
+            // It would be made on what the server does not have, and its record would be gone.
+            return Err(EditError::ReviewLost);
+        }
         let (buffer, undo, recent) = (self.buffer.clone(), self.undo.clone(), self.undo_recent.clone());
         let told = self.effects.len();
         if let Err(error) = self.retry(now, &rejected, fresh) {
@@ -183,16 +187,16 @@ impl Replica {
         rejected: &Rejected,
         mine: &str,
     ) -> Result<(), EditError> {
-        let Some(base) = rejected.base.as_deref().filter(|_| rejected.cause != Cause::Overlap) else {
-            // What was merged stands already: once more means that these words shall.
-            return self.set_text(now, id, mine);
-        };
         let shown = self.comment(id).ok_or(EditError::UnknownComment)?;
         if rejected.cause == Cause::HistoryLost {
             // What both come from is lost as well: words come back, none go.
             let words = diff(shown.text.as_str(), mine).inserts_alone();
             return self.edit_text(now, id, words);
         }
+        let Some(base) = rejected.base.as_deref().filter(|_| rejected.cause != Cause::Overlap) else {
+            // What was merged stands already: once more means that these words shall.
+            return self.set_text(now, id, mine);
+        };
         let meant = diff(base, mine);
         if rejected.cause == Cause::CopiedStore && stands(&meant, shown.text.as_str()) {
             // The other copy has sent them.

@@ -8,13 +8,15 @@
 //!
 //! `edit` and `undo` are what a person does, `open` and `rebase` what happened while the connection was away,
 //! `receive` what happens while it is there, `land` how a flight ends, `again` what is tried once more, `ledger`
-//! what is kept for a person to decide on, `saved` what outlives the process, `view` what is shown.
+//! what is kept for a person to decide on, `lost` what becomes of a review that the server does not know any more,
+//! `saved` what outlives the process, `view` what is shown.
 
 mod again;
 mod edit;
 mod event;
 mod land;
 mod ledger;
+mod lost;
 mod open;
 mod rebase;
 mod receive;
@@ -34,6 +36,7 @@ pub use saved::{
 };
 pub use view::Thread;
 
+use self::again::Wait;
 use super::{Batcher, History, Pending};
 use crate::change::Batch;
 use crate::clock::{Hlc, Millis};
@@ -47,12 +50,6 @@ use crate::wire::ErrorCode;
 
 /// How many text ops are kept to carry other people's carets forward.
 const HISTORY_OPS: usize = 512;
-/// The first wait for an answer to a batch before it is sent again, in milliseconds; doubles up to the last.
-const RESEND_MS: (u64, u64) = (5_000, 60_000);
-/// The longest wait after refusals in a row, in milliseconds, unless the server asks for a longer one.
-const REFUSED_MS: u64 = 8_000;
-/// The shortest wait that a server may ask for, in milliseconds.
-const RESEND_LEAST_MS: u64 = 100;
 /// How many entries are saved behind a whole review before it is saved anew.
 const JOURNAL: usize = 256;
 /// The wait before the local store is tried again, in milliseconds.
@@ -68,11 +65,8 @@ struct InFlight {
     /// The save that holds it; it is sent once that is done.
     generation: u64,
     sent: Option<Millis>,
-    resend_ms: u64,
-    /// How often it was refused in a row.
-    refusals: u32,
-    /// What its next resend waits beyond that.
-    spread_ms: u64,
+    /// How long before it is sent again.
+    wait: Wait,
     /// Set once the server has said that it will never take it.
     stuck: Option<ErrorCode>,
 }
@@ -132,6 +126,8 @@ pub struct Replica {
     start_over: bool,
     /// The server has lost a part of what is here: the next snapshot tells which.
     history_lost: bool,
+    /// The server does not know the review any more.
+    lost: bool,
     /// The most changes that were pending since there were none.
     most: usize,
     /// The last time that was told here.
@@ -188,6 +184,7 @@ impl Replica {
             save_again_at: None,
             start_over: false,
             history_lost: false,
+            lost: false,
             most: 0,
             now: 0,
             effects: VecDeque::new(),
@@ -208,6 +205,7 @@ impl Replica {
         let ids = replica.rejected.iter().map(|rejected| rejected.id);
         replica.last_rejected = ids.max().unwrap_or(0).max(ledger.last_rejected);
         replica.receipts = ledger.receipts;
+        replica.lost = ledger.lost;
         if let Some(confirmed) = confirmed {
             replica.history = History::new(saved.head.version, HISTORY_OPS);
             replica.confirmed = confirmed;
@@ -221,9 +219,7 @@ impl Replica {
             since,
             generation: 0,
             sent: None,
-            resend_ms: RESEND_MS.0,
-            refusals: 0,
-            spread_ms: 0,
+            wait: Wait::default(),
             stuck: None,
         });
         replica.buffer = saved.buffer;
@@ -293,9 +289,10 @@ impl Replica {
         continued.then_some(self.head)
     }
 
-    /// Why the server will never take the batch in flight, if it said so: nothing is sent any more.
+    /// Why nothing is sent any more: the server will never take the batch in flight, or it has lost the review.
     pub fn is_stuck(&self) -> Option<ErrorCode> {
-        self.in_flight.as_ref().and_then(|batch| batch.stuck)
+        let lost = self.lost.then_some(ErrorCode::UnknownReview);
+        lost.or_else(|| self.in_flight.as_ref().and_then(|batch| batch.stuck))
     }
 
     /// What the server accepts; learnt at each connection.
@@ -418,9 +415,7 @@ impl Replica {
             since,
             generation: self.dirty,
             sent: None,
-            resend_ms: RESEND_MS.0,
-            refusals: 0,
-            spread_ms: 0,
+            wait: Wait::default(),
             stuck: None,
         });
     }
@@ -432,11 +427,11 @@ impl Replica {
         }
         match batch.sent {
             Some(sent) if now < batch.resend_at(sent) => return,
-            Some(_) => batch.resend_ms = batch.resend_ms.saturating_mul(2).min(RESEND_MS.1),
+            Some(_) => batch.wait.longer(),
             None => {}
         }
         batch.sent = Some(now);
-        batch.spread_ms = 0;
+        batch.wait.begins();
         self.effects.push_back(ReplicaEffect::Send(batch.frozen.clone()));
     }
 
@@ -456,6 +451,7 @@ impl Replica {
             rejected: self.rejected.clone(),
             receipts: self.receipts.clone(),
             last_rejected: self.last_rejected,
+            lost: self.lost,
         });
         let pending = SavedPending {
             format: SAVED_FORMAT,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::undo::inserted;
 use super::{Event, InFlight, Link, Receipt, Replica, ReplicaEffect, ResyncReason};
 use crate::change::{Batch, Change};
 use crate::clock::Millis;
@@ -76,6 +77,7 @@ impl Replica {
             (Some(review), steps) => self.start_from(review, head, steps, last.as_ref(), held)?,
         }
         self.link = Link::Opening(Some(head.version));
+        self.found();
         if let Some(last) = last {
             self.answered(now, last);
         }
@@ -255,8 +257,17 @@ impl Replica {
 
     /// What was in flight is buffered again, before what was buffered.
     pub(super) fn unfreeze(&mut self) {
+        let back: Vec<_> = self
+            .buffer
+            .edited()
+            .into_iter()
+            .map(|id| (id, self.buffer.edits(id).flat_map(inserted).collect::<Vec<_>>()))
+            .collect();
         let (pending, since) = self.take_pending();
         self.buffer = pending;
+        for (comment, back) in back {
+            self.simplify(comment, &back);
+        }
         if !self.buffer.is_empty() {
             self.batcher.edited(since.min(self.now));
             self.batcher.flush();

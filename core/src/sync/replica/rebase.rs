@@ -34,7 +34,7 @@ impl Replica {
             Some(steps) => self.step_beside(&review, steps)?,
             None => self.finish_flight(last)?,
         }
-        let lost = self.history_lost;
+        let (lost, undoable) = (self.history_lost, self.undo_before());
         let old = std::mem::replace(&mut self.confirmed, review);
         self.came_to(head);
         self.rebase_buffer(&old, &before, lost);
@@ -43,7 +43,7 @@ impl Replica {
             // What an undo would take back may never have happened.
             self.undo.clear();
         }
-        self.undo_rebased(&before);
+        self.undo_replaced(&old, &undoable);
         if self.buffer.is_empty() {
             self.batcher.taken();
         }
@@ -51,10 +51,9 @@ impl Replica {
         Ok(())
     }
 
-    /// The texts of comments with something pending, or to undo, as they are shown.
+    /// The texts of comments with something pending as they are shown.
     fn pending_texts(&self) -> BTreeMap<CommentId, String> {
-        let ids: BTreeSet<_> =
-            self.layers().flat_map(|layer| layer.edited()).chain(self.undoable()).collect();
+        let ids: BTreeSet<_> = self.layers().flat_map(|layer| layer.edited()).collect();
         let text = |id| self.comment(id).map(|comment| (id, comment.text.as_str().to_owned()));
         ids.into_iter().filter_map(text).collect()
     }
@@ -246,7 +245,7 @@ impl Replica {
         self.recover_fields(Entity::Review, &old.fields, is_lost);
     }
 
-    fn recover_text(&mut self, was: &Comment) {
+    pub(super) fn recover_text(&mut self, was: &Comment) {
         let is = self.confirmed.comments.get(&was.id);
         if was.removed.is_some() || is.is_some_and(|is| is.text == was.text) {
             return;
@@ -259,7 +258,7 @@ impl Replica {
     }
 
     /// The values that this replica's user had set.
-    fn recover_fields(&mut self, entity: Entity, old: &Fields, is_lost: impl Fn(Version) -> bool) {
+    pub(super) fn recover_fields(&mut self, entity: Entity, old: &Fields, is_lost: impl Fn(Version) -> bool) {
         let mut lost = BTreeMap::new();
         for name in old.names() {
             let Some(Register { value, by, version, .. }) = old.register(name) else { continue };

@@ -44,7 +44,8 @@ struct Before {
 }
 
 impl Replica {
-    /// The next entry of the stream. After [`ResyncReason::Diverged`] only a snapshot helps.
+    /// The next entry of the stream. After [`ResyncReason::Diverged`] only a snapshot helps. An error leaves everything
+    /// as it was.
     pub fn receive(&mut self, now: Millis, encoded: &EncodedEntry) -> Result<(), ResyncReason> {
         let received = self.receive_next(now, encoded);
         self.start_over |= received == Err(ResyncReason::Diverged);
@@ -63,6 +64,10 @@ impl Replica {
         }
         let entry = encoded.decode().map_err(|_| ResyncReason::Diverged)?;
         let head = Head { version: encoded.version, hash: encoded.hash };
+        if entry.client == self.client && entry.seq >= self.next_seq {
+            // Nobody here has used that number yet.
+            return Err(ResyncReason::Copied);
+        }
         let seq = self.in_flight.as_ref().map(|batch| batch.frozen.seq);
         self.told(now);
         let before = self.before(&entry);

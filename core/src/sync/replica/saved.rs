@@ -104,6 +104,9 @@ pub struct SavedLedger {
     /// The highest id that a refused change ever had: none is given twice.
     #[serde(default)]
     pub last_rejected: u64,
+    /// The server does not know the review any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
 }
 
 /// The confirmed review as it is saved.

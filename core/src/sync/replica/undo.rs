@@ -1,11 +1,20 @@
 //! Undo and redo of this replica's own text edits, comment by comment, across what others do meanwhile.
 
+use std::collections::BTreeMap;
+
 use super::{EditError, Event, Replica};
 use crate::clock::Millis;
 use crate::id::CommentId;
+use crate::review::Review;
 use crate::sync::Pending;
-use crate::text::undo::Rebase;
-use crate::text::{Text, TextOp, UndoStack, diff, squash};
+use crate::text::undo::{Rebase, kept};
+use crate::text::{Step, Text, TextOp, UndoStack, diff, squash};
+
+/// A text in which there is something to undo.
+pub(super) struct Before {
+    shown: Text,
+    pending: Option<TextOp>,
+}
 
 /// In how many comments edits can be undone; the one edited longest ago is forgotten first.
 const COMMENTS: usize = 16;
@@ -43,12 +52,29 @@ impl Replica {
         let Some(stack) = self.undo.get_mut(&comment) else { return Ok(false) };
         let before = stack.clone();
         let Some(op) = step(stack, &shown) else { return Ok(false) };
-        if let Err(error) = self.push_edit(now, comment, op) {
+        if let Err(error) = self.push_edit(now, comment, op.clone()) {
             self.undo.insert(comment, before);
             return Err(error);
         }
+        self.simplify(comment, &inserted(&op));
+        if self.buffer.is_empty() {
+            self.batcher.taken();
+        }
+        self.tell_unsynced();
         self.emit(Event::Undoable { comment });
         Ok(true)
+    }
+
+    /// What was typed and undone before anybody heard of it never happened. As a deletion and an insertion of the same
+    /// words it would bring them back where somebody else deletes them meanwhile.
+    pub(super) fn simplify(&mut self, comment: CommentId, back: &[String]) {
+        let Some(confirmed) = self.confirmed.comments.get(&comment) else { return };
+        let mut base = confirmed.text.clone();
+        let flight = self.in_flight.iter().flat_map(|batch| batch.changes.edits(comment));
+        if flight.into_iter().any(|op| base.apply(op).is_err()) {
+            return;
+        }
+        self.buffer.simplify(comment, &self.limits, |op| kept(op, base.as_str(), back));
     }
 
     pub(super) fn undoable(&self) -> impl Iterator<Item = CommentId> {
@@ -127,17 +153,40 @@ impl Replica {
         self.undo.remove(&comment);
     }
 
-    /// The shown texts were these, and are others now that the review was started over.
-    pub(super) fn undo_rebased(&mut self, before: &std::collections::BTreeMap<CommentId, String>) {
+    /// The texts in which there is something to undo, before the confirmed review is replaced.
+    pub(super) fn undo_before(&self) -> BTreeMap<CommentId, Before> {
+        let before =
+            |id| Some((id, Before { shown: self.comment(id)?.text, pending: self.pending_edit(id) }));
+        self.undoable().filter_map(before).collect()
+    }
+
+    /// The confirmed review was this one, and is another. What is still pending has been carried there.
+    pub(super) fn undo_replaced(&mut self, old: &Review, before: &BTreeMap<CommentId, Before>) {
         for comment in self.undoable().collect::<Vec<_>>() {
-            let after = self.comment(comment).map(|shown| shown.text);
-            match (before.get(&comment), after) {
-                (Some(before), Some(after)) => {
-                    let op = diff(before, after.as_str());
-                    self.undo.entry(comment).and_modify(|stack| stack.remote(&op));
+            let (was, is) = (old.comments.get(&comment), self.confirmed.comments.get(&comment));
+            let (Some(before), Some(after)) = (before.get(&comment), self.comment(comment)) else {
+                self.undo_forgotten(comment);
+                continue;
+            };
+            let shown = diff(before.shown.as_str(), after.text.as_str());
+            let carried = self.pending_edit(comment);
+            let Some(stack) = self.undo.get_mut(&comment) else { continue };
+            match (was.zip(is), &before.pending, &carried) {
+                (Some((was, is)), _, _) if was.text == is.text && shown.is_identity() => {}
+                (Some((was, is)), Some(pending), Some(carried)) => {
+                    let (op, confirmed) = (&diff(was.text.as_str(), is.text.as_str()), &was.text);
+                    stack.rebased(&Rebase { op, confirmed, pending, shown: &shown, carried });
                 }
+                (_, None, None) => stack.remote(&shown),
+                // What was pending is gone, and what it did with it.
                 _ => self.undo_forgotten(comment),
             }
         }
     }
+}
+
+/// The texts that an op inserts.
+pub(super) fn inserted(op: &TextOp) -> Vec<String> {
+    let text = |step| if let Step::Insert(text, _) = step { Some(text.to_owned()) } else { None };
+    op.steps().filter_map(text).collect()
 }

@@ -42,6 +42,36 @@ fn a_copied_store_is_noticed_and_sends_nothing() {
 }
 
 #[test]
+fn a_copy_that_goes_on_while_both_are_connected_is_noticed_by_its_first_entry() {
+    let (mut server, mut replica, sent) = in_flight();
+    server.take_bytes(1, batch(&sent));
+    let hash = replica.head().unwrap().hash;
+    let ours = EncodedEntry::new(&server.delivered[0], hash);
+    replica.receive(300, &ours).unwrap();
+    drain(&mut replica, 300);
+    // Typed here, and not sent yet; the copy has the same words in its buffer, and is faster.
+    replica.replace_text(310, comment(1), 0, 0, "B ").unwrap();
+    drain(&mut replica, 310);
+    server.take(1, sent.seq + 1, 3, vec![edit(1, "[\"B \",9]")]);
+    let theirs = EncodedEntry::new(&server.delivered[1], ours.hash);
+    let before = replica.head();
+    assert_eq!(replica.receive(320, &theirs), Err(ResyncReason::Copied));
+    assert_eq!((shown(&replica, 1), replica.head()), ("B A one two".into(), before), "not doubled");
+    replica.renew(330, client(3), ResyncReason::Copied);
+    assert_eq!(replica.rejected().len(), 1);
+    replica.opening();
+    server.sequencer.client_opened(client(3), None);
+    replica.opened(340, answer(&server, 3, true, None)).unwrap();
+    assert_eq!(shown(&replica, 1), "B A one two");
+    // An entry of one's own from before is none of these.
+    let (mut server, mut replica, sent) = in_flight();
+    server.take_bytes(1, batch(&sent));
+    replica.answered(300, server.sequencer.last_answer(client(1)).unwrap().clone());
+    let ours = EncodedEntry::new(&server.delivered[0], replica.head().unwrap().hash);
+    assert_eq!(replica.receive(310, &ours), Ok(()));
+}
+
+#[test]
 fn a_batch_that_an_earlier_request_settled_is_said_again_under_the_same_id() {
     let (mut server, mut replica, sent) = in_flight();
     // The request of a connection that is gone has settled the seq; the batch that was sent since is refused.

@@ -148,7 +148,41 @@ fn who_is_refused_again_and_again_comes_less_often() {
         replica.tick(now);
         assert_eq!(drain(&mut replica, now).0.len(), 1);
     }
-    assert_eq!(waits, [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
+    assert_eq!(waits, [500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000, 8_000]);
+}
+
+#[test]
+fn a_wait_is_drawn_from_all_of_it() {
+    let mut replica = replica(1);
+    replica.add_comment(0, comment(1), line(), "a").unwrap();
+    replica.flush(0);
+    let seq = drain(&mut replica, 0).0[0].seq;
+    let mut given = 0;
+    let mut wait = |replica: &mut Replica, now: u64, part: fn(u64) -> u64| {
+        replica.spread_resend(|most| {
+            given = most;
+            part(most)
+        });
+        (given, replica.wake_at().unwrap() - now)
+    };
+    // No answer: from a second up to a bound that doubles to a minute.
+    let mut now = 0;
+    for most in [5_000, 10_000, 20_000, 40_000, 60_000, 60_000] {
+        assert_eq!(wait(&mut replica, now, |_| 0), (most - 1_000, 1_000), "an answer may be under way");
+        assert_eq!(wait(&mut replica, now, |most| most / 2), (most - 1_000, (most + 1_000) / 2));
+        assert_eq!(wait(&mut replica, now, |most| most), (most - 1_000, most));
+        now += most;
+        replica.tick(now);
+        assert_eq!(drain(&mut replica, now).0.len(), 1);
+    }
+    // Refused: the server's word is the least, and what is drawn on top doubles up to a bound.
+    for most in [500, 1_000, 2_000, 4_000, 8_000, 8_000] {
+        replica.refused(now, seq, ErrorCode::Overloaded, true, Some(250)).unwrap();
+        assert_eq!(wait(&mut replica, now, |_| 0), (most - 250, 250));
+        assert_eq!(wait(&mut replica, now, |most| most), (most - 250, most));
+    }
+    replica.refused(now, seq, ErrorCode::Overloaded, true, Some(30_000)).unwrap();
+    assert_eq!(wait(&mut replica, now, |_| u64::MAX), (30_000, 60_000));
 }
 
 #[test]

@@ -3,9 +3,11 @@
 mod copies;
 mod hostile;
 mod kept;
+mod lost;
 mod reopen;
 mod replica;
 mod sequencer;
+mod undoing;
 
 use std::sync::Arc;
 

@@ -77,19 +77,55 @@ fn a_failed_append_leaves_no_trace() {
     assert_eq!(server.text(1), "xaby");
 }
 
+/// What another node appends behind "ab": an edit of a client's.
+fn elsewhere(server: &Server, from: u128) -> EncodedEntry {
+    let head = server.sequencer.head();
+    let op: TextOp = serde_json::from_str("[\"first \",2]").unwrap();
+    let checksum = crate::text::Text::new("first ab").checksum();
+    let facts = vec![Fact::TextEdited { comment: comment(1), op, checksum }];
+    let (format, author, version) = (ENTRY_FORMAT, user(from), head.version + 1);
+    let entry =
+        Entry { format, version, author, client: client(from), seq: 1, at: 5, facts, verdicts: vec![] };
+    EncodedEntry::new(&entry, head.hash)
+}
+
+#[test]
+fn what_another_node_appended_is_taken_where_it_comes_next() {
+    let mut server = Server::new();
+    server.take(1, 1, 1, vec![add(1, "ab")]);
+    let other = elsewhere(&server, 9);
+    assert!(server.sequencer.overhear(other.clone()).unwrap());
+    server.poll();
+    assert_eq!((server.text(1), server.sequencer.head().version), ("first ab", 3));
+    // Late batches are carried over it, and the next goes behind it.
+    server.take(1, 2, 2, vec![edit(1, "[2,\"!\"]")]);
+    assert_eq!(server.text(1), "first ab!");
+    assert!(!server.sequencer.overhear(other).unwrap(), "it came before");
+}
+
+#[test]
+fn what_cannot_be_told_apart_is_not_overheard() {
+    let mut server = Server::new();
+    server.take(1, 1, 1, vec![add(1, "ab")]);
+    let (known, other) = (elsewhere(&server, 1), elsewhere(&server, 9));
+    assert!(!server.sequencer.overhear(known).unwrap(), "its client's last answer is older");
+    let early = EncodedEntry { version: 4, ..other.clone() };
+    assert!(!server.sequencer.overhear(early).unwrap(), "one is missing");
+    let of_another_log = EncodedEntry { hash: Hash::of(b"another"), ..other.clone() };
+    assert!(!server.sequencer.overhear(of_another_log).unwrap());
+    server.submit(1, 2, 2, vec![edit(1, "[2,\"!\"]")]);
+    assert!(!server.sequencer.overhear(other).unwrap(), "the append tells");
+    server.poll();
+    server.commit();
+    assert_eq!(server.text(1), "ab!");
+}
+
 #[test]
 fn a_lost_race_is_sequenced_again() {
     let mut server = Server::new();
     server.take(1, 1, 1, vec![add(1, "ab")]);
     // Another node appends an edit of client 2 first.
-    let head = server.sequencer.head();
-    let op: TextOp = serde_json::from_str("[\"first \",2]").unwrap();
-    let checksum = crate::text::Text::new("first ab").checksum();
-    let facts = vec![Fact::TextEdited { comment: comment(1), op, checksum }];
-    let (format, author) = (ENTRY_FORMAT, user(2));
-    let other =
-        Entry { format, version: 3, author, client: client(2), seq: 1, at: 5, facts, verdicts: vec![] };
-    let other = EncodedEntry::new(&other, head.hash);
+    let other = elsewhere(&server, 2);
     server.submit(1, 2, 2, vec![edit(1, "[2,\"!\"]")]);
     server.appends.clear();
     server.sequencer.lost(9, vec![other], vec![]).unwrap();

@@ -135,7 +135,7 @@ impl UndoStack {
         for item in items.iter().rev() {
             left = left.compose(&item.op)?;
         }
-        let before = kept(&left, confirmed.as_str());
+        let before = kept(&left, confirmed.as_str(), &[]);
         let (op_below, left) = transform(op, &before)?;
         let vanished = carried.deletes() < pending.deletes();
         if !before.is_identity() && (vanished || left.deletes() < before.deletes()) {
@@ -156,7 +156,7 @@ impl UndoStack {
         items.iter().rev().try_for_each(|item| reached.apply(&item.op))?;
         if reached != below {
             self.typed = None;
-            let op = kept(&back.compose(&left)?, after.as_str());
+            let op = kept(&back.compose(&left)?, after.as_str(), &[]);
             items = vec![Item { op, layer }];
         }
         self.undo.extend(items.into_iter().filter(|item| !item.op.is_identity()));
@@ -267,10 +267,12 @@ fn carry(items: &mut Vec<Item>, op: &TextOp) -> Result<(), OpError> {
     Ok(())
 }
 
-/// An op composed of one that deletes and one that brings back, with what is there before and after kept.
-fn kept(op: &TextOp, base: &str) -> TextOp {
+/// An op composed of one that deletes and one that brings back, with what is there before and after kept. Where that can
+/// be seen in several ways, `back` is what was brought back.
+pub(crate) fn kept(op: &TextOp, base: &str, back: &[String]) -> TextOp {
     let op = &tight(op, base);
     let base: Vec<char> = base.chars().collect();
+    let back: Vec<Vec<char>> = back.iter().map(|text| text.chars().collect()).collect();
     let mut kept = OpBuilder::default();
     let mut at = 0;
     for touch in touches(op) {
@@ -280,19 +282,32 @@ fn kept(op: &TextOp, base: &str) -> TextOp {
         if old.len().max(new.len()) > MAX_COMPARED {
             kept.insert(touch.insert);
             kept.delete(old.len());
-            continue;
-        }
-        for piece in capture_diff_slices(Algorithm::Myers, old, &new) {
-            if matches!(piece, DiffOp::Equal { .. }) {
-                kept.retain(piece.old_range().len());
-            } else {
-                kept.insert(&new[piece.new_range()].iter().collect::<String>());
-                kept.delete(piece.old_range().len());
-            }
+        } else {
+            keep(old, &new, &back, &mut kept);
         }
     }
     kept.retain(op.base_len() - at);
     kept.finish()
+}
+
+/// Replaces `old` by `new` but for what both hold: what was brought back first of all.
+fn keep(old: &[char], new: &[char], back: &[Vec<char>], kept: &mut OpBuilder) {
+    let place = |text: &[char], part: &[char]| text.windows(part.len()).position(|window| window == part);
+    let places = |part: &Vec<char>| Some((part.len(), place(old, part)?, place(new, part)?));
+    let longest = back.iter().filter(|part| !part.is_empty()).filter_map(places).max();
+    if let Some((len, was, is)) = longest {
+        keep(&old[..was], &new[..is], back, kept);
+        kept.retain(len);
+        return keep(&old[was + len..], &new[is + len..], back, kept);
+    }
+    for piece in capture_diff_slices(Algorithm::Myers, old, new) {
+        if matches!(piece, DiffOp::Equal { .. }) {
+            kept.retain(piece.old_range().len());
+        } else {
+            kept.insert(&new[piece.new_range()].iter().collect::<String>());
+            kept.delete(piece.old_range().len());
+        }
+    }
 }
 
 /// How many bytes of text an op holds.
