@@ -11,20 +11,23 @@ use actix_web::{App, HttpServer, web};
 use interline_core::limits::Limits;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tracing::warn;
 use tracing_actix_web::TracingLogger;
 use uuid::Uuid;
 
 use crate::config::{Config, Timing};
 use crate::data_dir::DataDir;
+use crate::fanout::Fanout;
 use crate::http;
 use crate::http::Origins;
-use crate::presence::{Board, MemoryPresence, PresenceStore, RedisPresence};
+use crate::nodes::Nodes;
+use crate::presence::Board;
 use crate::room::{RoomContext, Rooms};
-use crate::session::Connection;
+use crate::session::{Connection, Sessions};
 use crate::shutdown::connections;
 use crate::store::committer::Committer;
 use crate::store::keeper::SnapshotKeeper;
-use crate::store::{SqliteOptions, SqliteStore, Store};
+use crate::store::{OpenError, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store};
 
 /// Why a server does not start; one line, with the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +40,8 @@ pub(crate) struct AppState {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) board: Arc<Board>,
+    pub(crate) fanout: Arc<dyn Fanout>,
+    pub(crate) connected: Sessions,
     pub(crate) limits: Limits,
     pub(crate) timing: Timing,
     pub(crate) origins: Arc<Origins>,
@@ -58,18 +63,28 @@ pub struct Server {
     pub(crate) snapshots_task: JoinHandle<()>,
     pub(crate) tasks: Vec<JoinHandle<()>>,
     pub(crate) drain: watch::Sender<bool>,
-    pub(crate) data: DataDir,
+    /// Of a store in a directory.
+    pub(crate) data: Option<DataDir>,
 }
 
 impl Server {
     /// Starts a server on the current runtime, which must be a multi-threaded one.
     pub async fn start(config: Config, timing: Timing) -> Result<Server, StartError> {
-        let (data, listener) = Self::claim(&config)?;
-        let options =
-            SqliteOptions { max_bytes: config.max_database_mb.map(|mb| mb.saturating_mul(1 << 20)) };
-        let store = SqliteStore::open_with(data.path(), options).await;
-        let store = store.map_err(|error| StartError(error.to_string()))?;
-        Self::run(Arc::new(store), data, listener, config, timing)
+        config.check()?;
+        let unusable = |error: OpenError| StartError(error.to_string());
+        let Some(url) = config.database_url() else {
+            let (data, listener) = Self::claim(&config)?;
+            let options =
+                SqliteOptions { max_bytes: config.max_database_mb.map(|mb| mb.saturating_mul(1 << 20)) };
+            let store = SqliteStore::open_with(data.path(), options).await.map_err(unusable)?;
+            return Self::run(Arc::new(store), Some(data), listener, config, timing).await;
+        };
+        let listener = listen(config.listen)?;
+        let store = PostgresStore::open(url, PostgresOptions::default()).await.map_err(unusable)?;
+        if config.redis_url().is_none() {
+            warn!("PostgreSQL without --redis-url: this must be the only node that uses the database");
+        }
+        Self::run(Arc::new(store), None, listener, config, timing).await
     }
 
     /// Starts a server over a store of the caller's.
@@ -78,32 +93,35 @@ impl Server {
         config: Config,
         timing: Timing,
     ) -> Result<Server, StartError> {
+        config.check()?;
         let (data, listener) = Self::claim(&config)?;
-        Self::run(store, data, listener, config, timing)
+        Self::run(store, Some(data), listener, config, timing).await
     }
 
     /// Takes what only one server can have.
     fn claim(config: &Config) -> Result<(DataDir, TcpListener), StartError> {
-        config.check()?;
         let data = DataDir::lock(&config.data_dir)?;
         Ok((data, listen(config.listen)?))
     }
 
-    fn run(
+    async fn run(
         store: Arc<dyn Store>,
-        data: DataDir,
+        data: Option<DataDir>,
         listener: TcpListener,
         config: Config,
         timing: Timing,
     ) -> Result<Server, StartError> {
         let address = listener.local_addr().map_err(|error| StartError(error.to_string()))?;
-        let presence: Arc<dyn PresenceStore> = match config.redis_url() {
-            Some(url) => {
-                let unusable = |error| StartError(format!("--redis-url cannot be used: {error}"));
-                Arc::new(RedisPresence::new(url).map_err(unusable)?)
+        let (node, connected) = (Uuid::new_v4(), Sessions::default());
+        let close = {
+            let connected = connected.clone();
+            move |session| {
+                connected.close(session);
             }
-            None => Arc::new(MemoryPresence::new()),
         };
+        let nodes = Nodes::join(&config, node, close)?;
+        nodes.settle().await;
+        let Nodes { presence, fanout, mut tasks, .. } = nodes;
         let (board, board_task) = Board::start(presence);
         let (committer, committer_task) = Committer::start(store.clone());
         let (snapshots, snapshots_task) = SnapshotKeeper::start(store.clone(), config.keep_entries);
@@ -113,6 +131,7 @@ impl Server {
             committer,
             snapshots: snapshots.clone(),
             board: board.clone(),
+            fanout: fanout.clone(),
             limits,
             idle: timing.room_idle,
         };
@@ -121,17 +140,19 @@ impl Server {
             store,
             rooms: Rooms::new(context),
             board,
+            fanout,
+            connected,
             limits,
             timing,
             origins: Arc::new(Origins::new(address.port(), config.origins)),
-            node: Uuid::new_v4(),
+            node,
             sessions: Arc::default(),
             draining,
         };
         let server = serve(listener, state.clone(), timing.stop)?;
         let http = server.handle();
         let http_task = tokio::spawn(server);
-        let tasks = vec![board_task, committer_task];
+        tasks.extend([board_task, committer_task]);
         Ok(Server { address, state, http, http_task, snapshots, snapshots_task, tasks, drain, data })
     }
 

@@ -12,15 +12,19 @@ pub(crate) fn banner(address: SocketAddr, state: &AppState) -> String {
     } else {
         "not built in: run `cargo xtask build`, then build the server again".to_owned()
     };
+    let away = if state.fanout.is_healthy() { "" } else { ", which cannot be reached for now" };
+    let nodes = format!("{}{away}", state.fanout.describe());
     format!(
         "interline listening on http://{address}\n\
          \x20 store     {}\n\
          \x20 presence  {}\n\
+         \x20 nodes     {}\n\
          \x20 demo      {demo}\n\
          \n\
          Put a change up for review:\n\
          \x20 git diff HEAD~1 | curl --data-binary @- 'http://{address}/api/reviews?title=My%20change'\n",
         state.store.describe(),
         state.board.describe(),
+        nodes,
     )
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::Parser;
 
 use crate::app::StartError;
+use crate::link::Link;
+use crate::store::PostgresStore;
 
 /// A self-hosted server for live code review.
 #[derive(Clone, Debug, Parser)]
@@ -15,12 +17,18 @@ pub struct Config {
     /// Address to listen on; loopback only, for there are no tokens yet. Port 0 takes any free port
     #[arg(long, env = "INTERLINE_LISTEN", default_value = "127.0.0.1:8080", value_parser = address)]
     pub listen: SocketAddr,
-    /// Where reviews are kept; made if it does not exist
+    /// Where reviews are kept without PostgreSQL; made if it does not exist
     #[arg(long, env = "INTERLINE_DATA_DIR", default_value = "./data", global = true)]
     pub data_dir: PathBuf,
-    /// Keep presence in this Redis, as in redis://127.0.0.1:6379; in memory without
+    /// Keep reviews in this PostgreSQL, as in postgres://user:password@host:5432/database; in the data directory without
+    #[arg(long, env = "INTERLINE_DATABASE_URL", hide_env_values = true, global = true)]
+    pub database_url: Option<String>,
+    /// Keep presence in this Redis, and tell other nodes over it what happens, as in redis://127.0.0.1:6379
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
     pub redis_url: Option<String>,
+    /// What everything in Redis begins with; nodes that share their data share it, others must not
+    #[arg(long, env = "INTERLINE_REDIS_PREFIX", value_name = "PREFIX", default_value = "interline")]
+    pub redis_prefix: String,
     /// A further origin that browsers may use the server from, as in https://review.example.com
     #[arg(long = "origin", env = "INTERLINE_ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub origins: Vec<String>,
@@ -65,22 +73,44 @@ impl Default for Timing {
 impl Config {
     /// Refuses what can be read and yet must not be; one line.
     pub fn check(&self) -> Result<(), StartError> {
-        if self.listen.ip().is_loopback() {
-            return Ok(());
+        if !self.listen.ip().is_loopback() {
+            return Err(StartError(format!(
+                "refusing to listen on {}: without tokens anybody who reaches the server may do anything, so it \
+                 listens on loopback only; use --listen 127.0.0.1:{}",
+                self.listen,
+                self.listen.port()
+            )));
         }
-        Err(StartError(format!(
-            "refusing to listen on {}: without tokens anybody who reaches the server may do anything, so it \
-             listens on loopback only; use --listen 127.0.0.1:{}",
-            self.listen,
-            self.listen.port()
-        )))
+        if let Some(url) = self.redis_url() {
+            let unusable = |error| StartError(format!("--redis-url cannot be used: {error}"));
+            Link::check(url, &self.redis_prefix).map_err(unusable)?;
+        }
+        let Some(url) = self.database_url() else { return Ok(()) };
+        PostgresStore::check_address(url).map_err(|error| StartError(error.to_string()))?;
+        if self.max_database_mb.is_some() {
+            return Err(StartError(
+                "--max-database-mb bounds a SQLite file: leave it out, and bound PostgreSQL by its disk or its \
+                 tablespace"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Where PostgreSQL is, if it is to be used.
+    pub fn database_url(&self) -> Option<&str> {
+        given(self.database_url.as_deref())
     }
 
     /// Where Redis is, if it is to be used.
     pub(crate) fn redis_url(&self) -> Option<&str> {
-        // A variable that is set to nothing is how some environments say that it is not set.
-        self.redis_url.as_deref().filter(|url| !url.trim().is_empty())
+        given(self.redis_url.as_deref())
     }
+}
+
+/// A variable that is set to nothing is how some environments say that it is not set.
+fn given(url: Option<&str>) -> Option<&str> {
+    url.filter(|url| !url.trim().is_empty())
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
@@ -115,6 +145,38 @@ mod tests {
         let why = check("0.0.0.0:8080").unwrap_err();
         assert!(why.contains("tokens") && why.contains("127.0.0.1:8080") && !why.contains('\n'), "{why}");
         assert!(check("192.168.0.1:8080").is_err() && check("8080").is_err());
+    }
+
+    #[test]
+    fn a_database_is_refused_that_cannot_work() {
+        let check = |arguments: &[&str]| {
+            let config = Config::try_parse_from(["interline-server"].iter().chain(arguments)).unwrap();
+            config.check().map_err(|error| error.to_string())
+        };
+        let url = "postgres://ann:secret@db.example/reviews";
+        assert_eq!(check(&["--database-url", url]), Ok(()));
+        assert_eq!(check(&["--database-url", " "]), Ok(()), "not set");
+        let why = check(&["--database-url", url, "--max-database-mb", "64"]).unwrap_err();
+        assert!(why.contains("--max-database-mb") && !why.contains("secret"), "{why}");
+        let why = check(&["--database-url", "sqlite://ann:secret@x"]).unwrap_err();
+        assert!(why.contains("--database-url") && !why.contains("secret"), "{why}");
+    }
+
+    #[test]
+    fn a_redis_is_refused_that_cannot_be_one() {
+        let check = |arguments: &[&str]| {
+            let config = Config::try_parse_from(["interline-server"].iter().chain(arguments)).unwrap();
+            config.check().map_err(|error| error.to_string())
+        };
+        let url = "rediss://ann:secret@redis.example:6380/2";
+        assert_eq!(check(&["--redis-url", url, "--redis-prefix", "ours"]), Ok(()));
+        for refused in [
+            ["--redis-url", "http://ann:secret@x", "--origin", "http://x"],
+            ["--redis-url", url, "--redis-prefix", "{}"],
+        ] {
+            let why = check(&refused).unwrap_err();
+            assert!(why.contains("--redis-") && !why.contains("secret") && !why.contains('\n'), "{why}");
+        }
     }
 
     #[test]

@@ -2,11 +2,11 @@
 //! the other things that it can do.
 
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use interline_server::verify::{CannotVerify, Summary, verify};
+use interline_server::verify::{CannotVerify, Summary, verify, verify_postgres};
 use interline_server::{Config, Server, StartError, Timing, shutdown_signals};
 use tracing_subscriber::EnvFilter;
 
@@ -28,7 +28,7 @@ struct Program {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Check the database in the data directory, without changing it; a server may be using it
+    /// Check the database in the data directory, or in PostgreSQL, without changing it; a server may be using it
     Verify {
         /// A file of receipts that a client has exported: each must be in the database. May be repeated
         #[arg(long, value_name = "FILE")]
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
     match command {
         None => serve(config),
-        Some(Command::Verify { receipts }) => match check(&config.data_dir, &receipts) {
+        Some(Command::Verify { receipts }) => match check(&config, &receipts) {
             Ok(summary) if summary.problems == 0 => ExitCode::SUCCESS,
             Ok(_) => ExitCode::from(PROBLEMS),
             Err(error) => fail(error, NOT_VERIFIED),
@@ -59,9 +59,13 @@ fn fail(error: impl std::fmt::Display, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn check(data_dir: &Path, receipts: &[PathBuf]) -> Result<Summary, CannotVerify> {
+fn check(config: &Config, receipts: &[PathBuf]) -> Result<Summary, CannotVerify> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| CannotVerify(error.to_string()))?;
-    runtime.block_on(verify(data_dir, receipts, &mut std::io::stdout()))
+    let out = &mut std::io::stdout();
+    match config.database_url() {
+        Some(url) => runtime.block_on(verify_postgres(url, receipts, out)),
+        None => runtime.block_on(verify(&config.data_dir, receipts, out)),
+    }
 }
 
 fn serve(config: Config) -> ExitCode {
@@ -80,7 +84,12 @@ fn run(config: Config) -> Result<(), StartError> {
         // Before anybody is told that it listens: from then on it can be told to stop.
         let told =
             shutdown_signals().map_err(|error| StartError(format!("cannot wait for signals: {error}")))?;
-        let server = Server::start(config, Timing::default()).await?;
+        let mut told = std::pin::pin!(told);
+        let server = tokio::select! {
+            server = Box::pin(Server::start(config, Timing::default())) => server?,
+            // While it waits for a database, say.
+            () = &mut told => return Ok(()),
+        };
         let mut stdout = std::io::stdout().lock();
         // Nobody may be listening; that is no reason not to serve.
         let _ = stdout.write_all(server.banner().as_bytes()).and_then(|()| stdout.flush());

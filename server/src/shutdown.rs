@@ -57,6 +57,7 @@ impl Server {
         let _ = timeout_at(deadline, &mut self.snapshots_task).await;
         self.snapshots_task.abort();
         let _ = timeout_at(deadline, self.state.board.flush()).await;
+        let _ = timeout_at(deadline, self.state.fanout.flush()).await;
         for task in self.tasks {
             task.abort();
         }

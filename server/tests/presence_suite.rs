@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use interline_core::id::{ClientId, DisplayName, ReviewId, SessionId, User, UserId};
 use interline_core::presence::{Presence, PresencePlace};
+use interline_server::link::Link;
 use interline_server::presence::{
     MemoryPresence, PresenceStore, PresenceWrite, RedisPresence, SessionRecord,
 };
+use interline_services::Redis;
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -64,14 +66,26 @@ async fn suite(store: &dyn PresenceStore) {
 
     // What nobody says again expires, and what somebody does say again stays.
     let late = ReviewId(Uuid::from_u128(4));
+    let began = Instant::now();
     store.put(late, presence(1, 1), SHORT).await.unwrap();
     store.put(late, presence(2, 1), SHORT).await.unwrap();
     store.put_session(record(5), SHORT).await.unwrap();
-    sleep(SHORT / 2).await;
-    store.put(late, presence(2, 2), SHORT * 4).await.unwrap();
-    sleep(SHORT).await;
+    assert_eq!(store.list(late).await.unwrap().len(), 2);
+    store.put(late, presence(2, 2), LONG).await.unwrap();
+    until("what nobody says again expires", async || store.list(late).await.unwrap() == [presence(2, 2)])
+        .await;
+    assert!(began.elapsed() >= SHORT, "not before its time");
+    until("so do sessions", async || !store.list_sessions().await.unwrap().contains(&record(5))).await;
     assert_eq!(store.list(late).await.unwrap(), [presence(2, 2)]);
-    assert!(!store.list_sessions().await.unwrap().contains(&record(5)));
+}
+
+/// Waits for something to become true.
+async fn until(what: &str, is: impl AsyncFn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !is().await {
+        assert!(Instant::now() < end, "{what}");
+        sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]
@@ -79,117 +93,111 @@ async fn memory_passes_the_suite() {
     suite(&MemoryPresence::new()).await;
 }
 
-/// A Redis of the test's own.
-struct Redis {
-    process: Child,
-    port: u16,
-    directory: tempfile::TempDir,
+/// A connection to it, once it stands.
+async fn link(url: &str) -> Arc<Link> {
+    let (link, _) = Link::start(url, "ours").unwrap();
+    until("Redis is there", async || link.is_up()).await;
+    link
 }
 
-impl Redis {
-    /// Nothing where the tests run without Redis.
-    async fn start() -> Option<Redis> {
-        if std::env::var("INTERLINE_WITHOUT").is_ok_and(|parts| parts.split(',').any(|part| part == "redis"))
-        {
-            println!("left out: redis");
-            return None;
-        }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let directory = tempfile::tempdir().unwrap();
-        let process = Redis::spawn(port, directory.path());
-        let redis = Redis { process, port, directory };
-        redis.wait().await;
-        Some(redis)
-    }
-
-    fn spawn(port: u16, directory: &std::path::Path) -> Child {
-        let program = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
-        let mut command = Command::new(&program);
-        command.args([
-            "--port",
-            &port.to_string(),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ]);
-        command.arg("--dir").arg(directory).stdout(Stdio::null());
-        command.spawn().unwrap_or_else(|error| panic!("cannot start {program}: {error}"))
-    }
-
-    async fn wait(&self) {
-        for _ in 0..200 {
-            if tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
-                return;
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
-        panic!("Redis does not listen");
-    }
-
-    fn stop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-
-    async fn keys(&self) -> Vec<String> {
-        let client = redis::Client::open(self.url()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap()
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        self.stop();
-    }
+/// Every key that is in it.
+async fn keys_in(redis: &Redis) -> Vec<String> {
+    let client = redis::Client::open(redis.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap()
 }
 
 #[tokio::test]
 async fn redis_passes_the_suite() {
-    let Some(redis) = Redis::start().await else { return };
-    suite(&RedisPresence::new(&redis.url()).unwrap()).await;
+    let Some(redis) = Redis::start().unwrap() else { return };
+    suite(&RedisPresence::new(link(&redis.url()).await)).await;
 }
 
 #[tokio::test]
 async fn every_key_in_redis_is_ours_and_an_idle_one_empties_itself() {
-    let Some(redis) = Redis::start().await else { return };
-    let store = RedisPresence::new(&redis.url()).unwrap();
+    let Some(redis) = Redis::start().unwrap() else { return };
+    let store = RedisPresence::new(link(&redis.url()).await);
     let review = ReviewId(Uuid::from_u128(1));
     store.put(review, presence(1, 1), SHORT).await.unwrap();
     store.put_session(record(1), SHORT).await.unwrap();
-    let keys = redis.keys().await;
+    let keys = keys_in(&redis).await;
     assert_eq!(keys.len(), 4, "{keys:?}");
-    assert!(keys.iter().all(|key| key.starts_with("interline:")));
+    assert!(keys.iter().all(|key| key.starts_with("ours:")));
     assert_eq!(keys.iter().filter(|key| key.contains(&format!("{{{review}}}"))).count(), 2);
-    sleep(SHORT * 2).await;
-    assert!(redis.keys().await.is_empty());
+    until("it empties itself", async || keys_in(&redis).await.is_empty()).await;
+}
+
+#[tokio::test]
+async fn installations_that_share_a_redis_do_not_see_each_other() {
+    let Some(redis) = Redis::start().unwrap() else { return };
+    let (theirs, _) = Link::start(&redis.url(), "theirs").unwrap();
+    until("Redis is there", async || theirs.is_up()).await;
+    let (ours, theirs) = (RedisPresence::new(link(&redis.url()).await), RedisPresence::new(theirs));
+    let review = ReviewId(Uuid::from_u128(1));
+    ours.put(review, presence(1, 1), LONG).await.unwrap();
+    ours.put_session(record(1), LONG).await.unwrap();
+    assert_eq!((theirs.list(review).await.unwrap(), theirs.list_sessions().await.unwrap()), (vec![], vec![]));
+    assert_eq!(ours.list(review).await.unwrap(), [presence(1, 1)]);
 }
 
 #[tokio::test]
 async fn a_redis_that_goes_and_comes_back_is_an_error_and_then_none() {
-    let Some(mut redis) = Redis::start().await else { return };
-    let store = RedisPresence::new(&redis.url()).unwrap();
+    let Some(mut redis) = Redis::start().unwrap() else { return };
+    let link = link(&redis.url()).await;
+    let store = RedisPresence::new(link.clone());
     let review = ReviewId(Uuid::from_u128(1));
     store.put(review, presence(1, 1), LONG).await.unwrap();
-    redis.stop();
-    let began = std::time::Instant::now();
+    redis.kill().unwrap();
+    let began = Instant::now();
     assert!(store.put(review, presence(1, 2), LONG).await.is_err());
     assert!(began.elapsed() < Duration::from_secs(3), "nobody waits long for presence");
-    redis.process = Redis::spawn(redis.port, redis.directory.path());
-    redis.wait().await;
-    for _ in 0..40 {
-        if store.put(review, presence(1, 3), LONG).await.is_ok() {
-            assert_eq!(store.list(review).await.unwrap(), [presence(1, 3)]);
-            return;
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
-    panic!("it did not heal");
+    redis.restart().unwrap();
+    let began = Instant::now();
+    until("it heals", async || store.put(review, presence(1, 3), LONG).await.is_ok()).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(store.list(review).await.unwrap(), [presence(1, 3)]);
+}
+
+#[tokio::test]
+async fn a_full_redis_is_an_error_and_the_connection_stands() {
+    let Some(redis) = Redis::start().unwrap() else { return };
+    let link = link(&redis.url()).await;
+    let store = RedisPresence::new(link.clone());
+    let review = ReviewId(Uuid::from_u128(1));
+    let set = async |name: &str, value: &str| {
+        let mut connection =
+            redis::Client::open(redis.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+        redis::cmd("CONFIG").arg("SET").arg(name).arg(value).exec_async(&mut connection).await.unwrap();
+    };
+    set("maxmemory-policy", "noeviction").await;
+    set("maxmemory", "1").await;
+    let error = store.put(review, presence(1, 1), LONG).await.unwrap_err().to_string();
+    assert!(error.contains("OOM"), "{error}");
+    assert!(link.is_up());
+    set("maxmemory", "0").await;
+    store.put(review, presence(1, 1), LONG).await.unwrap();
+    assert_eq!(store.list(review).await.unwrap(), [presence(1, 1)]);
+}
+
+#[tokio::test]
+async fn a_user_with_a_password_who_may_do_no_more_than_is_needed() {
+    let Some(redis) = Redis::start().unwrap() else { return };
+    let mut connection =
+        redis::Client::open(redis.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let rights = ["~ours:*", "&ours:*", "+@read", "+@write", "+@pubsub", "+@connection", "-@dangerous"];
+    let mut user = redis::cmd("ACL");
+    user.arg("SETUSER").arg("node").arg("on").arg(">word").arg(&rights[..]);
+    user.exec_async(&mut connection).await.unwrap();
+    redis::cmd("CONFIG")
+        .arg("SET")
+        .arg("requirepass")
+        .arg("other")
+        .exec_async(&mut connection)
+        .await
+        .unwrap();
+    suite(&RedisPresence::new(link(&redis.url().replace("//", "//node:word@")).await)).await;
+    let (wrong, _) = Link::start(&redis.url().replace("//", "//node:wrong@"), "ours").unwrap();
+    let store = RedisPresence::new(wrong.clone());
+    let review = ReviewId(Uuid::from_u128(1));
+    assert!(store.put(review, presence(1, 1), LONG).await.is_err() && !wrong.is_up());
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod faulty;
+mod postgres;
 mod suite;
 
 use std::path::PathBuf;

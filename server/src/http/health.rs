@@ -4,14 +4,17 @@ use std::sync::atomic::Ordering;
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::ApiError;
 use crate::app::AppState;
-use crate::presence::SessionRecord;
+use crate::fanout::Counts;
 
 #[derive(Serialize)]
 struct Health {
     status: &'static str,
+    /// Which of the nodes this is, as in session records; another one after each start.
+    node: Uuid,
     /// How many reviews are loaded.
     rooms: usize,
     /// How many connections there are.
@@ -20,26 +23,21 @@ struct Health {
 
 #[derive(Serialize)]
 struct Readiness {
-    /// `ready`, or `degraded` where presence is local for now: edits are as safe as ever.
+    /// `ready`, or `degraded` where nodes cannot hear each other or presence is local for now: edits are as safe as
+    /// ever, and this node takes them.
     status: &'static str,
     store: &'static str,
     presence: &'static str,
-}
-
-#[derive(Serialize)]
-struct Sessions {
-    sessions: Vec<SessionRecord>,
-}
-
-/// Who is connected.
-pub(super) async fn sessions(state: web::Data<AppState>) -> HttpResponse {
-    HttpResponse::Ok().json(Sessions { sessions: state.board.sessions().await })
+    fanout: &'static str,
+    /// What happened between nodes since the start.
+    nodes: Counts,
 }
 
 /// The process is alive.
 pub(super) async fn healthz(state: web::Data<AppState>) -> HttpResponse {
     let sessions = state.sessions.load(Ordering::Relaxed);
-    HttpResponse::Ok().json(Health { status: "ok", rooms: state.rooms.count(), sessions })
+    let (node, rooms) = (state.node, state.rooms.count());
+    HttpResponse::Ok().json(Health { status: "ok", node, rooms, sessions })
 }
 
 /// The server can do its work.
@@ -48,6 +46,13 @@ pub(super) async fn readyz(state: web::Data<AppState>) -> Result<HttpResponse, A
         return Err(ApiError::unavailable("draining", "the server is stopping"));
     }
     state.store.ping().await?;
-    let (status, presence) = if state.board.healthy() { ("ready", "ok") } else { ("degraded", "degraded") };
-    Ok(HttpResponse::Ok().json(Readiness { status, store: "ok", presence }))
+    let word = |healthy| if healthy { "ok" } else { "degraded" };
+    let (presence, fanout) = (state.board.healthy(), state.fanout.is_healthy());
+    Ok(HttpResponse::Ok().json(Readiness {
+        status: if presence && fanout { "ready" } else { "degraded" },
+        store: "ok",
+        presence: word(presence),
+        fanout: word(fanout),
+        nodes: state.fanout.counts(),
+    }))
 }

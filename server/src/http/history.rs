@@ -4,19 +4,20 @@ use actix_web::{HttpResponse, web};
 use interline_core::id::{CommentId, Version};
 use serde::Deserialize;
 
-use super::ApiError;
 use super::read::find;
+use super::{ApiError, query};
 use crate::app::AppState;
 use crate::room::{CommentPast, RoomHandle};
 
 #[derive(Deserialize)]
 pub(super) struct HistoryQuery {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "query::after_version")]
     after: Version,
 }
 
 #[derive(Deserialize)]
 pub(super) struct VersionQuery {
+    #[serde(default, deserialize_with = "query::version")]
     pub(super) version: Option<Version>,
 }
 

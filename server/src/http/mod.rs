@@ -6,7 +6,9 @@ mod error;
 mod guard;
 mod health;
 mod history;
+mod query;
 mod read;
+mod sessions;
 mod socket;
 
 use actix_web::http::Method;
@@ -41,7 +43,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .app_data(query)
         .service(resource("/socket").route(web::get().to(socket::socket)))
         .service(resource("/reviews").route(web::post().to(create::create)).route(web::get().to(read::list)))
-        .service(resource("/sessions").route(web::get().to(health::sessions)))
+        .service(resource("/sessions").route(web::get().to(sessions::list)))
+        .service(resource("/sessions/{session}").route(web::delete().to(sessions::close)))
         // A key may hold slashes.
         .service(resource("/reviews/{name:.+}/patchsets/{number}").route(web::get().to(read::patch_set)))
         .service(resource(&format!("{COMMENT}/history")).route(web::get().to(history::history)))

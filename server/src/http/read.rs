@@ -10,9 +10,9 @@ use interline_core::id::{CommentId, ReviewId, User, UserId, Version};
 use interline_core::review::{Anchor, Comment, Place, Review};
 use serde::{Deserialize, Serialize};
 
-use super::ApiError;
 use super::create::url_of;
 use super::history::VersionQuery;
+use super::{ApiError, query};
 use crate::app::AppState;
 use crate::room::{View, review_at};
 use crate::store::ReviewRow;
@@ -23,7 +23,9 @@ const MAX_PAGE: u32 = 200;
 
 #[derive(Deserialize)]
 pub(super) struct ListQuery {
+    #[serde(default, deserialize_with = "query::limit")]
     limit: Option<u32>,
+    #[serde(default, deserialize_with = "query::after_review")]
     after: Option<ReviewId>,
 }
 

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
-use super::{HEARTBEAT, PresenceStore, PresenceWrite, SessionRecord, TTL};
+use super::{HEARTBEAT, PresenceError, PresenceStore, PresenceWrite, SessionRecord, TTL};
 
 /// How long changes gather before they are written.
 const GATHER: Duration = Duration::from_millis(50);
@@ -110,6 +110,17 @@ impl Board {
         let mut sessions: Vec<_> = shared.ok().and_then(Result::ok).unwrap_or_else(local);
         sessions.sort_by_key(|record| (record.since, record.session));
         sessions
+    }
+
+    /// Everybody who is in a review, on any node that shares the store.
+    pub async fn list(&self, review: ReviewId) -> Result<Vec<Presence>, PresenceError> {
+        let slow = |_| PresenceError("it does not answer in time".to_owned());
+        timeout(PATIENCE, self.store.list(review)).await.map_err(slow)?
+    }
+
+    /// A connection to any node that shares the store; to this one while the store is away.
+    pub async fn session(&self, session: SessionId) -> Option<SessionRecord> {
+        self.sessions().await.into_iter().find(|record| record.session == session)
     }
 
     fn change(&self, changed: Changed, apply: impl FnOnce(&mut State)) {

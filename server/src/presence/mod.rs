@@ -21,9 +21,9 @@ pub use board::Board;
 pub use memory::MemoryPresence;
 
 /// How long what was said of somebody holds.
-pub const TTL: Duration = Duration::from_secs(15);
+pub const TTL: Duration = Duration::from_secs(10);
 /// How often it is said again.
-pub const HEARTBEAT: Duration = Duration::from_secs(5);
+pub const HEARTBEAT: Duration = Duration::from_secs(3);
 
 /// A connection of a client, as other nodes see it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ pub trait PresenceStore: Send + Sync + 'static {
     /// For people: which kind it is, and where.
     fn describe(&self) -> String;
 
-    /// Writes, all in one go; what is put holds for `ttl`.
+    /// Writes, all in one go; what is put holds for `ttl`, which is no shorter than that of what holds already.
     async fn write(&self, writes: &[PresenceWrite], ttl: Duration) -> Result<(), PresenceError>;
 
     /// Everybody who is in a review, in the order of their sessions' ids.

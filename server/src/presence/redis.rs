@@ -4,50 +4,41 @@
 //! review share a hash tag, and every key expires: an idle Redis empties itself.
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use interline_core::id::{ReviewId, SessionId};
 use interline_core::presence::Presence;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Pipeline, RedisError};
+use redis::Pipeline;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{PresenceError, PresenceStore, PresenceWrite, SessionRecord};
+use crate::link::{Link, LinkError};
 use crate::time::now_ms;
-
-/// How long Redis may take to answer: nobody waits for presence.
-const PATIENCE: Duration = Duration::from_millis(800);
 
 /// The presence store in Redis.
 pub struct RedisPresence {
-    connection: ConnectionManager,
-    place: String,
+    link: Arc<Link>,
 }
 
 impl RedisPresence {
-    /// Connects when first used, and again whenever the connection is lost.
-    pub fn new(url: &str) -> Result<RedisPresence, PresenceError> {
-        let client = Client::open(url).map_err(unavailable)?;
-        let address = client.get_connection_info().addr().to_string();
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE))
-            .set_number_of_retries(1)
-            .set_min_delay(Duration::from_millis(50))
-            .set_max_delay(Duration::from_millis(200));
-        let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(unavailable)?;
-        Ok(RedisPresence { connection, place: format!("Redis ({address})") })
+    /// Keeps presence behind a connection to Redis.
+    pub fn new(link: Arc<Link>) -> RedisPresence {
+        RedisPresence { link }
     }
 
     async fn run<T: redis::FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, PresenceError> {
-        let mut connection = self.connection.clone();
-        let query = pipeline.query_async(&mut connection);
-        match tokio::time::timeout(2 * PATIENCE, query).await {
-            Ok(answer) => answer.map_err(unavailable),
-            Err(_) => Err(PresenceError("it did not answer in time".to_owned())),
-        }
+        self.link.ask(pipeline).await.map_err(unavailable)
+    }
+
+    fn review(&self, review: ReviewId) -> Group {
+        Group::new(self.link.keys().presence(review))
+    }
+
+    fn sessions(&self) -> Group {
+        Group::new(self.link.keys().sessions())
     }
 
     async fn all<T: DeserializeOwned>(&self, group: &Group) -> Result<Vec<T>, PresenceError> {
@@ -74,14 +65,6 @@ struct Group {
 }
 
 impl Group {
-    fn review(review: ReviewId) -> Group {
-        Group::new(format!("interline:presence:{{{review}}}"))
-    }
-
-    fn sessions() -> Group {
-        Group::new("interline:{sessions}".to_owned())
-    }
-
     fn new(tag: String) -> Group {
         Group { index: format!("{tag}:index"), tag }
     }
@@ -109,7 +92,7 @@ impl Group {
 #[async_trait]
 impl PresenceStore for RedisPresence {
     fn describe(&self) -> String {
-        self.place.clone()
+        self.link.describe().to_owned()
     }
 
     async fn write(&self, writes: &[PresenceWrite], ttl: Duration) -> Result<(), PresenceError> {
@@ -117,15 +100,15 @@ impl PresenceStore for RedisPresence {
         for write in writes {
             match write {
                 PresenceWrite::Put(review, presence) => {
-                    Group::review(*review).put(&mut pipeline, presence.session, presence, ttl);
+                    self.review(*review).put(&mut pipeline, presence.session, presence, ttl);
                 }
                 PresenceWrite::Remove(review, session) => {
-                    Group::review(*review).remove(&mut pipeline, *session);
+                    self.review(*review).remove(&mut pipeline, *session);
                 }
                 PresenceWrite::PutSession(record) => {
-                    Group::sessions().put(&mut pipeline, record.session, record, ttl);
+                    self.sessions().put(&mut pipeline, record.session, record, ttl);
                 }
-                PresenceWrite::RemoveSession(session) => Group::sessions().remove(&mut pipeline, *session),
+                PresenceWrite::RemoveSession(session) => self.sessions().remove(&mut pipeline, *session),
             }
         }
         if writes.is_empty() {
@@ -135,18 +118,18 @@ impl PresenceStore for RedisPresence {
     }
 
     async fn list(&self, review: ReviewId) -> Result<Vec<Presence>, PresenceError> {
-        let mut present: Vec<Presence> = self.all(&Group::review(review)).await?;
+        let mut present: Vec<Presence> = self.all(&self.review(review)).await?;
         present.sort_by_key(|presence| presence.session);
         Ok(present)
     }
 
     async fn list_sessions(&self) -> Result<Vec<SessionRecord>, PresenceError> {
-        let mut sessions: Vec<SessionRecord> = self.all(&Group::sessions()).await?;
+        let mut sessions: Vec<SessionRecord> = self.all(&self.sessions()).await?;
         sessions.sort_by_key(|record| record.session);
         Ok(sessions)
     }
 }
 
-fn unavailable(error: RedisError) -> PresenceError {
+fn unavailable(error: LinkError) -> PresenceError {
     PresenceError(error.to_string())
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use futures_util::FutureExt;
 use interline_core::entry::Answer;
-use interline_core::id::{ClientId, SessionId, UserId};
+use interline_core::id::{ClientId, SessionId, UserId, Version};
 use interline_core::presence::{Presence, PresencePlace};
 use interline_core::wire::ErrorCode;
 
+use super::elsewhere::tail;
 use super::members::Member;
 use super::opened::OpenedFrame;
 use super::ring::Position;
@@ -35,24 +36,35 @@ enum Stand {
 impl Room {
     pub(super) fn join(&mut self, join: Box<Join>) {
         match self.stand(&join) {
+            // The client may have been at another node meanwhile: what it is told here must not be older.
+            _ if self.is_shared() => self.look_up(join),
             // Whoever has been told of it goes on from there.
             Stand::Lacks(lacks) if join.told.is_some() && self.sequencer.knows(join.client) => {
                 self.admit(*join, Some(lacks));
             }
-            Stand::Nothing | Stand::Lacks(_) => {
-                self.joins += 1;
-                let number = self.joins;
-                self.joining.insert(number, (join.session, join.client));
-                let (store, review) = (self.context.store.clone(), self.id);
-                let look_up = async move {
-                    let answer = store.last_answer(review, join.client).await;
-                    Event::LastAnswer(number, join, answer)
-                };
-                self.work.push(look_up.boxed());
-            }
+            Stand::Nothing | Stand::Lacks(_) => self.look_up(join),
             Stand::Behind(count) => self.send_piece(*join, count),
             Stand::Lost => self.say_lost(*join),
         }
+    }
+
+    /// Looks for the last answer of a joining client, and how far the log reaches behind it where other nodes
+    /// append to it.
+    fn look_up(&mut self, join: Box<Join>) {
+        self.joins += 1;
+        let (number, shared) = (self.joins, self.is_shared());
+        self.joining.insert(number, (join.session, join.client));
+        let (store, review) = (self.context.store.clone(), self.id);
+        let look_up = async move {
+            let found = async {
+                let answer = store.last_answer(review, join.client).await?;
+                let reaches = if shared { tail(&*store, review).await?.version } else { 0 };
+                Ok((answer, reaches))
+            };
+            let found = found.await;
+            Event::LastAnswer(number, join, found)
+        };
+        self.work.push(look_up.boxed());
     }
 
     /// A joining client's last answer is here. What the sequencer knows by now may be newer, so it keeps that.
@@ -60,14 +72,17 @@ impl Room {
         &mut self,
         number: u64,
         join: Box<Join>,
-        answer: Result<Option<Answer>, StoreError>,
+        answer: Result<(Option<Answer>, Version), StoreError>,
     ) {
         let (client, user) = (join.client, join.user.id.clone());
         match (self.joining.remove(&number), answer) {
             // It has left meanwhile.
             (None, _) => {}
             (_, Err(error)) => drop(join.reply.send(Joining::Failed(error.into()))),
-            (_, Ok(answer)) => {
+            (_, Ok((answer, reaches))) if reaches > self.sequencer.head().version => {
+                self.wait_for(reaches, number, join, answer);
+            }
+            (_, Ok((answer, _))) => {
                 self.sequencer.client_opened(client, answer);
                 match self.stand(&join) {
                     Stand::Nothing => self.settle(number, join),

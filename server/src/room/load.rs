@@ -93,7 +93,7 @@ pub(super) async fn start(
             Ok(Some(snapshot)) => snapshot,
             Ok(None) => break,
             Err(StoreError::Corrupt { what, .. }) => {
-                error!(review = %id, why = %what, "a snapshot cannot be read");
+                error!(review = %id, why = %what, "no snapshot can be read");
                 break;
             }
             Err(error) => return Err(error),

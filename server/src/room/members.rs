@@ -27,11 +27,27 @@ pub(super) struct Member {
     owed: BTreeSet<SessionId>,
 }
 
+/// Somebody who is in the review on another node.
+#[derive(Debug)]
+pub(super) struct Guest {
+    pub(super) presence: Presence,
+    /// When that was last known to hold.
+    pub(super) seen: Instant,
+    /// When the other node last said so itself.
+    pub(super) told: Option<Instant>,
+}
+
 /// Everybody in the room.
 #[derive(Debug)]
 pub(super) struct Members {
     review: ReviewId,
     all: HashMap<SessionId, Member>,
+    /// Those on other nodes.
+    pub(super) guests: HashMap<SessionId, Guest>,
+    /// Those of them who have just left.
+    pub(super) left: HashMap<SessionId, Instant>,
+    /// Whether it is being asked who they are.
+    pub(super) looking: bool,
 }
 
 impl Member {
@@ -47,7 +63,8 @@ impl Member {
 
 impl Members {
     pub(super) fn new(review: ReviewId) -> Members {
-        Members { review, all: HashMap::new() }
+        let (guests, left) = (HashMap::new(), HashMap::new());
+        Members { review, all: HashMap::new(), guests, left, looking: false }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -63,6 +80,7 @@ impl Members {
     }
 
     pub(super) fn insert(&mut self, session: SessionId, member: Member) {
+        self.guests.remove(&session);
         self.all.insert(session, member);
     }
 
@@ -81,8 +99,9 @@ impl Members {
 
     /// Where everybody is, but one.
     pub(super) fn presence_but(&self, session: SessionId) -> Vec<Presence> {
-        let others = self.all.iter().filter(|(id, _)| **id != session);
-        others.map(|(_, member)| member.presence.clone()).collect()
+        let here = self.all.values().map(|member| &member.presence);
+        let elsewhere = self.guests.values().map(|guest| &guest.presence);
+        here.chain(elsewhere).filter(|presence| presence.session != session).cloned().collect()
     }
 
     /// Sends a frame to everybody. Whoever has no place left for it is cut off by their outbox.
@@ -141,8 +160,9 @@ impl Members {
     /// The latest of a session: where it is, or that it is gone.
     pub(super) fn frame_of(&self, session: SessionId) -> ByteString {
         let review = self.review;
-        let frame = match self.all.get(&session) {
-            Some(member) => ServerFrame::Presence { review, presence: member.presence.clone() },
+        let here = self.all.get(&session).map(|member| &member.presence);
+        let frame = match here.or_else(|| self.guests.get(&session).map(|guest| &guest.presence)) {
+            Some(presence) => ServerFrame::Presence { review, presence: presence.clone() },
             None => ServerFrame::Gone { review, session },
         };
         encode(&frame).into()

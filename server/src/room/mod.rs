@@ -5,6 +5,8 @@
 //! and a subscriber whose outbox is full is cut off.
 
 mod comment_past;
+mod elsewhere;
+mod guests;
 mod join;
 mod load;
 mod members;
@@ -20,7 +22,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytestring::ByteString;
 use interline_core::entry::Head;
@@ -121,6 +123,8 @@ pub(crate) struct Scene {
 pub(crate) struct Submit {
     pub(crate) session: SessionId,
     pub(crate) submission: Submission,
+    /// Why its bytes are no batch of this protocol, if they are not: `submission` then has the seq and the hash alone.
+    pub(crate) unreadable: Option<String>,
     /// For the refusal, where the session is not in the room.
     pub(crate) outbox: Outbox,
 }
@@ -174,11 +178,18 @@ impl From<crate::store::StoreError> for Failure {
 pub(crate) struct RoomHandle {
     id: ReviewId,
     mailbox: mpsc::Sender<Input>,
+    /// Why the review could not be loaded: whoever comes when the mailbox is closed already hears it, too.
+    unloadable: Arc<OnceLock<Failure>>,
 }
 
 impl RoomHandle {
     pub(crate) fn id(&self) -> ReviewId {
         self.id
+    }
+
+    /// Why it answers nothing.
+    fn why(&self) -> Failure {
+        self.unloadable.get().cloned().unwrap_or_else(Failure::ended)
     }
 
     /// Whether the room has ended; a new one is to be had from [`Rooms`].
@@ -197,7 +208,7 @@ impl RoomHandle {
     /// Joins; waits for a place in the mailbox.
     pub(crate) async fn join(&self, join: Join, joining: oneshot::Receiver<Joining>) -> Joining {
         let _ = self.mailbox.send(Input::Join(Box::new(join))).await;
-        joining.await.unwrap_or_else(|_| Joining::Failed(Failure::ended()))
+        joining.await.unwrap_or_else(|_| Joining::Failed(self.why()))
     }
 
     /// Tells where a session's user is; waits for a place in the mailbox.
@@ -221,13 +232,13 @@ impl RoomHandle {
     pub(crate) async fn read(&self) -> Result<View, Failure> {
         let (reply, view) = oneshot::channel();
         let _ = self.mailbox.send(Input::Read(reply)).await;
-        view.await.unwrap_or_else(|_| Err(Failure::ended()))
+        view.await.unwrap_or_else(|_| Err(self.why()))
     }
 
     /// Looks at one comment, and where the log ends.
     pub(crate) async fn comment(&self, id: CommentId) -> Result<(Option<Comment>, Head), Failure> {
         let (reply, comment) = oneshot::channel();
         let _ = self.mailbox.send(Input::Comment(id, reply)).await;
-        comment.await.unwrap_or_else(|_| Err(Failure::ended()))
+        comment.await.unwrap_or_else(|_| Err(self.why()))
     }
 }

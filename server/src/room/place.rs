@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::Failure;
 use super::task::Room;
+use crate::fanout::News;
 use crate::time::now_ms;
 
 /// How often others hear of one session at most.
@@ -39,8 +40,18 @@ impl Room {
         }
     }
 
-    /// Tells everybody the latest of a session.
+    /// Tells everybody the latest of a session of this node, on other nodes too.
     pub(super) fn tell_of(&mut self, session: SessionId) {
+        let news = match self.members.get(session) {
+            Some(member) => News::Present(member.presence.clone()),
+            None => News::Gone(session),
+        };
+        self.context.fanout.publish(self.id, news);
+        self.tell_here(session);
+    }
+
+    /// Tells everybody on this node the latest of a session.
+    pub(super) fn tell_here(&mut self, session: SessionId) {
         self.members.tell_of(session);
         if self.members.owes() {
             self.hold_back(Instant::now() + EVERY);

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::{Input, MAILBOX, RoomHandle, task};
+use crate::fanout::Fanout;
 use crate::presence::Board;
 use crate::store::Store;
 use crate::store::committer::Committer;
@@ -30,6 +31,8 @@ pub(crate) struct RoomContext {
     pub(crate) snapshots: SnapshotKeeper,
     /// Who is where, for other nodes.
     pub(crate) board: Arc<Board>,
+    /// What nodes tell each other.
+    pub(crate) fanout: Arc<dyn Fanout>,
     /// What clients may do.
     pub(crate) limits: Limits,
     /// How long a room stays loaded once nobody wants it.
@@ -59,8 +62,10 @@ impl Rooms {
     pub(crate) fn get(self: &Arc<Self>, id: ReviewId) -> RoomHandle {
         let start = || {
             let (mailbox, inputs) = mpsc::channel(MAILBOX);
-            let task = self.runtime.spawn(task::run(id, self.context.clone(), Arc::downgrade(self), inputs));
-            Loaded { handle: RoomHandle { id, mailbox }, task }
+            let handle = RoomHandle { id, mailbox, unloadable: Arc::default() };
+            let (context, rooms) = (self.context.clone(), Arc::downgrade(self));
+            let task = self.runtime.spawn(task::run(id, context, rooms, inputs, handle.unloadable.clone()));
+            Loaded { handle, task }
         };
         match self.lock().entry(id) {
             Entry::Vacant(entry) => entry.insert(start()).handle.clone(),

@@ -1,6 +1,6 @@
 //! Batches on their way through the sequencer: in, into the store, and only then out to everybody.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use futures_util::FutureExt;
 use interline_core::change::{Batch, Change, Entity};
@@ -12,8 +12,9 @@ use interline_core::wire::{ErrorCode, Refused, ServerFrame, encode, entry_frame}
 use serde::Deserialize;
 
 use super::load::PAGE;
-use super::task::{Broken, Came, Event, Room};
+use super::task::{Broken, Event, Room};
 use super::{Failure, Submit};
+use crate::fanout::News;
 use crate::store::{AppendOutcome, ReviewAppend, ReviewSummary, Store, StoreError};
 use crate::time::now_ms;
 
@@ -44,10 +45,15 @@ pub(crate) fn refused(review: ReviewId, seq: Seq, code: ErrorCode, message: &str
 
 impl Room {
     pub(super) fn submit(&mut self, submit: Submit) {
-        let Submit { session, submission, outbox } = submit;
+        let Submit { session, submission, unreadable, outbox } = submit;
         let seq = submission.batch.seq;
         if self.members.get(session).is_none() {
             outbox.push(refused(self.id, seq, ErrorCode::NotOpen, "the review is not open in this session"));
+        } else if self.sequencer.asked_before(&submission) {
+            // Whatever it says, and however busy the room is.
+            self.sequence(submission, Vec::new());
+        } else if let Some(why) = unreadable {
+            outbox.push(refused(self.id, seq, ErrorCode::BadBatch, &why));
         } else if self.tail.values().sum::<usize>() >= TAIL_EDITS {
             outbox.push(refused(self.id, seq, ErrorCode::Overloaded, "too much is waiting for the store"));
         } else {
@@ -105,11 +111,14 @@ impl Room {
     /// Carries out what the sequencer wants, in its order.
     pub(super) fn execute(&mut self) {
         while let Some(effect) = self.sequencer.poll() {
+            if let SequencerEffect::Deliver(entry) = &effect {
+                self.context.fanout.publish(self.id, News::Entry(entry.clone()));
+            }
             self.carry_out(effect);
         }
     }
 
-    fn carry_out(&mut self, effect: SequencerEffect) {
+    pub(super) fn carry_out(&mut self, effect: SequencerEffect) {
         match effect {
             SequencerEffect::Append(append) => self.append(append),
             SequencerEffect::Deliver(entry) => self.deliver(&entry),
@@ -129,7 +138,14 @@ impl Room {
         let clients = append.records.iter().map(|record| record.client).collect();
         let summary = summary_after(self.sequencer.committed(), &append);
         let append = ReviewAppend { review: self.id, append, summary };
-        self.work.push(async move { Event::Appended(clients, committer.append(append).await) }.boxed());
+        let others_turn = self.context.store.courtesy(self.id);
+        let appended = async move {
+            if !others_turn.is_zero() {
+                tokio::time::sleep(others_turn).await;
+            }
+            Event::Appended(clients, committer.append(append).await)
+        };
+        self.work.push(appended.boxed());
     }
 
     fn deliver(&mut self, entry: &EncodedEntry) {
@@ -155,7 +171,9 @@ impl Room {
                 self.context.snapshots.after_commit(self.id, review, head, &self.authors);
                 self.settle_again();
             }
-            Ok(AppendOutcome::Lost) => self.read_what_came(),
+            Ok(AppendOutcome::Lost) => {
+                self.read_what_came(Some(clients.to_vec()));
+            }
             // It may have happened, and only a log that is read anew can tell.
             Err(error @ (StoreError::UnknownOutcome(_) | StoreError::Corrupt { .. })) => {
                 return Err(Broken::Store(error));
@@ -167,34 +185,7 @@ impl Room {
                 self.fail_settling(&error.into());
             }
         }
-        self.forget_departed();
-        Ok(())
-    }
-
-    fn read_what_came(&mut self) {
-        let clients = self.sequencer.known_clients();
-        let (store, review, head) = (self.context.store.clone(), self.id, self.sequencer.head());
-        self.work
-            .push(async move { Event::Overtaken(what_came(&*store, review, head, clients).await) }.boxed());
-    }
-
-    pub(super) fn overtaken(&mut self, read: Result<Came, StoreError>) -> Result<(), Broken> {
-        let Came { entries, answers } = read.map_err(Broken::Store)?;
-        // More came in meanwhile, from clients whose answers may have moved as well.
-        if self.sequencer.known_clients().iter().any(|client| !answers.contains_key(client)) {
-            self.read_what_came();
-            return Ok(());
-        }
-        let lost = self.sequencer.lost(now_ms(), entries, answers.into_iter().collect());
-        lost.map_err(|error| Broken::Log(error.to_string()))?;
-        while let Some(effect) = self.sequencer.poll() {
-            // Of what was tentative, this is not any longer.
-            if let SequencerEffect::Answer(client, _) | SequencerEffect::Refuse(client, ..) = &effect {
-                self.tail.remove(client);
-            }
-            self.carry_out(effect);
-        }
-        self.settle_again();
+        self.moved();
         self.forget_departed();
         Ok(())
     }
@@ -247,35 +238,6 @@ pub(super) async fn history(
         }
     }
     Ok(older)
-}
-
-/// The entries behind a head, and answers that are no older than any of them.
-async fn what_came(
-    store: &dyn Store,
-    review: ReviewId,
-    head: Head,
-    clients: Vec<ClientId>,
-) -> Result<Came, StoreError> {
-    let clients: HashSet<ClientId> = clients.into_iter().collect();
-    let mut entries: Vec<EncodedEntry> = Vec::new();
-    let mut answers = BTreeMap::new();
-    loop {
-        let at = entries.last().map_or(head.version, |entry| entry.version);
-        let page = store.entries(review, at, PAGE).await?;
-        if page.is_empty() && answers.len() == clients.len() {
-            return Ok(Came { entries, answers });
-        }
-        if !page.is_empty() {
-            answers.clear();
-        }
-        let last = page.len() < PAGE as usize;
-        entries.extend(page);
-        if last {
-            for client in &clients {
-                answers.insert(*client, store.last_answer(review, *client).await?);
-            }
-        }
-    }
 }
 
 /// What lists show once an append has happened.

@@ -1,24 +1,28 @@
 //! A room's life: load, take inputs and events until nobody wants the room or its log breaks, end.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use interline_core::entry::{Answer, EncodedEntry, Entry};
-use interline_core::id::{ClientId, ReviewId, SessionId, User, UserId};
+use interline_core::entry::{Answer, EncodedEntry, Entry, Head};
+use interline_core::id::{ClientId, ReviewId, SessionId, User, UserId, Version};
+use interline_core::presence::Presence;
 use interline_core::sync::{Sequencer, Submission};
 use interline_core::wire::ErrorCode;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error};
 
+use super::elsewhere::Elsewhere;
 use super::load::{Loaded, load};
 use super::members::Members;
 use super::ring::Ring;
 use super::submit::refused;
 use super::{Failure, Input, Join, Joining, RoomContext, Rooms, Shot, View};
+use crate::fanout::Subscription;
+use crate::presence::PresenceError;
 use crate::store::{AppendOutcome, StoreError};
 
 /// A room and everything it knows.
@@ -28,6 +32,7 @@ pub(super) struct Room {
     pub(super) sequencer: Sequencer,
     pub(super) ring: Ring,
     pub(super) members: Members,
+    pub(super) elsewhere: Elsewhere,
     /// Joins whose client's last answer is being looked up, by their numbers: a session may leave and join again.
     pub(super) joining: HashMap<u64, (SessionId, ClientId)>,
     /// The number of the last such join.
@@ -54,19 +59,29 @@ pub(super) struct Room {
 pub(super) enum Event {
     /// An append of these clients' batches has ended.
     Appended(Vec<ClientId>, Result<AppendOutcome, StoreError>),
-    /// What somebody else has appended, and the answers of the clients in the tail.
-    Overtaken(Result<Came, StoreError>),
-    /// A joining client's last answer, and the number of the join.
-    LastAnswer(u64, Box<Join>, Result<Option<Answer>, StoreError>),
+    /// What somebody else has appended, and the clients whose append was lost to it, if one was.
+    Overtaken(Option<Vec<ClientId>>, Result<Came, StoreError>),
+    /// A joining client's last answer, the number of the join, and where the log ended behind it.
+    LastAnswer(u64, Box<Join>, Result<(Option<Answer>, Version), StoreError>),
+    /// Where the log ends, and where it did for this room when that was asked.
+    Tail(Head, Result<Head, StoreError>),
+    /// Who is in the review on any node, asked then.
+    Guests(Instant, Result<Vec<Presence>, PresenceError>),
+    /// Names of authors on other nodes.
+    Names(Vec<User>),
     /// The entries that a batch has to be carried over.
     History(Box<Submission>, Result<Vec<Entry>, Failure>),
 }
 
 /// What came into a log from elsewhere.
-pub(super) struct Came {
-    pub(super) entries: Vec<EncodedEntry>,
-    /// No older than any of the entries.
-    pub(super) answers: BTreeMap<ClientId, Option<Answer>>,
+pub(super) enum Came {
+    Read {
+        entries: Vec<EncodedEntry>,
+        /// No older than any of the entries.
+        answers: BTreeMap<ClientId, Option<Answer>>,
+    },
+    /// Nothing came: the entry of this version, which the room ends with, is not in the log any more.
+    LogLost(Version),
 }
 
 /// Why a room cannot go on. Its sessions open the review again, from what the store has.
@@ -82,12 +97,16 @@ pub(super) async fn run(
     context: RoomContext,
     rooms: Weak<Rooms>,
     mut inputs: mpsc::Receiver<Input>,
+    unloadable: Arc<OnceLock<Failure>>,
 ) {
+    // First of all, so that nothing falls between what is loaded and what is heard.
+    let news = context.fanout.subscribe(id);
     match load(&context, id).await {
-        Ok(loaded) => Room::new(id, context, loaded).run(rooms, inputs).await,
+        Ok(loaded) => Room::new(id, context, loaded).run(rooms, inputs, news).await,
         Err(failure) => {
             error!(review = %id, why = %failure.message, "cannot load review");
-            turn_away(id, &mut inputs, &failure).await;
+            let failure = unloadable.get_or_init(|| failure);
+            turn_away(id, &mut inputs, failure).await;
         }
     }
 }
@@ -118,6 +137,7 @@ impl Room {
             sequencer: Sequencer::new(review, head, patch_sets, context.limits),
             ring: Ring::new(head),
             members: Members::new(id),
+            elsewhere: Elsewhere::new(),
             context,
             joining: HashMap::new(),
             joins: 0,
@@ -133,13 +153,13 @@ impl Room {
         }
     }
 
-    async fn run(mut self, rooms: Weak<Rooms>, mut inputs: mpsc::Receiver<Input>) {
-        let mut open = true;
+    async fn run(mut self, rooms: Weak<Rooms>, mut inputs: mpsc::Receiver<Input>, mut news: Subscription) {
+        let (mut open, shared) = (true, self.is_shared());
         let mut idle_at = Instant::now() + self.context.idle;
         loop {
             let busy = !self.work.is_empty();
             let vacant = self.members.is_empty() && !busy;
-            let presence_due = self.presence_due;
+            let (presence_due, look_at) = (self.presence_due, self.elsewhere.look_at);
             let step = tokio::select! {
                 input = inputs.recv(), if open => match input {
                     Some(Input::Stop) => { inputs.close(); Ok(()) }
@@ -150,6 +170,11 @@ impl Room {
                     None => { open = false; Ok(()) }
                 },
                 Some(event) = self.work.next(), if busy => self.resume(event),
+                news = news.next(), if open && shared => self.heard(news),
+                () = sleep_until(look_at), if open && shared => {
+                    self.look();
+                    Ok(())
+                }
                 () = sleep_until(presence_due.unwrap_or(idle_at)), if presence_due.is_some() => {
                     self.tell_held_back();
                     Ok(())
@@ -195,7 +220,10 @@ impl Room {
     pub(super) fn resume(&mut self, event: Event) -> Result<(), Broken> {
         match event {
             Event::Appended(clients, outcome) => self.appended(&clients, outcome)?,
-            Event::Overtaken(read) => self.overtaken(read)?,
+            Event::Overtaken(under_way, read) => self.overtaken(under_way, read)?,
+            Event::Tail(ours, there) => self.tail_seen(ours, there)?,
+            Event::Guests(asked, found) => self.guests_found(asked, found),
+            Event::Names(users) => self.named(users),
             Event::LastAnswer(number, join, answer) => self.answer_found(number, join, answer),
             Event::History(submission, older) => self.history_read(*submission, older),
         }
@@ -212,6 +240,7 @@ impl Room {
         // First the mailbox, so that whoever opens the review again finds a new room.
         inputs.close();
         self.fail_settling(&failure);
+        self.fail_waiting(&failure);
         self.members.broadcast(&failure.frame(Some(self.id), None));
         for (session, _) in self.members.iter() {
             self.context.board.gone(self.id, session);

@@ -45,7 +45,8 @@ impl Log {
         let (snapshots, _) = SnapshotKeeper::start(store.clone(), None);
         let (board, _) = Board::start(Arc::new(MemoryPresence::new()));
         let (limits, idle) = (Limits::default(), Duration::from_secs(1));
-        let context = RoomContext { store, committer, snapshots, board, limits, idle };
+        let fanout = crate::fanout::local();
+        let context = RoomContext { store, committer, snapshots, board, fanout, limits, idle };
         Log { context, id, _directory: directory }
     }
 
@@ -116,7 +117,7 @@ fn submit(number: u64) -> Submit {
     let batch: Batch = serde_json::from_value(json!({ "seq": 1, "base": 1, "changes": [change] })).unwrap();
     let (client, user) = (client(number), user(number).id);
     let submission = Submission { client, user, batch, payload: Hash::of(b"1"), skew: 0 };
-    Submit { session: session(number), submission, outbox: Outbox::new().0 }
+    Submit { session: session(number), submission, unreadable: None, outbox: Outbox::new().0 }
 }
 
 #[tokio::test]
@@ -269,7 +270,7 @@ async fn whoever_starts_from_the_whole_review_starts_behind_their_own_entry() {
     assert!(answer.as_ref().is_ok_and(Option::is_some));
     let (again, mut queues, joining) = settling(1, 2);
     room.joining.insert(77, (again.session, again.client));
-    room.answer_found(77, Box::new(again), answer);
+    room.answer_found(77, Box::new(again), answer.map(|answer| (answer, 0)));
     assert_eq!((room.settling.len(), queues.drain().len()), (1, 0));
     assert!(room.appended(&clients, outcome).is_ok());
     settle(&mut room).await;

@@ -110,6 +110,7 @@ impl Session {
             limits: self.state.limits,
             outbox: self.outbox.clone(),
             open: self.open.clone(),
+            settlings: self.settlings.clone(),
         };
         // Beside the loop: a long catch-up shall not keep other frames waiting. The review counts as open from
         // here on, so that what the client sends once it has heard so is passed on behind the join.
@@ -132,12 +133,10 @@ impl Session {
             self.outbox.push(refused(review, seq, ErrorCode::NotOpen, message));
             return Ok(());
         };
-        let batch: Batch = match serde_json::from_str(bytes) {
-            Ok(batch) => batch,
-            Err(error) => {
-                self.outbox.push(refused(review, seq, ErrorCode::BadBatch, &error.to_string()));
-                return Ok(());
-            }
+        // What cannot be read may have been answered all the same, by another release or as void: the room knows.
+        let (batch, unreadable) = match serde_json::from_str(bytes) {
+            Ok(batch) => (batch, None),
+            Err(error) => (Batch { seq, base: 0, changes: Vec::new() }, Some(error.to_string())),
         };
         let submission = Submission {
             client,
@@ -147,7 +146,7 @@ impl Session {
             skew: self.principal.skew,
         };
         let (session, outbox) = (self.principal.session, self.outbox.clone());
-        let submit = room::Submit { session, submission, outbox };
+        let submit = room::Submit { session, submission, unreadable, outbox };
         match self.open.borrow_mut().get_mut(&review) {
             Some(open) if !open.joined => open.early = Some(submit),
             _ => hand_in(&room, submit),

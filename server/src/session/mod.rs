@@ -10,6 +10,8 @@ mod history;
 mod incoming;
 mod opening;
 mod outbox;
+mod registry;
+mod settlings;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -37,6 +39,8 @@ pub(crate) use outbox::Outbox;
 #[cfg(test)]
 pub(crate) use outbox::Queues;
 use outbox::{End, ended};
+pub(crate) use registry::Sessions;
+use settlings::Settlings;
 
 /// Frames that are none, or that no client sends, before the session ends.
 const BAD_FRAMES: u32 = 16;
@@ -78,6 +82,7 @@ struct Session {
     outbox: Outbox,
     open: OpenReviews,
     histories: Histories,
+    settlings: Rc<RefCell<Settlings>>,
     bad_frames: u32,
 }
 
@@ -114,7 +119,9 @@ pub(crate) async fn run(
 impl Session {
     fn new(state: AppState, principal: Principal, outbox: Outbox) -> Session {
         let (open, histories) = (OpenReviews::default(), Histories::default());
-        let session = Session { state, principal, outbox, open, histories, bad_frames: 0 };
+        let settlings = Rc::new(RefCell::new(Settlings::new(Instant::now())));
+        let session = Session { state, principal, outbox, open, histories, settlings, bad_frames: 0 };
+        session.state.connected.add(session.principal.session, session.outbox.clone());
         session.record();
         session
     }
@@ -186,6 +193,7 @@ impl Drop for Session {
             review.opening.abort();
             review.room.leave_soon(self.principal.session);
         }
+        self.state.connected.remove(self.principal.session);
         self.state.board.disconnected(self.principal.session);
     }
 }

@@ -48,6 +48,7 @@ impl End {
     pub(crate) const FAILED: End = End::Close(1011);
     pub(crate) const BAD_FRAMES: End = End::Close(4001);
     const TOO_SLOW: u16 = 4000;
+    pub(crate) const CLOSED: End = End::Close(4002);
 }
 
 /// The way to a client; never waits.

@@ -1,5 +1,7 @@
 //! What can go wrong with the store.
 
+use std::time::Duration;
+
 use interline_core::id::{ReviewId, Version};
 use interline_core::wire::ErrorCode;
 
@@ -66,8 +68,24 @@ impl StoreError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Its migrations are newer than this software's.
-    #[error("{0} was written by a newer version of Interline: use that version, or another --data-dir")]
+    #[error("{0} was written by a newer version of Interline: use that version, or another database")]
     TooNew(String),
+    /// What says where it is cannot be read.
+    #[error("--database-url cannot be used ({0}): give it as in postgres://user:password@host:5432/database")]
+    BadAddress(String),
+    /// Nothing answers there, or nothing that takes writes.
+    #[error(
+        "cannot reach PostgreSQL at {place} ({why}; tried for {} s): start it, or correct --database-url",
+        .waited.as_secs_f32()
+    )]
+    Unreachable {
+        /// Where it should be.
+        place: String,
+        /// What became of the last attempt.
+        why: String,
+        /// For how long it was tried.
+        waited: Duration,
+    },
     /// Anything else.
     #[error("cannot open {place}: {why}")]
     Failed {

@@ -3,11 +3,19 @@
 //! [`Store`] is what the rest of the server knows of it. Nothing is locked across calls: an append carries
 //! where it believes the log to end, and loses where it does not end there.
 
+mod audit;
 pub mod committer;
 mod error;
+mod fence;
+mod fullness;
 pub mod keeper;
+mod postgres;
+mod rows;
 mod snapshot;
 mod sqlite;
+
+use std::collections::HashMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use interline_core::clock::Millis;
@@ -16,9 +24,14 @@ use interline_core::entry::{Answer, EncodedEntry, Hash, Head};
 use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
 use interline_core::sync::Append;
 
+pub(crate) use audit::{Audit, RawAnswer, RawEntry};
 pub use error::{OpenError, StoreError};
+use fullness::Fullness;
+pub(crate) use postgres::PostgresAudit;
+pub use postgres::{PostgresOptions, PostgresStore};
+use snapshot::dispensable;
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotState, StoredSnapshot, superfluous};
-pub(crate) use sqlite::{Audit, RawAnswer, RawEntry};
+pub(crate) use sqlite::SqliteAudit;
 pub use sqlite::{SqliteOptions, SqliteStore};
 
 /// The user that writes a log's first entry: nobody in particular, and no client's.
@@ -134,7 +147,8 @@ pub trait Store: Send + Sync + 'static {
     /// that are [`superfluous`] go. A head that the log does not go through is [`StoreError::Corrupt`].
     async fn put_snapshot(&self, review: ReviewId, head: Head, state: &str) -> Result<(), StoreError>;
 
-    /// The newest snapshot, or the newest that is no newer than a version.
+    /// The newest snapshot, or the newest that is no newer than a version. One that cannot be read is reported and
+    /// passed over for the one before it; it is [`StoreError::Corrupt`] only where none of them can be.
     async fn newest_snapshot(
         &self,
         review: ReviewId,
@@ -150,8 +164,17 @@ pub trait Store: Send + Sync + 'static {
     /// Returns what [`Store::kept_after`] does afterwards.
     async fn trim(&self, review: ReviewId, up_to: Version) -> Result<Version, StoreError>;
 
+    /// The last answers that clients got in a review, of those that got one, as of one moment.
+    async fn last_answers(
+        &self,
+        review: ReviewId,
+        clients: &[ClientId],
+    ) -> Result<HashMap<ClientId, Answer>, StoreError>;
+
     /// The last answer that a client got in a review.
-    async fn last_answer(&self, review: ReviewId, client: ClientId) -> Result<Option<Answer>, StoreError>;
+    async fn last_answer(&self, review: ReviewId, client: ClientId) -> Result<Option<Answer>, StoreError> {
+        Ok(self.last_answers(review, &[client]).await?.remove(&client))
+    }
 
     /// A patch set, in JSON.
     async fn patch_set(&self, review: ReviewId, number: u32) -> Result<Option<String>, StoreError>;
@@ -170,6 +193,12 @@ pub trait Store: Send + Sync + 'static {
     /// last that was answered to its client, 1 at first. So no batch can be answered twice, whoever appends.
     /// An error means that none of them happened, except for [`StoreError::UnknownOutcome`].
     async fn append(&self, appends: &[ReviewAppend]) -> Result<Vec<AppendOutcome>, StoreError>;
+
+    /// How long to wait before appending to a review again, so that other nodes get their turn that have lost races
+    /// for it.
+    fn courtesy(&self, _review: ReviewId) -> Duration {
+        Duration::ZERO
+    }
 
     /// Whether it can be read, and written as far as is known: where there was no room a moment ago it is
     /// [`StoreError::Full`].

@@ -59,6 +59,16 @@ impl StoredSnapshot {
     }
 }
 
+/// Which of a review's snapshots go, given all their versions in ascending order and up to where its log is trimmed:
+/// those before that, onto which nothing can be folded, and of the others those that are [`superfluous`]. A node that
+/// is slow may take one that late, and the first that is kept has to be one that can be used.
+pub(super) fn dispensable(versions: &[Version], trimmed_to: Version) -> Vec<Version> {
+    let kept = versions.partition_point(|version| *version < trimmed_to);
+    let mut gone = versions[..kept].to_vec();
+    gone.extend(superfluous(&versions[kept..]));
+    gone
+}
+
 /// Which of a review's snapshots need not be kept, given all their versions in ascending order: the older one
 /// is, the further its neighbours may be apart. So their number grows with the logarithm of the log's length,
 /// and wherever the log is to be trimmed a snapshot is not far.
@@ -103,6 +113,15 @@ mod tests {
         assert!(flipped.read(id).unwrap_err().contains("not what was written"));
         let newer = stored(&SnapshotState { format: SNAPSHOT_FORMAT + 1, ..state });
         assert!(newer.read(id).unwrap_err().contains("newer than this software"));
+    }
+
+    #[test]
+    fn none_is_kept_from_before_the_start_of_the_log() {
+        // Beside the one at 500, which came late, the first that can be used would seem superfluous.
+        assert_eq!(superfluous(&[500, 600, 700, 9_000]), [600]);
+        assert_eq!(dispensable(&[500, 600, 700, 9_000], 600), [500]);
+        assert_eq!(dispensable(&[500, 600], 700), [500, 600]);
+        assert_eq!(dispensable(&[500, 600, 700, 9_000], 0), [600]);
     }
 
     #[test]

@@ -27,7 +27,7 @@ struct Committed {
 }
 
 pub(super) async fn check(
-    audit: &mut Audit,
+    audit: &mut dyn Audit,
     id: ReviewId,
     trimmed_to: Version,
     walk: &mut Walk,
@@ -53,7 +53,7 @@ pub(super) async fn check(
 }
 
 async fn wrong(
-    audit: &mut Audit,
+    audit: &mut dyn Audit,
     id: ReviewId,
     trimmed_to: Version,
     walk: &Walk,

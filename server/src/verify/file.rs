@@ -1,4 +1,4 @@
-//! The file as a whole: SQLite's own checks, and rows that belong to no review.
+//! The database as a whole: its own checks, and rows that belong to no review.
 
 use std::fmt::Write;
 
@@ -8,8 +8,8 @@ use super::problems::Problems;
 use crate::store::Audit;
 
 /// One check that fails leaves the others.
-pub(super) async fn check(audit: &mut Audit, problems: &mut Problems) {
-    match audit.file().await {
+pub(super) async fn check(audit: &mut dyn Audit, problems: &mut Problems) {
+    match audit.own_check().await {
         Ok(said) => said.into_iter().for_each(|what| problems.add(what)),
         Err(error) => problems.add(format!("cannot be checked: {error}")),
     }

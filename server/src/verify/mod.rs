@@ -20,7 +20,7 @@ use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::store::Audit;
+use crate::store::{Audit, PostgresAudit, SqliteAudit};
 use problems::Problems;
 use receipts::Receipts;
 
@@ -59,11 +59,30 @@ pub async fn verify(
     files: &[PathBuf],
     out: &mut (dyn Write + Send),
 ) -> Result<Summary, CannotVerify> {
-    let mut receipts = Receipts::read(files).map_err(CannotVerify)?;
-    let mut audit = Audit::open(directory).await.map_err(|error| CannotVerify(error.to_string()))?;
+    let receipts = Receipts::read(files).map_err(CannotVerify)?;
+    let mut audit = SqliteAudit::open(directory).await.map_err(|error| CannotVerify(error.to_string()))?;
+    check(&mut audit, receipts, out).await
+}
+
+/// The same for a database in PostgreSQL.
+pub async fn verify_postgres(
+    url: &str,
+    files: &[PathBuf],
+    out: &mut (dyn Write + Send),
+) -> Result<Summary, CannotVerify> {
+    let receipts = Receipts::read(files).map_err(CannotVerify)?;
+    let mut audit = PostgresAudit::open(url).await.map_err(|error| CannotVerify(error.to_string()))?;
+    check(&mut audit, receipts, out).await
+}
+
+async fn check(
+    audit: &mut dyn Audit,
+    mut receipts: Receipts,
+    out: &mut (dyn Write + Send),
+) -> Result<Summary, CannotVerify> {
     let mut summary = Summary { receipts: receipts.count(), ..Summary::default() };
     let mut file = Problems::default();
-    file::check(&mut audit, &mut file).await;
+    file::check(audit, &mut file).await;
     let mut last = None;
     loop {
         let id = match audit.next(last).await {
@@ -75,7 +94,7 @@ pub async fn verify(
             }
         };
         last = Some(id);
-        let checked = review::check(&mut audit, id, receipts.take(id)).await;
+        let checked = review::check(audit, id, receipts.take(id)).await;
         summary.reviews += 1;
         summary.entries += checked.entries;
         summary.snapshots += checked.snapshots;
@@ -89,7 +108,7 @@ pub async fn verify(
         say(out, problems.line(&format!("review {id}")))?;
     }
     summary.problems += file.count();
-    say(out, file.line("the database file"))?;
+    say(out, file.line(audit.whole()))?;
     say(out, Some(summary.to_string()))?;
     Ok(summary)
 }

@@ -10,7 +10,7 @@ use crate::store::{Audit, StoreError};
 
 /// `newest` is by the fold of the log, where there is one; without it there is at least the first.
 pub(super) async fn check(
-    audit: &mut Audit,
+    audit: &mut dyn Audit,
     id: ReviewId,
     newest: Option<u32>,
     problems: &mut Problems,

@@ -19,7 +19,7 @@ pub(super) struct Checked {
     pub(super) problems: Problems,
 }
 
-pub(super) async fn check(audit: &mut Audit, id: ReviewId, due: Due) -> Checked {
+pub(super) async fn check(audit: &mut dyn Audit, id: ReviewId, due: Due) -> Checked {
     let mut checked = Checked::default();
     if let Err(error) = as_of_one_moment(audit, id, due, &mut checked).await {
         checked.problems.add(format!("it cannot be read: {error}"));
@@ -28,7 +28,7 @@ pub(super) async fn check(audit: &mut Audit, id: ReviewId, due: Due) -> Checked 
 }
 
 async fn as_of_one_moment(
-    audit: &mut Audit,
+    audit: &mut dyn Audit,
     id: ReviewId,
     due: Due,
     checked: &mut Checked,
@@ -39,7 +39,12 @@ async fn as_of_one_moment(
     read.and(ended)
 }
 
-async fn read(audit: &mut Audit, id: ReviewId, due: Due, checked: &mut Checked) -> Result<(), StoreError> {
+async fn read(
+    audit: &mut dyn Audit,
+    id: ReviewId,
+    due: Due,
+    checked: &mut Checked,
+) -> Result<(), StoreError> {
     let Some(row) = audit.head(id).await? else { return Ok(()) };
     let mut walk = Walk::new(id, row.trimmed_to, due);
     let read = async {
@@ -87,7 +92,7 @@ fn listed(created_at: u64, summary: &ReviewSummary, walk: &mut Walk) {
 }
 
 async fn along(
-    audit: &mut Audit,
+    audit: &mut dyn Audit,
     id: ReviewId,
     snapshots: Vec<u64>,
     walk: &mut Walk,

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each of the test programs that share this uses a part of it")]
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -33,6 +33,8 @@ pub(crate) struct Faulty {
     pub(crate) faults: Mutex<VecDeque<Fault>>,
     /// Whether last answers cannot be read.
     pub(crate) no_answers: AtomicBool,
+    /// Whether it stays open when a server closes it, for others use it as well.
+    pub(crate) kept: AtomicBool,
     /// How many appends there were.
     pub(crate) commits: AtomicU32,
     /// How many entries were read.
@@ -46,6 +48,7 @@ impl Faulty {
             inner,
             faults,
             no_answers: AtomicBool::new(false),
+            kept: AtomicBool::new(false),
             commits: AtomicU32::new(0),
             read: AtomicU32::new(0),
         })
@@ -95,11 +98,15 @@ impl Store for Faulty {
     async fn trim(&self, review: ReviewId, up_to: Version) -> Result<Version, StoreError> {
         self.inner.trim(review, up_to).await
     }
-    async fn last_answer(&self, review: ReviewId, client: ClientId) -> Result<Option<Answer>, StoreError> {
+    async fn last_answers(
+        &self,
+        review: ReviewId,
+        clients: &[ClientId],
+    ) -> Result<HashMap<ClientId, Answer>, StoreError> {
         if self.no_answers.load(Ordering::Relaxed) {
             return Err(StoreError::Unavailable("cannot be read".to_owned()));
         }
-        self.inner.last_answer(review, client).await
+        self.inner.last_answers(review, clients).await
     }
     async fn patch_set(&self, review: ReviewId, number: u32) -> Result<Option<String>, StoreError> {
         self.inner.patch_set(review, number).await
@@ -129,6 +136,8 @@ impl Store for Faulty {
         self.inner.ping().await
     }
     async fn close(&self) {
-        self.inner.close().await;
+        if !self.kept.load(Ordering::Relaxed) {
+            self.inner.close().await;
+        }
     }
 }

@@ -128,6 +128,29 @@ async fn a_damaged_snapshot_costs_nothing_but_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_older_snapshot_stands_in_for_one_that_cannot_be_read() {
+    // The entries up to the older one are gone: from their start nothing can be folded.
+    let mut data = Data::new().await;
+    data.trim().await;
+    let whole = "x".repeat(2 * EDITS as usize - 1);
+    for sql in [
+        "UPDATE snapshots SET hash = x'' WHERE review = ?1 AND version > 41",
+        "UPDATE snapshots SET state_hash = x'00' WHERE review = ?1 AND version > 41",
+        "UPDATE snapshots SET state = CAST(x'ff' AS TEXT) WHERE review = ?1 AND version > 41",
+        "UPDATE snapshots SET state = '{' WHERE review = ?1 AND version > 41",
+    ] {
+        let copy = data.copy();
+        copy.damage(sql).await;
+        let opened = served(copy).await.expect(sql);
+        assert_eq!((text(&opened), &opened["head"]["version"]), (whole.clone(), &json!(2 * EDITS + 1)));
+    }
+    let copy = data.copy();
+    copy.damage("UPDATE snapshots SET hash = x'' WHERE review = ?1").await;
+    let error = served(copy).await.expect_err("none is left");
+    assert_eq!(error["code"], "internal");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_is_what_is_loaded() {
     let data = Data::new().await;
     let store = data.store().await;

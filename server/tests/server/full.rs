@@ -25,7 +25,11 @@ fn start(directory: tempfile::TempDir) -> (Process, Running) {
     let mut command = Command::new("prlimit");
     command.arg(format!("--fsize={LIMIT}:unlimited")).arg(env!("CARGO_BIN_EXE_interline-server"));
     command.args(["--listen", "127.0.0.1:0", "--data-dir", directory.path().to_str().unwrap()]);
-    command.env_remove("REDIS_URL").stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .env_remove("REDIS_URL")
+        .env_remove("INTERLINE_DATABASE_URL")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut process = Process(command.spawn().unwrap());
     let mut line = String::new();
     BufReader::new(process.0.stdout.take().unwrap()).read_line(&mut line).unwrap();

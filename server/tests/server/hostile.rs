@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use interline_core::entry::Hash;
 use serde_json::json;
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::support::{Running, comment, entry, error, hello, id};
@@ -70,6 +73,59 @@ async fn bad_frames_cost_their_sender_an_answer_and_others_nothing() {
     assert_eq!(mallory.closed().await, 4001);
     ann.submit(&review, &comment(1, 2, 11, "still here")).await;
     assert_eq!(entry(&ann.next().await), (3, 1));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_looked_up_before_it_is_refused() {
+    let server = Running::start().await;
+    let review = server.review("pr").await;
+    let mut ann = server.client(1).await;
+    ann.open("pr", None).await;
+    ann.submit(&review, &comment(1, 1, 10, "a")).await;
+    assert_eq!(entry(&ann.next().await), (2, 1));
+    // The seq is used, with other bytes.
+    let strange = |seq: u64| json!({ "seq": seq, "base": 1, "changes": [{ "explode": {} }] });
+    ann.submit(&review, &strange(1)).await;
+    assert_eq!(ann.next().await["refused"]["code"], "seq_reused");
+    ann.submit(&review, &strange(3)).await;
+    assert_eq!(ann.next().await["refused"]["code"], "seq_gap");
+    ann.submit(&review, &strange(2)).await;
+    let refused = ann.next().await["refused"].clone();
+    assert_eq!(refused["code"], "bad_batch");
+    assert!(refused["message"].as_str().unwrap().contains("explode"), "{refused}");
+    // It was settled as void: nothing else can be said of it.
+    ann.send(json!({ "leave": { "review": review } })).await;
+    let in_flight = json!({ "seq": 2, "base": 1, "comments": [] });
+    ann.ask_to_open(json!({ "review": "pr", "in_flight": in_flight })).await;
+    ann.submit(&review, &strange(2)).await;
+    assert_eq!(ann.next().await["refused"]["code"], "seq_reused");
+    ann.submit(
+        &review,
+        &json!({ "seq": 3, "base": 2, "changes": [{ "comment_removed": { "comment": id(9) } }] }),
+    )
+    .await;
+    assert_eq!(ann.next().await["answer"]["answer"]["seq"], 3);
+    ann.close().await;
+
+    // A release that could read it has answered it: those very bytes get that answer again.
+    let directory = server.stop().await;
+    let file = directory.path().join("interline.db");
+    let mut connection = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+    let read_once = Hash::of(strange(3).to_string().as_bytes());
+    let done = sqlx::query("UPDATE answers SET payload_hash = ? WHERE seq = 3")
+        .bind(&read_once.0[..])
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(done.rows_affected(), 1);
+    sqlx::Connection::close(connection).await.unwrap();
+    let server = Running::start_in(directory).await;
+    let mut ann = server.client(1).await;
+    ann.open("pr", None).await;
+    ann.submit(&review, &strange(3)).await;
+    let answer = ann.next().await["answer"]["answer"].clone();
+    assert_eq!((&answer["seq"], &answer["result"]["rejected"][0]["change"]), (&3.into(), &0.into()));
     server.stop().await;
 }
 

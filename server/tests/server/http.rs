@@ -102,6 +102,20 @@ async fn reviews_are_listed_newest_first() {
     assert!(second.get("next").is_none());
     let bad = server.get("/api/reviews?limit=many").await;
     assert_eq!((bad.status, code(&bad).as_str()), (400, "bad_query"));
+    // Whoever asks hears which parameter it is.
+    for (query, name) in [
+        ("/api/reviews?limit=many", "limit"),
+        ("/api/reviews?limit=-1", "limit"),
+        ("/api/reviews?limit=3&after=me", "after"),
+        ("/api/reviews/pr-4?version=", "version"),
+        ("/api/reviews/pr-4?version=1&version=2", "version"),
+        ("/api/reviews?limit=1&limit=2", "limit"),
+    ] {
+        let bad = server.get(query).await;
+        assert_eq!((bad.status, code(&bad).as_str()), (400, "bad_query"), "{query}");
+        let message = bad.json()["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(name), "{query}: {message}");
+    }
 
     let shown = server.get("/api/reviews/pr-4").await.json();
     let comment = &shown["comments"][0];

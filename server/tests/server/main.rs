@@ -13,6 +13,7 @@ mod hostile;
 mod http;
 mod opening;
 mod past;
+mod postgres;
 mod restored;
 mod retention;
 mod sessions;

@@ -139,6 +139,12 @@ async fn reviews_and_comments_can_be_seen_as_they_were() {
     let elsewhere = format!("/api/reviews/absent/comments/{}/history", id(10));
     assert_eq!(code(&server.get(&elsewhere).await), (404, "unknown_review".to_owned()));
     assert_eq!(code(&server.get("/api/reviews/pr?version=-1").await), (400, "bad_query".to_owned()));
+    for (query, name) in [("history?after=soon", "after"), ("?version=1.5", "version")] {
+        let path = format!("/api/reviews/pr/comments/{}/{query}", id(10)).replace("/?", "?");
+        let bad = server.get(&path).await;
+        assert_eq!(code(&bad), (400, "bad_query".to_owned()), "{path}");
+        assert!(bad.json()["message"].as_str().unwrap().contains(name), "{path}");
+    }
 
     trim(&store, &review, 15).await;
     for gone in [at(14), whole(14), whole(1)] {

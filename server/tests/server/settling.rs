@@ -170,6 +170,49 @@ async fn a_store_that_fails_settles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_has_only_so_many_seqs_settled() {
+    const AT_ONCE: u64 = 64;
+    let server = Running::start().await;
+    let review = server.review("pr").await;
+    let mut bo = server.client(2).await;
+    let open = |seq: u64| {
+        let in_flight = json!({ "seq": seq, "base": 1, "comments": [id(10)] });
+        json!({ "review": "pr", "in_flight": in_flight })
+    };
+    let began = std::time::Instant::now();
+    let mut settled = 0;
+    let refused = loop {
+        let frame = bo.ask_to_open(open(settled + 1)).await;
+        if frame.get("error").is_some() {
+            break frame["error"].clone();
+        }
+        settled += 1;
+        assert_eq!(
+            (&frame["opened"]["last"]["seq"], &frame["opened"]["last"]["result"]),
+            (&settled.into(), &"void".into())
+        );
+        // As time passes there may be more: one a second.
+        assert!(settled <= AT_ONCE + began.elapsed().as_secs(), "{settled}");
+        bo.send(json!({ "leave": { "review": review } })).await;
+    };
+    assert!(settled >= AT_ONCE, "{settled}");
+    assert_eq!((&refused["code"], &refused["retryable"]), (&"overloaded".into(), &true.into()));
+    assert_eq!((&refused["requested"], &refused["review"]), (&"pr".into(), &review.clone().into()));
+    // Nothing was settled, whoever has nothing in flight is let in, and later so is this.
+    let opened = bo.open("pr", None).await;
+    assert_eq!(opened["last"]["seq"], settled);
+    bo.send(json!({ "leave": { "review": review } })).await;
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while bo.ask_to_open(open(settled + 1)).await.get("error").is_some() {
+        assert!(std::time::Instant::now() < until, "it is never settled");
+    }
+    // Others have their own.
+    let mut cy = server.client(3).await;
+    assert_eq!(cy.ask_to_open(open(1)).await["opened"]["last"]["result"], "void");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_leaves_while_a_seq_is_settled_is_forgotten() {
     let (server, store) = Running::faulty().await;
     let review = server.review("pr").await;

@@ -33,6 +33,7 @@ pub(super) fn config(directory: &Path) -> Config {
     let mut config = Config::parse_from(["interline-server", "--listen", "127.0.0.1:0"]);
     config.data_dir = directory.to_owned();
     config.redis_url = None;
+    config.database_url = None;
     config
 }
 
@@ -70,6 +71,13 @@ impl Running {
     /// A server as an operator wants it.
     pub(super) async fn with(config: Config, directory: tempfile::TempDir) -> Running {
         let server = Server::start(config, timing()).await.unwrap();
+        Running { address: server.address(), server: Some(server), directory }
+    }
+
+    /// One of several servers over one store, which outlives each of them.
+    #[allow(dead_code, reason = "for the tests of several nodes")]
+    pub(super) async fn node(store: Arc<Faulty>, config: Config, directory: tempfile::TempDir) -> Running {
+        let server = Server::start_over(store, config, timing()).await.unwrap();
         Running { address: server.address(), server: Some(server), directory }
     }
 
@@ -134,12 +142,13 @@ impl Running {
 
     pub(super) async fn connect(&self) -> Client {
         let (socket, _) = connect_async(format!("ws://{}/api/socket", self.address)).await.unwrap();
-        Client { socket }
+        Client { socket, number: 0 }
     }
 
     /// A client that has said hello.
     pub(super) async fn client(&self, number: u64) -> Client {
         let mut client = self.connect().await;
+        client.number = number;
         client.send(hello(number)).await;
         let welcome = client.next().await;
         assert_eq!(welcome["welcome"]["protocol"], 1, "{welcome}");
@@ -179,9 +188,17 @@ impl Response {
 /// One end of a socket.
 pub(super) struct Client {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// Which client it has said to be.
+    number: u64,
 }
 
 impl Client {
+    /// The id that it has said hello with.
+    #[allow(dead_code, reason = "for the tests of several nodes")]
+    pub(super) fn id(&self) -> String {
+        id(self.number)
+    }
+
     pub(super) async fn send(&mut self, frame: Value) {
         self.send_text(&frame.to_string()).await;
     }

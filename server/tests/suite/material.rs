@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 const DIFF: &[u8] = b"--- a/file.txt\n+++ b/file.txt\n@@ -1 +1 @@\n-old\n+new\n";
 
-pub(super) fn client(number: u128) -> ClientId {
+pub(crate) fn client(number: u128) -> ClientId {
     ClientId(Uuid::from_u128(number + 1))
 }
 
-pub(super) fn new_review(key: Option<&str>, title: &str) -> NewReview {
+pub(crate) fn new_review(key: Option<&str>, title: &str) -> NewReview {
     NewReview {
         id: ReviewId(Uuid::now_v7()),
         key: key.map(str::to_owned),
@@ -24,18 +24,18 @@ pub(super) fn new_review(key: Option<&str>, title: &str) -> NewReview {
     }
 }
 
-pub(super) fn with_body(new: NewReview, body: &[u8]) -> NewReview {
+pub(crate) fn with_body(new: NewReview, body: &[u8]) -> NewReview {
     NewReview { body_hash: Hash::of(body), ..new }
 }
 
-pub(super) async fn create(store: &dyn Store, key: Option<&str>) -> ReviewRow {
+pub(crate) async fn create(store: &dyn Store, key: Option<&str>) -> ReviewRow {
     match store.create_review(new_review(key, "a review")).await.unwrap() {
         Creation::Created(row) => row,
         other => panic!("it is new: {other:?}"),
     }
 }
 
-pub(super) fn entry(version: Version, client: ClientId, seq: Seq) -> Entry {
+pub(crate) fn entry(version: Version, client: ClientId, seq: Seq) -> Entry {
     Entry {
         format: ENTRY_FORMAT,
         version,
@@ -49,18 +49,18 @@ pub(super) fn entry(version: Version, client: ClientId, seq: Seq) -> Entry {
 }
 
 /// What says that a batch is an entry.
-pub(super) fn committed(version: Version) -> AnswerResult {
+pub(crate) fn committed(version: Version) -> AnswerResult {
     serde_json::from_value(serde_json::json!({ "committed": { "version": version } })).unwrap()
 }
 
 /// An append of one empty entry for each batch.
-pub(super) fn append(row: &ReviewRow, from: &[(ClientId, Seq)]) -> ReviewAppend {
+pub(crate) fn append(row: &ReviewRow, from: &[(ClientId, Seq)]) -> ReviewAppend {
     let versions = row.head.version + 1..;
     let entries = versions.zip(from).map(|(v, (client, seq))| (entry(v, *client, *seq), *client, *seq));
     raw(row.id, row.head, entries.collect())
 }
 
-pub(super) fn raw(review: ReviewId, expected: Head, entries: Vec<(Entry, ClientId, Seq)>) -> ReviewAppend {
+pub(crate) fn raw(review: ReviewId, expected: Head, entries: Vec<(Entry, ClientId, Seq)>) -> ReviewAppend {
     let mut hash = expected.hash;
     let record = |(entry, client, seq): (Entry, ClientId, Seq)| {
         let entry = EncodedEntry::new(&entry, hash);
@@ -73,14 +73,14 @@ pub(super) fn raw(review: ReviewId, expected: Head, entries: Vec<(Entry, ClientI
     ReviewAppend { review, append: Append { expected, records }, summary }
 }
 
-pub(super) fn answer_only(row: &ReviewRow, client: ClientId, seq: Seq, result: AnswerResult) -> ReviewAppend {
+pub(crate) fn answer_only(row: &ReviewRow, client: ClientId, seq: Seq, result: AnswerResult) -> ReviewAppend {
     let answer = Answer { seq, payload: Hash::of(b"batch"), result };
     let records = vec![Record { entry: None, client, answer }];
     let append = Append { expected: row.head, records };
     ReviewAppend { review: row.id, append, summary: row.summary.clone() }
 }
 
-pub(super) fn head_after(request: &ReviewAppend) -> Head {
+pub(crate) fn head_after(request: &ReviewAppend) -> Head {
     let last = request.append.records.last().and_then(|record| record.entry.as_ref()).unwrap();
     Head { version: last.version, hash: last.hash }
 }

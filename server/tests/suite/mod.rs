@@ -2,7 +2,7 @@
 
 mod committer;
 mod fence;
-mod material;
+pub(crate) mod material;
 mod snapshots;
 
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use interline_core::entry::{AnswerResult, Hash, Head, Verdict};
 use interline_core::id::{DisplayName, ReviewId, User, UserId};
 use interline_server::store::{AppendOutcome, Creation, Store};
 use material::{answer_only, append, client, committed, create, entry, new_review, raw};
+pub(crate) use snapshots::{long, state};
 use uuid::Uuid;
 
 /// A kind of store. Opening it again opens the same one.

@@ -12,7 +12,7 @@ use super::Backend;
 use super::material::{append, client, create, head_after};
 
 /// A review with so many entries of one client behind its first; every head, the empty log's first.
-async fn long(store: &dyn Store, entries: u64) -> (ReviewRow, Vec<Head>) {
+pub(crate) async fn long(store: &dyn Store, entries: u64) -> (ReviewRow, Vec<Head>) {
     let mut row = create(store, None).await;
     let mut heads = vec![Head::default(), row.head];
     let from: Vec<_> = (1..=entries).map(|seq| (client(1), seq)).collect();
@@ -25,7 +25,7 @@ async fn long(store: &dyn Store, entries: u64) -> (ReviewRow, Vec<Head>) {
 }
 
 /// The review as of a version; its entries are empty.
-async fn state(store: &dyn Store, row: &ReviewRow, version: u64) -> String {
+pub(crate) async fn state(store: &dyn Store, row: &ReviewRow, version: u64) -> String {
     let mut review = Review::new(row.id);
     let entries = store.entries(row.id, 0, 1).await.unwrap();
     review.apply(&entries[0].decode().unwrap()).unwrap();
@@ -85,6 +85,7 @@ pub(super) async fn trimming_stops_at_a_snapshot(store: &dyn Store) {
         let state = state(store, &row, version).await;
         store.put_snapshot(row.id, heads[version as usize], &state).await.unwrap();
     }
+    let late = state(store, &row, 500).await;
     assert_eq!(store.trim(row.id, 299).await.unwrap(), 0);
     assert_eq!(store.entries(row.id, 0, 2_000).await.unwrap(), whole);
     assert_eq!(store.trim(row.id, 700).await.unwrap(), 600);
@@ -105,6 +106,10 @@ pub(super) async fn trimming_stops_at_a_snapshot(store: &dyn Store) {
     let oldest = store.newest_snapshot(row.id, Some(989)).await.unwrap().unwrap();
     assert_eq!(oldest.head, heads[600], "what is kept begins with a snapshot");
     assert_eq!(store.newest_snapshot(row.id, Some(599)).await.unwrap(), None);
+    // One that is taken late is of no use, and takes the place of none.
+    store.put_snapshot(row.id, heads[500], &late).await.unwrap();
+    assert_eq!(store.newest_snapshot(row.id, Some(599)).await.unwrap(), None);
+    assert_eq!(store.newest_snapshot(row.id, Some(989)).await.unwrap().unwrap().head, heads[600]);
     // Again, and further; never back.
     assert_eq!(store.trim(row.id, 700).await.unwrap(), 600);
     assert_eq!(store.trim(row.id, u64::MAX).await.unwrap(), 990);

@@ -29,7 +29,7 @@ async fn context(directory: &std::path::Path) -> (RoomContext, tokio::task::Join
     let (board, _) = Board::start(Arc::new(MemoryPresence::new()));
     let (snapshots, task) = SnapshotKeeper::start(store.clone(), None);
     let (limits, idle) = (Limits::default(), Duration::from_secs(1));
-    (RoomContext { store, committer, snapshots, board, limits, idle }, task)
+    (RoomContext { store, committer, snapshots, board, fanout: crate::fanout::local(), limits, idle }, task)
 }
 
 /// A review of one comment with so many edits, each by the same client; the last ones are the same for every

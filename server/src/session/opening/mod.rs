@@ -13,11 +13,15 @@ use interline_core::entry::{EncodedEntry, Head};
 use interline_core::id::{ClientId, ReviewId, Seq, SessionId, Version};
 use interline_core::limits::Limits;
 use interline_core::wire::{ErrorCode, Open, entry_frame};
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::frames::hand_in;
 use super::outbox::Ended;
+use super::settlings::Settlings;
 use super::{OpenReviews, Outbox, Principal};
 use crate::room::{Behind, Failure, Join, Joining, OpenedFrame, PIECE, RoomHandle, Scene};
 use crate::store::{Store, StoreError};
@@ -36,6 +40,7 @@ pub(super) struct Opening {
     pub(super) limits: Limits,
     pub(super) outbox: Outbox,
     pub(super) open: OpenReviews,
+    pub(super) settlings: Rc<RefCell<Settlings>>,
 }
 
 /// Why it is not opened.
@@ -114,7 +119,11 @@ impl Opening {
             Some(have) => At { have: Some(have), ..At::default() },
             None => whole.clone(),
         };
+        let mut counted = false;
         loop {
+            if at.settle.is_some() && !std::mem::replace(&mut counted, true) {
+                self.count_settling()?;
+            }
             let behind = match self.join(at.clone(), held).await {
                 Joining::Joined => return Ok(()),
                 Joining::Failed(failure) => return Err(Stopped::Failed(failure)),
@@ -151,6 +160,15 @@ impl Opening {
             }
             self.outbox.flush_bulk().await?;
         }
+    }
+
+    /// A seq is about to be settled for this session, unless it has had too many.
+    fn count_settling(&self) -> Result<(), Stopped> {
+        if self.settlings.borrow_mut().take(Instant::now()) {
+            return Ok(());
+        }
+        let message = "too many seqs of this session have been settled lately, open it again later";
+        Err(Stopped::Failed(Failure::new(ErrorCode::Overloaded, message)))
     }
 
     /// The newest of the links that the client knows which this log has.

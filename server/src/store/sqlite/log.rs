@@ -1,6 +1,6 @@
 //! Entries and answers.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use interline_core::entry::{Answer, EncodedEntry, Hash, Head};
 use interline_core::id::{ClientId, ReviewId, Version};
@@ -8,10 +8,11 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool};
 
 use super::error::classify;
-use super::fence::Fence;
-use super::reviews::{hash, integer, natural};
+use super::fence::raise;
 use super::snapshots::kept_after;
 use super::transaction::Transaction;
+use crate::store::fence;
+use crate::store::rows::{self, hash, integer, natural};
 use crate::store::{AppendOutcome, ReviewAppend, StoreError};
 
 /// Rows of one insert: SQLite takes 32,766 parameters.
@@ -77,26 +78,32 @@ fn entry(row: &SqliteRow) -> Result<EncodedEntry, StoreError> {
     })
 }
 
-pub(super) async fn last_answer(
+pub(super) async fn last_answers(
     readers: &SqlitePool,
     review: ReviewId,
-    client: ClientId,
-) -> Result<Option<Answer>, StoreError> {
-    let row = sqlx::query("SELECT seq, payload_hash, result FROM answers WHERE review = ? AND client = ?")
-        .bind(review.0)
-        .bind(client.0)
-        .fetch_optional(readers)
-        .await
-        .map_err(classify)?;
-    let Some(row) = row else { return Ok(None) };
-    let result: &str = row.try_get("result").map_err(classify)?;
-    Ok(Some(Answer {
-        seq: natural(row.try_get("seq").map_err(classify)?)?,
-        payload: hash(row.try_get("payload_hash").map_err(classify)?)?,
-        result: serde_json::from_str(result).map_err(|error| {
-            StoreError::corrupt(review, format!("the answer of client {client}: {error}"))
-        })?,
-    }))
+    clients: &[ClientId],
+) -> Result<HashMap<ClientId, Answer>, StoreError> {
+    let mut answers = HashMap::with_capacity(clients.len());
+    for clients in clients.chunks(ROWS) {
+        let mut select = QueryBuilder::<Sqlite>::new(
+            "SELECT client, seq, payload_hash, result FROM answers WHERE review = ",
+        );
+        select.push_bind(review.0).push(" AND client IN (");
+        let mut list = select.separated(", ");
+        for client in clients {
+            list.push_bind(client.0);
+        }
+        select.push(")");
+        let query = select.build().persistent(clients.len() == 1);
+        for row in query.fetch_all(readers).await.map_err(classify)? {
+            let client = ClientId(row.try_get("client").map_err(classify)?);
+            let seq = row.try_get("seq").map_err(classify)?;
+            let payload_hash = row.try_get("payload_hash").map_err(classify)?;
+            let result = row.try_get("result").map_err(classify)?;
+            answers.insert(client, rows::answer(review, client, seq, payload_hash, result)?);
+        }
+    }
+    Ok(answers)
 }
 
 pub(super) async fn append(
@@ -104,7 +111,7 @@ pub(super) async fn append(
     appends: &[ReviewAppend],
 ) -> Result<Vec<AppendOutcome>, StoreError> {
     let mut transaction = Transaction::begin(writer).await?;
-    let mut fence = Fence::raise(&mut transaction, appends).await?;
+    let mut fence = raise(&mut transaction, appends).await?;
     let mut outcomes = Vec::with_capacity(appends.len());
     for append in appends {
         let outcome = match fence.passed(append) {
@@ -171,15 +178,12 @@ async fn insert_entries(
     Ok(())
 }
 
-async fn insert_answers(
+async fn insert_answers<'a>(
     transaction: &mut Transaction,
-    appends: impl Iterator<Item = &ReviewAppend>,
+    appends: impl Iterator<Item = &'a ReviewAppend>,
 ) -> Result<(), StoreError> {
-    // Only a client's last answer counts. That it is not set back is the fence's doing.
-    let mut last: BTreeMap<(ReviewId, ClientId), &Answer> = BTreeMap::new();
-    for append in appends {
-        last.extend(append.append.records.iter().map(|r| ((append.review, r.client), &r.answer)));
-    }
+    // Only a client's last answer counts.
+    let last = fence::last_answers(appends);
     let mut rows = Vec::with_capacity(last.len());
     for ((review, client), answer) in last {
         let result =

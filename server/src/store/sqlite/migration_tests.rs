@@ -54,7 +54,7 @@ async fn first_version(directory: &Path) -> (ReviewId, ClientId) {
 async fn an_older_database_is_brought_up_to_date_with_all_that_is_in_it() {
     let directory = tempfile::tempdir().unwrap();
     let (review, client) = first_version(directory.path()).await;
-    assert!(Audit::open(directory.path()).await.is_err(), "checking changes nothing");
+    assert!(SqliteAudit::open(directory.path()).await.is_err(), "checking changes nothing");
     for _ in 0..2 {
         let store = SqliteStore::open(directory.path()).await.unwrap();
         let row = store.find_review("old").await.unwrap().unwrap();

@@ -4,13 +4,14 @@
 mod audit;
 mod error;
 mod fence;
-mod fullness;
+mod file_size;
 mod log;
 mod people;
 mod reviews;
 mod snapshots;
 mod transaction;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,11 +23,11 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::{
-    AppendOutcome, Creation, NewReview, OpenError, ReviewAppend, ReviewRow, Store, StoreError, StoredSnapshot,
+    AppendOutcome, Creation, Fullness, NewReview, OpenError, ReviewAppend, ReviewRow, Store, StoreError,
+    StoredSnapshot,
 };
-pub(crate) use audit::{Audit, RawAnswer, RawEntry};
+pub(crate) use audit::SqliteAudit;
 use error::classify;
-use fullness::Fullness;
 
 /// The file in the data directory.
 const FILE: &str = "interline.db";
@@ -74,7 +75,7 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(PATIENCE);
         let failed = |why: String| OpenError::Failed { place: file.display().to_string(), why };
-        fullness::outlive_the_file_size_limit().map_err(|error| failed(error.to_string()))?;
+        file_size::outlive_the_file_size_limit().map_err(|error| failed(error.to_string()))?;
         let pool = |connections, options| {
             let pool = SqlitePoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
             // A connection that was closed for idleness would have to warm its cache again.
@@ -148,8 +149,12 @@ impl Store for SqliteStore {
         self.fullness.watch_failures(snapshots::trim(&self.readers, &self.writer, review, up_to).await)
     }
 
-    async fn last_answer(&self, review: ReviewId, client: ClientId) -> Result<Option<Answer>, StoreError> {
-        log::last_answer(&self.readers, review, client).await
+    async fn last_answers(
+        &self,
+        review: ReviewId,
+        clients: &[ClientId],
+    ) -> Result<HashMap<ClientId, Answer>, StoreError> {
+        log::last_answers(&self.readers, review, clients).await
     }
 
     async fn patch_set(&self, review: ReviewId, number: u32) -> Result<Option<String>, StoreError> {

@@ -1,10 +1,10 @@
 //! Users and their clients. Most calls change nothing, so they look before they write.
 
-use interline_core::id::{ClientId, DisplayName, User, UserId};
+use interline_core::id::{ClientId, User, UserId};
 use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool};
 
 use super::error::classify;
-use crate::store::StoreError;
+use crate::store::{StoreError, rows};
 
 pub(super) async fn claim_client(
     readers: &SqlitePool,
@@ -64,13 +64,9 @@ pub(super) async fn users(readers: &SqlitePool, ids: &[UserId]) -> Result<Vec<Us
         }
         select.push(") ORDER BY id");
         for row in select.build().persistent(false).fetch_all(readers).await.map_err(classify)? {
-            let corrupt = |what: String| StoreError::Corrupt { review: None, what };
-            let id: String = row.try_get("id").map_err(classify)?;
-            let name: String = row.try_get("display_name").map_err(classify)?;
-            let display_name =
-                DisplayName::new(name).map_err(|error| corrupt(format!("the name of {id}: {error}")))?;
-            let id = UserId::new(id).map_err(|error| corrupt(format!("a user id: {error}")))?;
-            users.push(User { id, display_name });
+            let (id, name) =
+                (row.try_get("id").map_err(classify)?, row.try_get("display_name").map_err(classify)?);
+            users.push(rows::user(id, name)?);
         }
     }
     Ok(users)

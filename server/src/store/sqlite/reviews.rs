@@ -2,17 +2,16 @@
 
 use std::str::FromStr;
 
-use interline_core::entry::{ENTRY_FORMAT, EncodedEntry, Entry, Fact, Hash, Head};
-use interline_core::id::{ClientId, ReviewId, UserId};
-use interline_core::review::Status;
+use interline_core::id::ReviewId;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqlitePool};
+use sqlx::{FromRow, Row, SqlitePool};
 use tracing::error;
 use uuid::Uuid;
 
 use super::error::classify;
 use super::transaction::Transaction;
-use crate::store::{Creation, NewReview, ReviewRow, ReviewSummary, SYSTEM, StoreError};
+use crate::store::rows::{FirstRows, HeadColumns, integer};
+use crate::store::{Creation, NewReview, ReviewRow, StoreError};
 
 const SELECT_BY_ID: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash \
     FROM reviews WHERE id = ?";
@@ -23,22 +22,18 @@ const SELECT_PAGE: &str = "SELECT id, key, created_at, version, hash, title, sta
     FROM reviews WHERE id < ? ORDER BY id DESC LIMIT ?";
 
 pub(super) async fn create(writer: &SqlitePool, new: NewReview) -> Result<Creation, StoreError> {
-    // Large diffs take a while: not while the one writing connection is held.
-    let diff = encode(&new)?;
+    let FirstRows { diff, entry, row } = FirstRows::of(&new)?;
     let mut transaction = Transaction::begin(writer).await?;
     if let Some(key) = &new.key {
         let found =
             sqlx::query(SELECT_BY_KEY).bind(key).fetch_optional(&mut *transaction).await.map_err(classify)?;
         if let Some(found) = found {
-            let body_hash = hash(found.try_get("body_hash").map_err(classify)?)?;
-            let same = body_hash == new.body_hash;
+            let found = HeadColumns::from_row(&found).map_err(classify)?;
+            let same = found.was_created_by(&new)?;
             transaction.abandon().await?;
-            return Ok(if same { Creation::Existing(row(&found)?) } else { Creation::KeyInUse });
+            return Ok(if same { Creation::Existing(found.row()?) } else { Creation::KeyInUse });
         }
     }
-    let entry = first_entry(&new)?;
-    let summary =
-        ReviewSummary { title: new.title, status: Status::default().name().to_owned(), comments: 0 };
     sqlx::query(
         "INSERT INTO reviews (id, key, body_hash, created_at, version, hash, title, status, comments) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -49,9 +44,9 @@ pub(super) async fn create(writer: &SqlitePool, new: NewReview) -> Result<Creati
     .bind(integer(new.at)?)
     .bind(integer(entry.version)?)
     .bind(&entry.hash.0[..])
-    .bind(&summary.title)
-    .bind(&summary.status)
-    .bind(summary.comments)
+    .bind(&row.summary.title)
+    .bind(&row.summary.status)
+    .bind(row.summary.comments)
     .execute(&mut *transaction)
     .await
     .map_err(classify)?;
@@ -70,26 +65,7 @@ pub(super) async fn create(writer: &SqlitePool, new: NewReview) -> Result<Creati
         .await
         .map_err(classify)?;
     transaction.commit().await?;
-    let head = Head { version: entry.version, hash: entry.hash };
-    Ok(Creation::Created(ReviewRow { id: new.id, key: new.key, created_at: new.at, head, summary }))
-}
-
-fn encode(new: &NewReview) -> Result<String, StoreError> {
-    serde_json::to_string(&new.patch_set).map_err(|error| StoreError::corrupt(new.id, error))
-}
-
-fn first_entry(new: &NewReview) -> Result<EncodedEntry, StoreError> {
-    let entry = Entry {
-        format: ENTRY_FORMAT,
-        version: 1,
-        author: UserId::new(SYSTEM).map_err(|error| StoreError::corrupt(new.id, error))?,
-        client: ClientId(Uuid::nil()),
-        seq: 0,
-        at: new.at,
-        facts: vec![Fact::ReviewCreated { title: new.title.clone() }, Fact::PatchSetAdded { number: 1 }],
-        verdicts: Vec::new(),
-    };
-    Ok(EncodedEntry::new(&entry, Hash::default()))
+    Ok(Creation::Created(row))
 }
 
 pub(super) async fn find(readers: &SqlitePool, name: &str) -> Result<Option<ReviewRow>, StoreError> {
@@ -140,30 +116,5 @@ pub(super) async fn patch_set(
 }
 
 fn row(row: &SqliteRow) -> Result<ReviewRow, StoreError> {
-    let id = ReviewId(row.try_get("id").map_err(classify)?);
-    let version = natural(row.try_get("version").map_err(classify)?)?;
-    let head = Head { version, hash: hash(row.try_get("hash").map_err(classify)?)? };
-    let summary = ReviewSummary {
-        title: row.try_get("title").map_err(classify)?,
-        status: row.try_get("status").map_err(classify)?,
-        comments: row.try_get("comments").map_err(classify)?,
-    };
-    let created_at = natural(row.try_get("created_at").map_err(classify)?)?;
-    Ok(ReviewRow { id, key: row.try_get("key").map_err(classify)?, created_at, head, summary })
-}
-
-/// SQLite's integers are signed.
-pub(super) fn integer(value: u64) -> Result<i64, StoreError> {
-    i64::try_from(value)
-        .map_err(|_| StoreError::Corrupt { review: None, what: format!("{value} is too large") })
-}
-
-pub(super) fn natural(value: i64) -> Result<u64, StoreError> {
-    u64::try_from(value)
-        .map_err(|_| StoreError::Corrupt { review: None, what: format!("{value} is negative") })
-}
-
-pub(super) fn hash(bytes: &[u8]) -> Result<Hash, StoreError> {
-    let wrong = |_| StoreError::Corrupt { review: None, what: format!("a hash of {} bytes", bytes.len()) };
-    bytes.try_into().map(Hash).map_err(wrong)
+    HeadColumns::from_row(row).map_err(classify)?.row()
 }

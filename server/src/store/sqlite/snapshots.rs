@@ -3,12 +3,13 @@
 use interline_core::entry::{EncodedEntry, Hash, Head};
 use interline_core::id::{ReviewId, Version};
 use sqlx::{Row, SqlitePool};
+use tracing::error;
 
 use super::error::classify;
 use super::log;
-use super::reviews::{hash, integer, natural};
 use super::transaction::Transaction;
-use crate::store::{StoreError, StoredSnapshot, superfluous};
+use crate::store::rows::{hash, integer, natural};
+use crate::store::{StoreError, StoredSnapshot, dispensable};
 
 /// Entries trimmed in one transaction: appends wait for a few milliseconds at most.
 const TRIM: u32 = 256;
@@ -49,7 +50,12 @@ pub(super) async fn put(
             .await
             .map_err(classify)?;
     let versions = versions.into_iter().map(natural).collect::<Result<Vec<_>, _>>()?;
-    for version in superfluous(&versions) {
+    let trimmed: i64 = sqlx::query_scalar("SELECT trimmed_to FROM reviews WHERE id = ?")
+        .bind(review.0)
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(classify)?;
+    for version in dispensable(&versions, natural(trimmed)?) {
         sqlx::query("DELETE FROM snapshots WHERE review = ? AND version = ?")
             .bind(review.0)
             .bind(integer(version)?)
@@ -66,18 +72,45 @@ pub(super) async fn newest(
     at_most: Option<Version>,
 ) -> Result<Option<StoredSnapshot>, StoreError> {
     let at_most = i64::try_from(at_most.unwrap_or(Version::MAX)).unwrap_or(i64::MAX);
-    let row = sqlx::query(
-        "SELECT version, hash, state_hash, state FROM snapshots \
-         WHERE review = ? AND version <= ? ORDER BY version DESC LIMIT 1",
+    // There are few of them: their number grows with the logarithm of the log's length.
+    let versions: Vec<i64> = sqlx::query_scalar(
+        "SELECT version FROM snapshots WHERE review = ? AND version <= ? ORDER BY version DESC",
     )
     .bind(review.0)
     .bind(at_most)
-    .fetch_optional(readers)
+    .fetch_all(readers)
     .await
     .map_err(classify)?;
+    let mut damage = None;
+    for version in versions {
+        match at(readers, review, version).await {
+            Ok(Some(snapshot)) => return Ok(Some(snapshot)),
+            // Gone since, for a newer one made it superfluous.
+            Ok(None) => {}
+            Err(StoreError::Corrupt { what, .. }) => {
+                error!(%review, version, why = %what, "a snapshot cannot be read");
+                damage = Some(StoreError::corrupt(review, what));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    damage.map_or(Ok(None), Err)
+}
+
+/// The snapshot that was taken at a version.
+async fn at(
+    readers: &SqlitePool,
+    review: ReviewId,
+    version: i64,
+) -> Result<Option<StoredSnapshot>, StoreError> {
+    let row = sqlx::query("SELECT hash, state_hash, state FROM snapshots WHERE review = ? AND version = ?")
+        .bind(review.0)
+        .bind(version)
+        .fetch_optional(readers)
+        .await
+        .map_err(classify)?;
     let Some(row) = row else { return Ok(None) };
-    let version = natural(row.try_get("version").map_err(classify)?)?;
-    let head = Head { version, hash: hash(row.try_get("hash").map_err(classify)?)? };
+    let head = Head { version: natural(version)?, hash: hash(row.try_get("hash").map_err(classify)?)? };
     let state_hash = hash(row.try_get("state_hash").map_err(classify)?)?;
     Ok(Some(StoredSnapshot { head, state: row.try_get("state").map_err(classify)?, state_hash }))
 }

@@ -1,0 +1,39 @@
+//! One node alone: there is nobody to tell.
+
+use async_trait::async_trait;
+use interline_core::id::{ReviewId, SessionId};
+
+use super::{Counts, Fanout, News, Subscription};
+
+/// The fan-out of a node that is the only one.
+#[derive(Debug, Default)]
+pub struct LocalFanout;
+
+#[async_trait]
+impl Fanout for LocalFanout {
+    fn describe(&self) -> String {
+        "this process only".to_owned()
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn is_healthy(&self) -> bool {
+        true
+    }
+
+    fn publish(&self, _: ReviewId, _: News) {}
+
+    fn subscribe(&self, _: ReviewId) -> Subscription {
+        Subscription::silent()
+    }
+
+    fn close(&self, _: SessionId) {}
+
+    async fn flush(&self) {}
+
+    fn counts(&self) -> Counts {
+        Counts::default()
+    }
+}

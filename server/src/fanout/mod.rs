@@ -1,0 +1,73 @@
+//! What nodes tell each other: the entries that they have appended, who moved where, which sessions to close.
+//!
+//! All of it is only quick. A message may be lost, come twice, early or late: what a room has missed it notices by
+//! version, and reads from the store. Nothing here ever waits for anybody.
+
+mod local;
+mod news;
+mod publisher;
+mod redis;
+mod subscription;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use interline_core::id::{ReviewId, SessionId};
+use serde::Serialize;
+
+pub use self::redis::RedisFanout;
+pub use local::LocalFanout;
+pub use news::News;
+use subscription::Inbox;
+pub use subscription::Subscription;
+
+/// Called with each session that some node wants closed.
+pub type Close = Box<dyn Fn(SessionId) + Send + Sync>;
+
+/// How nodes tell each other things.
+#[async_trait]
+pub trait Fanout: Send + Sync + 'static {
+    /// For people: which kind it is, and where.
+    fn describe(&self) -> String;
+
+    /// Whether other nodes may write to the same logs. If not, nobody looks into the store for what they wrote.
+    fn is_shared(&self) -> bool;
+
+    /// Whether what is said is heard, as far as is known.
+    fn is_healthy(&self) -> bool;
+
+    /// Tells all other nodes that have a review loaded. Never waits: what there is no place for is not said.
+    fn publish(&self, review: ReviewId, news: News);
+
+    /// Hears what other nodes say of a review, for as long as what is returned lives. One at a time.
+    fn subscribe(&self, review: ReviewId) -> Subscription;
+
+    /// Asks all other nodes to close a session. Never waits.
+    fn close(&self, session: SessionId);
+
+    /// Waits until everything that was to be said is said, or cannot be.
+    async fn flush(&self);
+
+    /// What happened so far.
+    fn counts(&self) -> Counts;
+}
+
+/// What happened so far, for whoever watches.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize)]
+pub struct Counts {
+    /// Messages that Redis took.
+    pub published: u64,
+    /// Messages that it did not, or that there was no place for.
+    pub dropped: u64,
+    /// Messages of other nodes that came.
+    pub heard: u64,
+    /// Times that something may have been said and not heard.
+    pub missed: u64,
+    /// Connections made.
+    pub connections: u64,
+}
+
+/// The fan-out of a node that is the only one.
+pub fn local() -> Arc<dyn Fanout> {
+    Arc::new(LocalFanout)
+}

@@ -1,0 +1,135 @@
+//! The task that tells Redis what this node has to say, in order, whatever waits at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use interline_core::entry::Head;
+use interline_core::id::{ReviewId, SessionId};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::News;
+use crate::link::Link;
+
+/// How many messages wait for Redis.
+const QUEUE: usize = 2_048;
+/// Places in it that presence leaves to entries.
+const PRESENCE_LEAVES: usize = 1_024;
+/// How many go out at once.
+const GROUP: usize = 128;
+/// For how many reviews it is remembered that something was not said; for others the tail checks have to do.
+const UNSAID: usize = 10_000;
+
+pub(super) enum Saying {
+    News(ReviewId, News),
+    Close(SessionId),
+    /// Answered once everything before it was said.
+    Flush(oneshot::Sender<()>),
+}
+
+/// The way to the task.
+pub(super) struct Publisher {
+    queue: mpsc::Sender<Saying>,
+    pub(super) counts: Arc<PublishCounts>,
+}
+
+#[derive(Default)]
+pub(super) struct PublishCounts {
+    pub(super) published: AtomicU64,
+    pub(super) dropped: AtomicU64,
+}
+
+impl Publisher {
+    pub(super) fn start(link: Arc<Link>, node: Uuid) -> (Publisher, JoinHandle<()>) {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let counts = Arc::<PublishCounts>::default();
+        let task = Task { link, node, counts: counts.clone(), unsaid: BTreeMap::new(), since: 0 };
+        (Publisher { queue, counts }, tokio::spawn(task.run(waiting)))
+    }
+
+    /// Says something, if there is a place for it.
+    pub(super) fn say(&self, saying: Saying) {
+        let presence = matches!(saying, Saying::News(_, News::Present(_) | News::Gone(_)));
+        let full = presence && self.queue.capacity() < PRESENCE_LEAVES;
+        if full || self.queue.try_send(saying).is_err() {
+            self.counts.dropped.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Waits until everything that was to be said is said, or cannot be.
+    pub(super) async fn flush(&self) {
+        let (flushed, wait) = oneshot::channel();
+        if self.queue.send(Saying::Flush(flushed)).await.is_ok() {
+            let _ = wait.await;
+        }
+    }
+}
+
+struct Task {
+    link: Arc<Link>,
+    node: Uuid,
+    counts: Arc<PublishCounts>,
+    /// Where logs reach to, of which the others could not be told.
+    unsaid: BTreeMap<ReviewId, Head>,
+    /// How many connections there had been then.
+    since: u64,
+}
+
+impl Task {
+    async fn run(mut self, mut waiting: mpsc::Receiver<Saying>) {
+        let mut group = Vec::with_capacity(GROUP);
+        loop {
+            tokio::select! {
+                count = waiting.recv_many(&mut group, GROUP) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.say(group.drain(..)).await;
+                }
+                () = self.link.reconnected(self.since), if !self.unsaid.is_empty() => {
+                    let unsaid = std::mem::take(&mut self.unsaid).into_iter();
+                    self.say(unsaid.map(|(review, head)| Saying::News(review, News::Ahead(head)))).await;
+                }
+            }
+        }
+    }
+
+    async fn say(&mut self, sayings: impl Iterator<Item = Saying>) {
+        let (mut pipeline, mut heads, mut flushed, mut count) = (redis::pipe(), Vec::new(), Vec::new(), 0);
+        for saying in sayings {
+            let (channel, message) = match saying {
+                Saying::News(review, news) => {
+                    heads.extend(news.head().map(|head| (review, head)));
+                    (self.link.keys().news(review), news.encode(self.node))
+                }
+                Saying::Close(session) => (self.link.keys().closing(), session.to_string().into_bytes()),
+                Saying::Flush(reply) => {
+                    flushed.push(reply);
+                    continue;
+                }
+            };
+            pipeline.publish(channel, message).ignore();
+            count += 1;
+        }
+        if count > 0 {
+            let connections = self.link.connections();
+            match self.link.ask::<()>(&pipeline).await {
+                Ok(()) => drop(self.counts.published.fetch_add(count, Relaxed)),
+                Err(_) => {
+                    self.counts.dropped.fetch_add(count, Relaxed);
+                    self.since = connections;
+                    for (review, head) in heads {
+                        if self.unsaid.len() < UNSAID || self.unsaid.contains_key(&review) {
+                            self.unsaid.insert(review, head);
+                        }
+                    }
+                }
+            }
+        }
+        for reply in flushed {
+            let _ = reply.send(());
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Telling other nodes over Redis: one channel for each review that is loaded somewhere, and one for all nodes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use async_trait::async_trait;
+use interline_core::id::{ReviewId, SessionId};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::publisher::{Publisher, Saying};
+use super::{Close, Counts, Fanout, Inbox, News, Subscription};
+use crate::link::{Heard, Link, Listening};
+
+/// The fan-out over Redis.
+pub struct RedisFanout {
+    link: Arc<Link>,
+    node: Uuid,
+    publisher: Publisher,
+    heard: Arc<AtomicU64>,
+    missed: Arc<AtomicU64>,
+    _closing: Listening,
+}
+
+/// A room's end of a channel.
+struct Room {
+    inbox: Inbox,
+    node: Uuid,
+    heard: Arc<AtomicU64>,
+}
+
+impl Heard for Room {
+    fn heard(&self, message: &[u8]) {
+        if let Some(news) = News::decode(message, self.node) {
+            self.heard.fetch_add(1, Relaxed);
+            self.inbox.put(news);
+        }
+    }
+
+    fn missed(&self) {
+        self.inbox.missed();
+    }
+}
+
+struct Closing(Close);
+
+impl Heard for Closing {
+    fn heard(&self, message: &[u8]) {
+        let session = std::str::from_utf8(message).ok().and_then(|text| Uuid::parse_str(text).ok());
+        if let Some(session) = session {
+            self.0(SessionId(session));
+        }
+    }
+
+    fn missed(&self) {}
+}
+
+impl RedisFanout {
+    /// Tells other nodes from now on, and hears them; the task says what there is to say.
+    pub fn start(link: Arc<Link>, node: Uuid, close: Close) -> (RedisFanout, JoinHandle<()>) {
+        let (publisher, task) = Publisher::start(link.clone(), node);
+        let closing = link.listen(link.keys().closing(), Arc::new(Closing(close)));
+        let (heard, missed) = Default::default();
+        (RedisFanout { link, node, publisher, heard, missed, _closing: closing }, task)
+    }
+}
+
+#[async_trait]
+impl Fanout for RedisFanout {
+    fn describe(&self) -> String {
+        self.link.describe().to_owned()
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn is_healthy(&self) -> bool {
+        self.link.is_up()
+    }
+
+    fn publish(&self, review: ReviewId, news: News) {
+        self.publisher.say(Saying::News(review, news));
+    }
+
+    fn subscribe(&self, review: ReviewId) -> Subscription {
+        let (inbox, subscription) = Subscription::new(self.missed.clone());
+        let room = Room { inbox, node: self.node, heard: self.heard.clone() };
+        subscription.holding(self.link.listen(self.link.keys().news(review), Arc::new(room)))
+    }
+
+    fn close(&self, session: SessionId) {
+        self.publisher.say(Saying::Close(session));
+    }
+
+    async fn flush(&self) {
+        self.publisher.flush().await;
+    }
+
+    fn counts(&self) -> Counts {
+        Counts {
+            published: self.publisher.counts.published.load(Relaxed),
+            dropped: self.publisher.counts.dropped.load(Relaxed),
+            heard: self.heard.load(Relaxed),
+            missed: self.missed.load(Relaxed),
+            connections: self.link.connections(),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What things are called in Redis. Everything begins with the installation's prefix; what belongs to one review has
+//! the review in braces, so that a cluster keeps it together.
+
+use interline_core::id::ReviewId;
+
+use super::BadAddress;
+
+/// The longest prefix.
+const PREFIX_BYTES: usize = 64;
+
+/// The names of one installation.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    pub(crate) fn new(prefix: &str) -> Result<Keys, BadAddress> {
+        let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+        match !prefix.is_empty() && prefix.len() <= PREFIX_BYTES && prefix.bytes().all(fine) {
+            true => Ok(Keys { prefix: prefix.to_owned() }),
+            false => Err(BadAddress(format!(
+                "the prefix has to be 1 to {PREFIX_BYTES} letters, digits and any of -_.: long"
+            ))),
+        }
+    }
+
+    /// What the keys of a review's presence begin with.
+    pub(crate) fn presence(&self, review: ReviewId) -> String {
+        format!("{}:{{{review}}}:presence", self.prefix)
+    }
+
+    /// What the keys of session records begin with.
+    pub(crate) fn sessions(&self) -> String {
+        format!("{}:{{sessions}}", self.prefix)
+    }
+
+    /// The channel that nodes tell each other on what happens in a review.
+    pub(crate) fn news(&self, review: ReviewId) -> String {
+        format!("{}:{{{review}}}:news", self.prefix)
+    }
+
+    /// The channel on which every node hears which sessions are to be closed.
+    pub(crate) fn closing(&self) -> String {
+        format!("{}:closing", self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_apart_by_their_prefix_and_tagged_by_review() {
+        let keys = Keys::new("ours").unwrap();
+        let review = ReviewId(uuid::Uuid::from_u128(7));
+        for name in [keys.presence(review), keys.news(review)] {
+            assert!(name.starts_with("ours:{") && name.contains(&format!("{{{review}}}")), "{name}");
+        }
+        assert!(keys.sessions().starts_with("ours:") && keys.closing().starts_with("ours:"));
+        for bad in ["", "a{b}", "a b", "a*", &"a".repeat(65)] {
+            assert!(Keys::new(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! A log that other nodes append to as well: hearing of it, looking for what was not heard, and waiting for it.
+//!
+//! Whatever is heard is only a reason to look. An entry that comes right behind what the room has, along the chain,
+//! with nothing under way here, is taken as it is; after anything else the store is read. While an append is under
+//! way nothing is taken: if somebody else was first, it is lost, and that is when the store is read.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use interline_core::entry::{Answer, EncodedEntry, Head};
+use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
+use interline_core::sync::SequencerEffect;
+use serde::Deserialize;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::load::PAGE;
+use super::task::{Broken, Came, Event, Room};
+use super::{Failure, Join};
+use crate::fanout::News;
+use crate::store::{Store, StoreError};
+use crate::time::now_ms;
+
+/// How often the store is asked where the log ends, in milliseconds: a last message may be lost.
+const LOOK_MS: std::ops::Range<u64> = 2_000..4_000;
+/// The same while nodes cannot hear each other.
+const LOOK_ALONE_MS: std::ops::Range<u64> = 250..750;
+/// What a room knows of other nodes.
+pub(super) struct Elsewhere {
+    /// The log reaches at least to here.
+    ahead: Version,
+    /// Whether what came is being read with nothing under way.
+    reading: bool,
+    /// Whether the store is being asked where the log ends.
+    looking: bool,
+    /// When to ask it.
+    pub(super) look_at: Instant,
+    /// Joins that wait until the room is where the store was when they were looked up.
+    waiting: Vec<Waiting>,
+}
+
+struct Waiting {
+    reaches: Version,
+    number: u64,
+    join: Box<Join>,
+    answer: Option<Answer>,
+}
+
+#[derive(Deserialize)]
+struct From {
+    author: UserId,
+    client: ClientId,
+}
+
+impl Elsewhere {
+    pub(super) fn new() -> Elsewhere {
+        let now = Instant::now();
+        Elsewhere { ahead: 0, reading: false, looking: false, look_at: now, waiting: Vec::new() }
+    }
+}
+
+impl Room {
+    pub(super) fn is_shared(&self) -> bool {
+        self.context.fanout.is_shared()
+    }
+
+    /// What another node says.
+    pub(super) fn heard(&mut self, news: News) -> Result<(), Broken> {
+        match news {
+            News::Entry(entry) => self.overhear(entry),
+            News::Ahead(head) => {
+                self.follow(head.version);
+                Ok(())
+            }
+            News::Present(presence) => {
+                self.guest_present(presence);
+                Ok(())
+            }
+            News::Gone(session) => {
+                self.guest_gone(session);
+                Ok(())
+            }
+            News::Missed => {
+                // Not all rooms of all nodes at one moment.
+                let soon = Instant::now() + Duration::from_millis(fastrand::u64(0..LOOK_ALONE_MS.start));
+                self.elsewhere.look_at = self.elsewhere.look_at.min(soon);
+                Ok(())
+            }
+        }
+    }
+
+    fn overhear(&mut self, entry: EncodedEntry) -> Result<(), Broken> {
+        let version = entry.version;
+        if version <= self.sequencer.head().version {
+            return Ok(());
+        }
+        let authors = who(std::slice::from_ref(&entry));
+        if self.sequencer.overhear(entry).map_err(|error| Broken::Log(error.to_string()))? {
+            self.deliver_foreign(&authors);
+            self.moved();
+        } else {
+            self.follow(version);
+        }
+        Ok(())
+    }
+
+    /// The log reaches to a version: reads what this room lacks of it, unless that is being found out already.
+    pub(super) fn follow(&mut self, version: Version) {
+        self.elsewhere.ahead = self.elsewhere.ahead.max(version);
+        let behind = self.elsewhere.ahead > self.sequencer.head().version;
+        if behind && !self.elsewhere.reading && self.sequencer.tentative() == 0 {
+            self.elsewhere.reading = true;
+            self.read_what_came(None);
+        }
+    }
+
+    /// Reads what came; `under_way` are the clients whose append was lost to it.
+    pub(super) fn read_what_came(&mut self, under_way: Option<Vec<ClientId>>) {
+        let clients = self.sequencer.known_clients();
+        let (store, review, head) = (self.context.store.clone(), self.id, self.sequencer.head());
+        let read =
+            async move { Event::Overtaken(under_way, what_came(&*store, review, head, clients).await) };
+        self.work.push(read.boxed());
+    }
+
+    pub(super) fn overtaken(
+        &mut self,
+        under_way: Option<Vec<ClientId>>,
+        read: Result<Came, StoreError>,
+    ) -> Result<(), Broken> {
+        if under_way.is_none() {
+            self.elsewhere.reading = false;
+            if self.sequencer.tentative() > 0 {
+                // Something is under way by now: its append tells.
+                return Ok(());
+            }
+        }
+        let (mut entries, answers) = match read {
+            Ok(Came::Read { entries, answers }) => (entries, answers),
+            // Nobody is told anything more of it: whoever opens the review again sees what is left.
+            Ok(Came::LogLost(version)) => {
+                return Err(Broken::Log(format!(
+                    "the store has lost entry {version}, which was acknowledged"
+                )));
+            }
+            Err(error @ StoreError::Trimmed { .. }) => return Err(Broken::Log(error.to_string())),
+            Err(error) if error.retryable() && (self.is_shared() || under_way.is_none()) => {
+                warn!(review = %self.id, %error, "what other nodes appended cannot be read for now");
+                self.cannot_follow(&error);
+                return Ok(());
+            }
+            Err(error) => return Err(Broken::Store(error)),
+        };
+        // More came in meanwhile, from clients whose answers may have moved as well.
+        if self.sequencer.known_clients().iter().any(|client| !answers.contains_key(client)) {
+            self.elsewhere.reading |= under_way.is_none();
+            self.read_what_came(under_way);
+            return Ok(());
+        }
+        entries.retain(|entry| entry.version > self.sequencer.head().version);
+        let authors = who(&entries);
+        let ours = authors.iter().any(|from| under_way.iter().flatten().any(|client| *client == from.client));
+        let lost = self.sequencer.lost(now_ms(), entries, answers.into_iter().collect());
+        lost.map_err(|error| Broken::Log(error.to_string()))?;
+        self.deliver_foreign(&authors);
+        if ours {
+            // A commit that was not known to have happened: nobody has told of it.
+            self.context.fanout.publish(self.id, News::Ahead(self.sequencer.head()));
+        }
+        self.settle_again();
+        self.moved();
+        self.forget_departed();
+        Ok(())
+    }
+
+    /// Nothing of what is under way has happened, for certain.
+    fn cannot_follow(&mut self, error: &StoreError) {
+        let failure = Failure::from(error.clone());
+        if self.sequencer.tentative() > 0 {
+            self.sequencer.failed();
+            self.tail.clear();
+            self.execute();
+            self.fail_settling(&failure);
+        }
+        self.fail_waiting(&failure);
+        self.forget_departed();
+    }
+
+    /// Carries out what comes of others' entries.
+    fn deliver_foreign(&mut self, authors: &[From]) {
+        while let Some(effect) = self.sequencer.poll() {
+            // Of what was tentative, this is not any longer.
+            if let SequencerEffect::Answer(client, _) | SequencerEffect::Refuse(client, ..) = &effect {
+                self.tail.remove(client);
+            }
+            self.carry_out(effect);
+        }
+        let unnamed: HashSet<&UserId> = authors
+            .iter()
+            .map(|from| &from.author)
+            .filter(|author| !self.names.contains_key(author))
+            .collect();
+        if !unnamed.is_empty() {
+            let (store, ids) = (self.context.store.clone(), unnamed.into_iter().cloned().collect::<Vec<_>>());
+            self.work.push(async move { Event::Names(store.users(&ids).await.unwrap_or_default()) }.boxed());
+        }
+    }
+
+    pub(super) fn named(&mut self, users: Vec<User>) {
+        self.names.extend(users.into_iter().map(|user| (user.id.clone(), user)));
+    }
+
+    /// Committed state has moved, or nothing is under way any more: whoever waited for that goes on.
+    pub(super) fn moved(&mut self) {
+        let version = self.sequencer.head().version;
+        for Waiting { number, join, answer, .. } in
+            self.elsewhere.waiting.extract_if(.., |waiting| waiting.reaches <= version).collect::<Vec<_>>()
+        {
+            self.answer_found(number, join, Ok((answer, 0)));
+        }
+        self.follow(version);
+    }
+
+    /// A join has to wait until the room is where the store is.
+    pub(super) fn wait_for(
+        &mut self,
+        reaches: Version,
+        number: u64,
+        join: Box<Join>,
+        answer: Option<Answer>,
+    ) {
+        self.joining.insert(number, (join.session, join.client));
+        self.elsewhere.waiting.push(Waiting { reaches, number, join, answer });
+        self.follow(reaches);
+    }
+
+    pub(super) fn fail_waiting(&mut self, failure: &Failure) {
+        for Waiting { number, join, .. } in std::mem::take(&mut self.elsewhere.waiting) {
+            self.joining.remove(&number);
+            self.forget_client(join.client, &join.user.id);
+            let _ = join.reply.send(super::Joining::Failed(failure.clone()));
+        }
+    }
+
+    /// Asks the store where the log ends, and who is here, now and then.
+    pub(super) fn look(&mut self) {
+        let healthy = self.context.fanout.is_healthy();
+        let wait = fastrand::u64(if healthy { LOOK_MS } else { LOOK_ALONE_MS });
+        self.elsewhere.look_at = Instant::now() + Duration::from_millis(wait);
+        self.look_for_guests(healthy);
+        if !std::mem::replace(&mut self.elsewhere.looking, true) {
+            let (store, review, ours) = (self.context.store.clone(), self.id, self.sequencer.head());
+            self.work.push(async move { Event::Tail(ours, tail(&*store, review).await) }.boxed());
+        }
+    }
+
+    /// The store has said where the log ends; `ours` is what the room had when it was asked.
+    pub(super) fn tail_seen(&mut self, ours: Head, there: Result<Head, StoreError>) -> Result<(), Broken> {
+        self.elsewhere.looking = false;
+        match there {
+            Ok(there) if there.version < ours.version || (there.version == ours.version && there != ours) => {
+                let (here, there) = (ours.version, there.version);
+                return Err(Broken::Log(format!(
+                    "the store's log ends at {there} and is not the one that this node has up to {here}"
+                )));
+            }
+            Ok(there) => {
+                if there.version > self.sequencer.head().version {
+                    info!(review = %self.id, version = there.version, "the log has gone on unheard");
+                }
+                self.follow(there.version);
+            }
+            // Whoever wants something of the store is told; this is asked again.
+            Err(error) => warn!(review = %self.id, %error, "cannot look where the log ends"),
+        }
+        Ok(())
+    }
+}
+
+/// Who wrote entries.
+fn who(entries: &[EncodedEntry]) -> Vec<From> {
+    entries.iter().filter_map(|entry| serde_json::from_str(&entry.payload).ok()).collect()
+}
+
+/// Where a log ends.
+pub(super) async fn tail(store: &dyn Store, review: ReviewId) -> Result<Head, StoreError> {
+    let row = store.find_review(&review.to_string()).await?;
+    row.map(|row| row.head).ok_or_else(|| StoreError::corrupt(review, "its head row is gone"))
+}
+
+/// The entries behind a head, and answers that are no older than any of them. A log that does not go through the
+/// head any more has lost its end: the store was restored, or failed over to a standby that lagged behind.
+async fn what_came(
+    store: &dyn Store,
+    review: ReviewId,
+    head: Head,
+    clients: Vec<ClientId>,
+) -> Result<Came, StoreError> {
+    let mut entries: Vec<EncodedEntry> = Vec::new();
+    let mut found: Option<HashMap<ClientId, Answer>> = None;
+    loop {
+        let at = entries.last().map_or(head.version, |entry| entry.version);
+        let page = store.entries(review, at, PAGE).await?;
+        if page.is_empty()
+            && let Some(mut found) = found.take()
+        {
+            let all = clients.into_iter().map(|client| (client, found.remove(&client)));
+            return Ok(Came::Read { entries, answers: all.collect() });
+        }
+        // What comes behind another entry than the head is noticed by the chain of hashes.
+        if page.is_empty() && entries.is_empty() && !store.holds(review, head).await? {
+            return Ok(Came::LogLost(head.version));
+        }
+        let last = page.len() < PAGE as usize;
+        entries.extend(page);
+        // Those that were read before the page may be older than it.
+        found = if last { Some(store.last_answers(review, &clients).await?) } else { None };
+    }
+}

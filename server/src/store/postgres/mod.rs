@@ -1,0 +1,180 @@
+//! The store in a PostgreSQL database, which several nodes may share.
+//!
+//! No lock outlives a call. An append locks the head rows of its reviews, in the order of their ids, looks whether
+//! they are where the appenders believe them to be, and writes; so nodes race, and one of them loses. A commit that
+//! gets no answer is [`StoreError::UnknownOutcome`]: appending again waits for the first one's locks, and then sees
+//! what became of it.
+
+mod audit;
+mod columns;
+mod connect;
+mod error;
+mod log;
+mod people;
+mod reviews;
+mod session;
+mod snapshots;
+mod turns;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use interline_core::entry::{Answer, EncodedEntry, Head};
+use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
+use sqlx::PgPool;
+use sqlx::migrate::Migrator;
+
+use super::{
+    AppendOutcome, Creation, Fullness, NewReview, OpenError, ReviewAppend, ReviewRow, Store, StoreError,
+    StoredSnapshot,
+};
+pub(crate) use audit::PostgresAudit;
+use connect::{Found, address, connect};
+use session::Session;
+use turns::Turns;
+
+/// Brings the tables of an older database up to date.
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
+
+/// What an operator can choose about a store in PostgreSQL.
+#[derive(Clone, Copy, Debug)]
+pub struct PostgresOptions {
+    /// How long to wait for a database that cannot be reached when the server starts.
+    pub patience: Duration,
+    /// How many connections there are at most.
+    pub connections: u32,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        PostgresOptions { patience: Duration::from_secs(15), connections: 16 }
+    }
+}
+
+/// The store in a PostgreSQL database.
+#[derive(Debug)]
+pub struct PostgresStore {
+    pool: PgPool,
+    /// The release, and where it is.
+    described: String,
+    fullness: Fullness,
+    turns: Turns,
+}
+
+impl PostgresStore {
+    /// Whether an address can be read; nothing is connected to.
+    pub fn check_address(url: &str) -> Result<(), OpenError> {
+        address(url).map(drop)
+    }
+
+    /// Opens the store in a database that exists, as in `postgres://user:password@host:5432/database`, and brings
+    /// its tables up to date.
+    pub async fn open(url: &str, options: PostgresOptions) -> Result<PostgresStore, OpenError> {
+        let Found { pool, place, release } =
+            connect(address(url)?, options.connections, options.patience).await?;
+        let described = format!("PostgreSQL {release} ({place})");
+        Ok(PostgresStore { pool, described, fullness: Fullness::default(), turns: Turns::new() })
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn describe(&self) -> String {
+        self.described.clone()
+    }
+
+    async fn create_review(&self, new: NewReview) -> Result<Creation, StoreError> {
+        self.fullness.watch(reviews::create(&self.pool, new).await)
+    }
+
+    async fn find_review(&self, name: &str) -> Result<Option<ReviewRow>, StoreError> {
+        reviews::find(&self.pool, name).await
+    }
+
+    async fn list_reviews(&self, after: Option<ReviewId>, limit: u32) -> Result<Vec<ReviewRow>, StoreError> {
+        reviews::list(&self.pool, after, limit).await
+    }
+
+    async fn entries(
+        &self,
+        review: ReviewId,
+        after: Version,
+        limit: u32,
+    ) -> Result<Vec<EncodedEntry>, StoreError> {
+        log::entries(&self.pool, review, after, limit).await
+    }
+
+    async fn kept_after(&self, review: ReviewId) -> Result<Version, StoreError> {
+        snapshots::kept_after(&self.pool, review).await
+    }
+
+    async fn holds(&self, review: ReviewId, head: Head) -> Result<bool, StoreError> {
+        log::holds(&self.pool, review, head).await
+    }
+
+    async fn put_snapshot(&self, review: ReviewId, head: Head, state: &str) -> Result<(), StoreError> {
+        self.fullness.watch(snapshots::put(&self.pool, review, head, state).await)
+    }
+
+    async fn newest_snapshot(
+        &self,
+        review: ReviewId,
+        at_most: Option<Version>,
+    ) -> Result<Option<StoredSnapshot>, StoreError> {
+        snapshots::newest(&self.pool, review, at_most).await
+    }
+
+    async fn trim(&self, review: ReviewId, up_to: Version) -> Result<Version, StoreError> {
+        self.fullness.watch_failures(snapshots::trim(&self.pool, review, up_to).await)
+    }
+
+    async fn last_answers(
+        &self,
+        review: ReviewId,
+        clients: &[ClientId],
+    ) -> Result<HashMap<ClientId, Answer>, StoreError> {
+        log::answers(&self.pool, review, clients).await
+    }
+
+    async fn patch_set(&self, review: ReviewId, number: u32) -> Result<Option<String>, StoreError> {
+        reviews::patch_set(&self.pool, review, number).await
+    }
+
+    async fn claim_client(&self, client: ClientId, user: &UserId) -> Result<bool, StoreError> {
+        self.fullness.watch_failures(people::claim_client(&self.pool, client, user).await)
+    }
+
+    async fn put_user(&self, user: &User) -> Result<(), StoreError> {
+        self.fullness.watch_failures(people::put_user(&self.pool, user).await)
+    }
+
+    async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        people::users(&self.pool, ids).await
+    }
+
+    async fn append(&self, appends: &[ReviewAppend]) -> Result<Vec<AppendOutcome>, StoreError> {
+        let node = self.turns.node();
+        let (outcomes, won) = self.fullness.watch(log::append(&self.pool, node, appends).await)?;
+        won.into_iter().for_each(|(review, mark)| self.turns.won(review, mark));
+        Ok(outcomes)
+    }
+
+    fn courtesy(&self, review: ReviewId) -> Duration {
+        self.turns.wait(review)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        session::read_now(|| async {
+            let mut session = Session::take(&self.pool).await?;
+            sqlx::query("SELECT 1 FROM reviews LIMIT 1").execute(&mut *session).await?;
+            session.done(())
+        })
+        .await?;
+        self.fullness.check()
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}

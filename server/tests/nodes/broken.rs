@@ -1,0 +1,209 @@
+//! Redis killed, flushed, slowed, cut off, full: edits go on through the store, and it is well again soon after.
+
+use std::time::{Duration, Instant};
+
+use crate::set_up::{HEALED, Nodes, SOON, arrives, until};
+use crate::support::{Client, comment, entry};
+
+/// Ann at the first node, Bo at the second, who hears what she says.
+struct Talk {
+    nodes: Nodes,
+    review: String,
+    ann: Client,
+    bo: Client,
+    said: u64,
+}
+
+impl Talk {
+    async fn start() -> Option<Talk> {
+        let nodes = Nodes::start(2).await?;
+        let review = nodes.node(0).server.review("pr").await;
+        let mut ann = nodes.node(0).server.client(1).await;
+        let mut bo = nodes.node(1).server.client(2).await;
+        ann.open("pr", None).await;
+        bo.open("pr", None).await;
+        let mut talk = Talk { nodes, review, ann, bo, said: 0 };
+        talk.says(SOON).await;
+        Some(talk)
+    }
+
+    /// She says something; she has her answer at once, and he has it in time.
+    async fn says(&mut self, in_time: Duration) {
+        self.said += 1;
+        let began = Instant::now();
+        self.ann.submit(&self.review, &comment(self.said, 1, 100 + self.said, "said")).await;
+        assert_eq!(entry(&self.ann.next().await).0, self.said + 1);
+        assert!(began.elapsed() < SOON, "an edit waited for Redis: {:?}", began.elapsed());
+        let (version, _) = arrives(&mut self.bo).await;
+        assert_eq!(version, self.said + 1);
+        assert!(began.elapsed() < in_time, "it took {:?}", began.elapsed());
+    }
+
+    /// Some node notices, and stays in service.
+    async fn degraded(&self, node: usize) {
+        until("it is noticed", async || self.nodes.node(node).status().await == "degraded").await;
+    }
+
+    /// It is well again: both say so, and what she says arrives at once.
+    async fn well(&mut self) {
+        let took = self.nodes.ready().await;
+        assert!(took < HEALED, "{took:?}");
+        println!("well again after {took:?}");
+        for _ in 0..3 {
+            self.says(SOON).await;
+        }
+        let before = self.nodes.node(1).count("heard").await;
+        let nodes = &self.nodes;
+        for _ in 0..3 {
+            self.said += 1;
+            self.ann.submit(&self.review, &comment(self.said, 1, 100 + self.said, "said")).await;
+            self.ann.next().await;
+            assert_eq!(arrives(&mut self.bo).await.0, self.said + 1);
+        }
+        assert!(nodes.node(1).count("heard").await > before, "over Redis, not by the tail check");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_killed() {
+    let Some(mut talk) = Talk::start().await else { return };
+    talk.nodes.redis.kill().unwrap();
+    talk.degraded(0).await;
+    talk.degraded(1).await;
+    for _ in 0..5 {
+        // By the tail check, which is quicker while nodes cannot hear each other.
+        talk.says(Duration::from_secs(3)).await;
+    }
+    assert_eq!(
+        talk.nodes.node(0).server.get("/api/sessions").await.json()["sessions"][0]["user"]["id"],
+        "user-1"
+    );
+    talk.nodes.redis.restart().unwrap();
+    talk.well().await;
+    until("everybody is on record again", async || {
+        let listed = talk.nodes.node(1).server.get("/api/sessions").await.json();
+        listed["sessions"].as_array().unwrap().len() == 2
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_flushed() {
+    let Some(mut talk) = Talk::start().await else { return };
+    tell(&talk.nodes.redis.url(), &["FLUSHALL"]).await;
+    talk.says(SOON).await;
+    until("everybody is on record again", async || {
+        let listed = talk.nodes.node(1).server.get("/api/sessions").await.json();
+        listed["sessions"].as_array().unwrap().len() == 2
+    })
+    .await;
+    talk.well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_slow() {
+    let Some(mut talk) = Talk::start().await else { return };
+    for node in &talk.nodes.all {
+        node.proxy.delay(Duration::from_millis(150));
+    }
+    for _ in 0..5 {
+        talk.says(Duration::from_secs(2)).await;
+    }
+    // So slow that it is of no use.
+    for node in &talk.nodes.all {
+        node.proxy.delay(Duration::from_secs(3));
+    }
+    talk.degraded(0).await;
+    talk.degraded(1).await;
+    for _ in 0..5 {
+        talk.says(Duration::from_secs(3)).await;
+    }
+    talk.nodes.all.iter().for_each(|node| node.proxy.heal());
+    talk.well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_one_node_is_cut_off_from() {
+    for (cut_off, other) in [(0, 1), (1, 0)] {
+        let Some(mut talk) = Talk::start().await else { return };
+        talk.nodes.node(cut_off).proxy.partition();
+        talk.degraded(cut_off).await;
+        for _ in 0..3 {
+            // The one that is not cut off does not know, and looks at its own pace.
+            talk.says(Duration::from_secs(5)).await;
+        }
+        assert_eq!(talk.nodes.node(other).status().await, "ready");
+        talk.nodes.node(cut_off).proxy.heal();
+        talk.well().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_whose_connections_are_cut() {
+    let Some(mut talk) = Talk::start().await else { return };
+    for _ in 0..5 {
+        talk.nodes.all.iter().for_each(|node| node.proxy.cut());
+        talk.says(Duration::from_secs(5)).await;
+    }
+    talk.well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_full() {
+    let Some(mut talk) = Talk::start().await else { return };
+    let url = talk.nodes.redis.url();
+    tell(&url, &["CONFIG", "SET", "maxmemory-policy", "noeviction"]).await;
+    tell(&url, &["CONFIG", "SET", "maxmemory", "1"]).await;
+    talk.degraded(0).await;
+    for _ in 0..5 {
+        talk.says(SOON).await;
+    }
+    tell(&url, &["CONFIG", "SET", "maxmemory", "0"]).await;
+    talk.well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_away_when_a_node_starts() {
+    let Some(mut nodes) = Nodes::start(1).await else { return };
+    nodes.redis.kill().unwrap();
+    nodes.add().await;
+    let node = nodes.node(1);
+    assert!(node.server.banner().contains("cannot be reached"), "{}", node.server.banner());
+    assert_eq!(node.status().await, "degraded");
+    let review = node.server.review("pr").await;
+    let mut ann = node.server.client(1).await;
+    ann.open("pr", None).await;
+    ann.submit(&review, &comment(1, 1, 5, "said")).await;
+    assert_eq!(entry(&ann.next().await).0, 2);
+    nodes.redis.restart().unwrap();
+    let took = nodes.ready().await;
+    assert!(took < HEALED, "{took:?}");
+    assert!(nodes.node(0).server.banner().contains("Redis"), "{}", nodes.node(0).server.banner());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_redis_empties_itself() {
+    let Some(Talk { mut nodes, ann, bo, .. }) = Talk::start().await else { return };
+    drop((ann, bo));
+    for node in nodes.all.drain(..) {
+        node.server.stop().await;
+    }
+    let url = nodes.redis.url();
+    until("nothing is left", async || keys(&url).await.is_empty()).await;
+}
+
+async fn connection(url: &str) -> redis::aio::MultiplexedConnection {
+    redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
+}
+
+async fn keys(url: &str) -> Vec<String> {
+    redis::cmd("KEYS").arg("*").query_async(&mut connection(url).await).await.unwrap()
+}
+
+async fn tell(url: &str, words: &[&str]) {
+    let mut command = redis::cmd(words[0]);
+    for word in &words[1..] {
+        command.arg(*word);
+    }
+    command.exec_async(&mut connection(url).await).await.unwrap();
+}

@@ -1,0 +1,14 @@
+//! Several nodes over one store and a real Redis, each behind a proxy of its own that can be broken.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod broken;
+#[path = "../faulty/mod.rs"]
+mod faulty;
+mod log;
+mod people;
+mod secure;
+mod set_up;
+#[allow(dead_code, reason = "other test programs use more of it")]
+#[path = "../server/support.rs"]
+mod support;

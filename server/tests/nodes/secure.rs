@@ -1,0 +1,62 @@
+//! A Redis behind TLS, in a server process that trusts its certificate or does not.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use interline_services::{BreakableProxy, Redis};
+
+use crate::set_up::until;
+use crate::support::Running;
+
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A server process that trusts the certificates in a file and no others.
+fn start(redis_url: &str, trusted: &Path) -> (Process, Running) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_interline-server"));
+    command.args(["--listen", "127.0.0.1:0", "--redis-url", redis_url, "--data-dir"]).arg(directory.path());
+    command.env_remove("INTERLINE_DATABASE_URL").env_remove("SSL_CERT_DIR").env("SSL_CERT_FILE", trusted);
+    let mut process = Process(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(process.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().rsplit('/').next().unwrap().parse().expect(&line);
+    (process, Running::elsewhere(address, directory))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_behind_tls() {
+    let Some(redis) = Redis::start().unwrap() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let [certificate, key, other] = ["ours.pem", "key.pem", "other.pem"].map(|name| folder.path().join(name));
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let another = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&other, another.cert.pem()).unwrap();
+    // A port that was free a moment ago: that of a proxy that is gone.
+    let port = BreakableProxy::start(redis.port()).unwrap().port();
+    let mut connection =
+        redis::Client::open(redis.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut set = redis::cmd("CONFIG");
+    set.arg("SET").arg("tls-cert-file").arg(certificate.to_str()).arg("tls-key-file").arg(key.to_str());
+    set.arg("tls-ca-cert-file").arg(certificate.to_str()).arg("tls-auth-clients").arg("no");
+    set.arg("tls-port").arg(port);
+    set.exec_async(&mut connection).await.unwrap();
+
+    let url = format!("rediss://localhost:{port}");
+    let (_process, server) = start(&url, &certificate);
+    until("it is connected", async || server.get("/readyz").await.json()["status"] == "ready").await;
+    assert!(server.get("/readyz").await.json()["nodes"]["connections"].as_u64().unwrap() >= 1);
+    // Another's certificate will not do.
+    let (_process, server) = start(&url, &other);
+    let ready = server.get("/readyz").await.json();
+    assert_eq!((&ready["status"], &ready["nodes"]["connections"]), (&"degraded".into(), &0.into()));
+}
