@@ -129,8 +129,9 @@ impl Client {
         config.store.list(&config.scope).await
     }
 
-    /// What in the local store could not be read and was set aside, as bytes, in order of time: of this client's, and of
-    /// [clients that ended](crate#clients-that-ended). It stays there.
+    /// What in the local store could not be read and was set aside, in order of time: of this client's, and of
+    /// [clients that ended](crate#clients-that-ended). Texts as bytes, whole databases by the file that each was moved
+    /// to. It stays there.
     pub async fn unreadable(&self) -> Result<Vec<Unreadable>, StoreError> {
         let config = &self.handle.shared.config;
         config.store.unreadable(&config.scope.owner).await

@@ -96,7 +96,9 @@ pub enum SyncError {
     /// Another client has taken over this one's local store, or newer software has.
     #[error("another client has taken over this one's local store")]
     TakenOver,
-    /// The server will never take what is in flight. [`Review::reload`](crate::Review::reload) starts over.
+    /// The server will never take what is in flight. [`Review::reload`](crate::Review::reload) starts over. With
+    /// [`ErrorCode::UnknownReview`]: the server does not know the review any more, and what it had of this user's is in
+    /// [`Review::rejected`](crate::Review::rejected).
     #[error("the server will not take what is pending here ({})", .0.code())]
     Stuck(ErrorCode),
 }
@@ -270,6 +272,7 @@ impl Coded for InvalidEdit {
             InvalidEdit::OpTooLarge { .. } => "op_too_large",
             InvalidEdit::BadPlace => "bad_place",
             InvalidEdit::UnknownRejected => "unknown_rejected",
+            InvalidEdit::ReviewLost => "review_lost",
             InvalidEdit::UnknownField => "unknown_field",
             InvalidEdit::BadValue => "bad_value",
             InvalidEdit::Op(_) => "out_of_range",

@@ -112,6 +112,11 @@ pub enum Event {
     /// The server will never take what is in flight. Told once: it is kept, nothing more is sent for this review, and
     /// [`Review::synced`](crate::Review::synced) fails with this code, until somebody decides to
     /// [reload](crate::Review::reload).
+    ///
+    /// With [`ErrorCode::UnknownReview`] the server does not know the review any more: it was restored from a copy that
+    /// is older. What was pending, and what the server had of this user's, is in
+    /// [`Review::rejected`](crate::Review::rejected); the rest can still be read here. The review's key opens whatever
+    /// the server has under it since; this copy opens by its [id](crate::Review::id).
     Stuck(ErrorCode),
     /// The server cannot do what this review needs, or the local store cannot.
     Problem(Problem),

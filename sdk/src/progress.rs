@@ -18,8 +18,16 @@ pub(crate) struct Durable {
     pub(crate) closed: bool,
     /// Nothing more will become durable here: somebody else has the local store.
     pub(crate) taken_over: bool,
-    /// Nothing more will become durable unless somebody decides: the server will never take what is in flight.
+    /// Nothing more will become durable unless somebody decides: the server will never take what is in flight, or does
+    /// not know the review any more, and then nothing is durable that was.
     pub(crate) stuck: Option<ErrorCode>,
+}
+
+impl Durable {
+    /// Whether the server has lost the whole review.
+    pub(crate) fn lost(&self) -> bool {
+        self.stuck == Some(ErrorCode::UnknownReview)
+    }
 }
 
 /// What an answer says of a batch's end.

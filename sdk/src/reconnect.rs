@@ -4,7 +4,8 @@ use interline_core::clock::Millis;
 
 use crate::platform;
 
-/// Exponential backoff with full jitter: clients that lost their server together do not come back together.
+/// Exponential backoff with full jitter: each wait is drawn evenly from nothing up to a bound that doubles. Clients that
+/// lost their server together do not come back together.
 pub(crate) struct Backoff {
     rng: fastrand::Rng,
     failures: u32,
@@ -75,6 +76,20 @@ mod tests {
         assert!(backoff.failures > 0);
         backoff.lasted(5_000);
         assert!(longest(&mut backoff) <= 250);
+    }
+
+    #[test]
+    fn waits_are_drawn_from_all_that_there_is() {
+        let mut backoff = Backoff::new();
+        backoff.failures = 16;
+        let mut waits: Vec<_> = (0..400).map(|_| backoff.next()).collect();
+        waits.extend((0..400).map(|_| backoff.jitter(Backoff::LAST_MS)));
+        // In each tenth of the bound there are some: one in 10^18 times there are none.
+        for tenth in 0..10 {
+            let span = tenth * Backoff::LAST_MS / 10..=(tenth + 1) * Backoff::LAST_MS / 10;
+            assert!(waits.iter().any(|wait| span.contains(wait)), "none in {span:?}");
+        }
+        assert!((0..100).all(|_| backoff.jitter(0) == 0));
     }
 
     #[test]

@@ -274,7 +274,8 @@ impl Review {
 
     /// Waits until everything done here so far is settled by the server: durable, or refused and in
     /// [`rejected`](Review::rejected). Flushes. Waits as long as it takes; fails only when the client is closed, or
-    /// where the server will never take what is pending, as [`Event::Stuck`] has told, or somebody else has the store.
+    /// where the server will never take what is pending or has lost the whole review, as [`Event::Stuck`] has told, or
+    /// where somebody else has the store.
     pub async fn synced(&self) -> Result<(), SyncError> {
         let (edits, mut durable) = self.slot().progress();
         self.flush();
@@ -282,7 +283,7 @@ impl Review {
             durable.edits >= edits || durable.closed || durable.taken_over || durable.stuck.is_some()
         };
         match durable.wait_for(over).await.as_deref() {
-            Ok(durable) if durable.edits >= edits => Ok(()),
+            Ok(durable) if durable.edits >= edits && !durable.lost() => Ok(()),
             Ok(Durable { closed: false, taken_over: true, .. }) => Err(SyncError::TakenOver),
             Ok(Durable { closed: false, stuck: Some(code), .. }) => Err(SyncError::Stuck(*code)),
             _ => Err(SyncError::Closed),

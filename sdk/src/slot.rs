@@ -142,6 +142,11 @@ impl Slot {
         result
     }
 
+    /// Whether the server does not know the review any more.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.read(|inner| inner.replica.is_lost())
+    }
+
     /// Looks at the replica.
     pub(crate) fn read<R>(&self, look: impl FnOnce(&Inner) -> R) -> R {
         look(&lock(&self.inner))
@@ -271,10 +276,11 @@ impl Slot {
         if let Some(seq) = inner.replica.covers_all() {
             inner.progress.covered(seq);
         }
+        // First this: nothing is pending of a review that the server has lost, and nothing is durable.
+        inner.progress.stuck(inner.replica.is_stuck());
         if inner.replica.unsynced().count == 0 {
             inner.progress.all_settled();
         }
-        inner.progress.stuck(inner.replica.is_stuck());
         recovered
     }
 
@@ -396,6 +402,12 @@ impl Inner {
     /// The replica goes on under another id.
     pub(crate) fn renew(&mut self, now: Millis, reason: ResyncReason) {
         self.replica.renew(now, ClientId(platform::new_id()), reason);
+        self.progress.renewed();
+    }
+
+    /// The server does not know the review any more.
+    pub(crate) fn review_lost(&mut self, now: Millis) {
+        self.replica.review_lost(now, ClientId(platform::new_id()));
         self.progress.renewed();
     }
 

@@ -86,6 +86,35 @@ async fn a_server_that_lost_history() {
 }
 
 #[tokio::test]
+async fn a_server_that_loses_history_twice_in_a_moment_is_named_and_asked_again() {
+    let server = Server::start().await;
+    let (client, ann) = open(&server, "ann").await;
+    let kept = ann.version();
+    let mut events = ann.events();
+    for n in 1..=2 {
+        ann.comment(line(), "lost").unwrap();
+        synced(&ann).await;
+        server.world().away = true;
+        server.cut();
+        until("it is noticed", || !client.connection().is_connected()).await;
+        server.world().lose("pr-1", kept);
+        server.world().away = false;
+        client.reconnect();
+        until("it is back", || ann.is_online() && ann.rejected().len() == n).await;
+    }
+    assert_eq!(client.analytics().renewals, 2);
+    let mut problems = Vec::new();
+    while let Some(Some(event)) =
+        futures_util::FutureExt::now_or_never(futures_util::StreamExt::next(&mut events))
+    {
+        if let Event::Problem(problem) = event {
+            problems.push((problem.code.into_owned(), problem.retryable));
+        }
+    }
+    assert_eq!(problems, [("history_lost".to_owned(), true)]);
+}
+
+#[tokio::test]
 async fn a_copied_store_is_noticed() {
     let server = Server::start().await;
     let (client, ann) = open(&server, "ann").await;

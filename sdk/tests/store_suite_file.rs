@@ -172,7 +172,7 @@ async fn what_the_first_release_saved_is_read() {
     // What cannot be migrated is set aside and told of, and the rest goes on.
     assert_eq!(store.load(&ann, review(3)).await.unwrap_err().kind(), StoreErrorKind::Unreadable);
     let aside = store.unreadable(&ann.owner).await.unwrap();
-    assert_eq!((aside.len(), aside[0].review, &*aside[0].bytes), (1, review(3), bad.as_bytes()));
+    assert_eq!((aside.len(), aside[0].review, &*aside[0].bytes), (1, Some(review(3)), bad.as_bytes()));
     let reports = store.reports();
     assert_eq!(reports.len(), 1);
     assert!(reports[0].kind() == StoreErrorKind::Unreadable && reports[0].to_string().contains("1 records"));

@@ -158,7 +158,7 @@ async fn what_an_ended_client_left_that_cannot_be_read_is_told_and_kept() {
         .await;
     store.release(&scope).await;
     let kept = client.unreadable().await.unwrap();
-    assert!(kept.iter().any(|one| one.review == review.id() && one.bytes == pending.as_bytes()));
+    assert!(kept.iter().any(|one| one.review == Some(review.id()) && one.bytes == pending.as_bytes()));
     assert_eq!(client.analytics().finished, 0, "nothing was removed");
     client.closed().await.unwrap();
 }
@@ -193,6 +193,43 @@ async fn a_damaged_database_of_an_ended_client_is_told() {
     client.reconnect();
     let problem = tokio::time::timeout(Duration::from_secs(5), told.recv()).await.expect("in time").unwrap();
     assert_eq!(problem.code, "store_unreadable");
-    assert_eq!(FileStore::open(folder.path()).unwrap().quarantined().unwrap().len(), 1);
+    let aside = FileStore::open(folder.path()).unwrap().quarantined().unwrap();
+    assert_eq!(aside.len(), 1);
+    let kept = client.unreadable().await.unwrap();
+    let databases: Vec<_> = kept.iter().filter(|one| one.name == "database").collect();
+    assert_eq!((databases.len(), databases[0].review, databases[0].at), (1, None, aside[0].at));
+    assert_eq!(databases[0].file.as_ref(), Some(&aside[0].path));
     client.closed().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_local_store_has_lost_is_saved_anew_at_once() {
+    let server = Server::start().await;
+    let store = Flaky::default();
+    let with = || builder(&server, "ann").store(store.clone());
+    let client = with().connect().await.unwrap();
+    let review = client.open("pr-1").await.unwrap();
+    let comment = review.comment(line(), "acknowledged").unwrap();
+    synced(&review).await;
+    away(&server, &client).await;
+    comment.insert(12, ", and typed offline").unwrap();
+    until("it is saved", || review.is_saved()).await;
+
+    // Somebody clears it, and nobody types any more.
+    let scope = Scope {
+        owner: Owner { server: server.url.clone(), user: client.user().id.clone() },
+        client: client.id(),
+    };
+    store.inner.remove(&scope, review.id()).await.unwrap();
+    store.saves.store(1, Ordering::SeqCst);
+    store.lost.notify_one();
+    until("it is tried", || store.saves.load(Ordering::SeqCst) == 0).await;
+    assert!(!review.is_saved(), "nothing of it is there");
+    until("it is saved again", || review.is_saved()).await;
+    client.closed().await.unwrap();
+
+    let client = with().build().await.unwrap();
+    let review = client.open("pr-1").await.unwrap();
+    assert_eq!(review.comments()[0].text, "acknowledged, and typed offline");
+    assert_eq!(review.unsynced().count, 1);
 }

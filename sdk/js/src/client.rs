@@ -9,6 +9,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::json;
+use crate::kept::{JsUnreadable, JsUnsynced};
 use crate::review::RawReview;
 
 #[wasm_bindgen]
@@ -79,6 +80,20 @@ impl RawClient {
         let client = self.client.clone();
         let review = client.open(&key).await.map_err(|error| thrown(&error))?;
         Ok(RawReview::new(review, self.client.storage() != Storage::Memory))
+    }
+
+    /// What is not durable on the server, over all reviews.
+    pub async fn unsynced(&self) -> Result<String, JsValue> {
+        let client = self.client.clone();
+        let all = client.unsynced().await.map_err(|error| thrown(&error))?;
+        Ok(json::text(&JsUnsynced::from(all)))
+    }
+
+    /// What was set aside because it could not be read.
+    pub async fn unreadable(&self) -> Result<String, JsValue> {
+        let client = self.client.clone();
+        let found = client.unreadable().await.map_err(|error| thrown(&error))?;
+        Ok(json::text(&found.into_iter().map(JsUnreadable::from).collect::<Vec<_>>()))
     }
 
     /// Connects now.

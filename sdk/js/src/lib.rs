@@ -24,6 +24,12 @@ mod history;
 )]
 mod json;
 #[cfg(any(test, target_arch = "wasm32"))]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    allow(dead_code, reason = "only some of it needs no browser to be tested")
+)]
+mod kept;
+#[cfg(any(test, target_arch = "wasm32"))]
 mod mirror;
 #[cfg(any(test, target_arch = "wasm32"))]
 #[cfg_attr(

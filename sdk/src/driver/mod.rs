@@ -7,6 +7,7 @@
 mod frames;
 mod history;
 mod link;
+mod lost;
 mod open;
 mod orphans;
 mod own;
@@ -57,6 +58,8 @@ pub(crate) struct Driver {
     stores: FuturesUnordered<BoxFuture<Stored>>,
     /// Who waits for a review that is not here, by the key they asked for.
     awaiting: BTreeMap<String, Vec<Reply>>,
+    /// The keys by which reviews were known that the server has lost: what has such a key now is the server's to say.
+    lost_keys: BTreeMap<String, ReviewId>,
     /// The reviews that the local store has a copy of, unless it could not say.
     stored: Option<BTreeSet<ReviewId>>,
     /// The reviews that were looked for there, and are not there.
@@ -98,6 +101,7 @@ pub(crate) fn start(shared: Arc<Shared>) {
         backoff: Backoff::new(),
         stores: FuturesUnordered::new(),
         awaiting: BTreeMap::new(),
+        lost_keys: BTreeMap::new(),
         stored: None,
         absent: BTreeSet::new(),
         connected_before: false,
@@ -132,10 +136,12 @@ impl Driver {
                 wake_at = wake_at.min(at);
             }
             let wait = wake_at.saturating_sub(platform::now_ms());
+            let store = Arc::clone(&self.shared.config.store);
             tokio::select! {
                 biased;
                 Some(stored) = self.stores.next(), if !self.stores.is_empty() => self.stored(stored),
                 input = self.link.next() => self.heard(input),
+                () = store.lost() => self.store_lost(),
                 () = self.shared.wake.notified() => {}
                 () = platform::sleep(wait) => {}
             }
@@ -239,8 +245,14 @@ impl Driver {
             Input::Connected(Ok(socket)) => self.connected(now, socket),
             Input::Connected(Err(error)) => self.not_connected(now, error),
             // The server will not have us back: what it got from us was a defect of this software.
-            Input::Lost { code: Some(1003 | 1009 | 4001), reason } => {
-                self.disconnect(now, DisconnectReason::Refused, reason, None);
+            // Or an operator has closed the session, who may mean it.
+            Input::Lost { code: Some(1003 | 1009 | 4001 | 4002), reason } => {
+                let complaint = match &mut self.link {
+                    Link::Up(connection) => connection.complaint.take(),
+                    _ => None,
+                };
+                let why = complaint.map_or(reason, |complaint| complaint.message);
+                self.disconnect(now, DisconnectReason::Refused, why, None);
             }
             Input::Lost { reason, .. } => self.lost(now, reason),
             Input::Frame(text) => {
@@ -300,9 +312,9 @@ impl Driver {
         }
         self.forget_histories();
         self.shared.connection_is(ConnectionState::Disconnected { reason, message: message.clone() });
-        let waiting = std::mem::take(&mut self.awaiting);
-        for reply in waiting.into_values().flatten() {
-            answer(reply, Err(OpenError::Disconnected { reason, message: message.clone() }));
+        for (key, waiting) in std::mem::take(&mut self.awaiting) {
+            let error = OpenError::Disconnected { reason, message: message.clone() };
+            self.not_heard_of(&key, waiting, &error);
         }
     }
 

@@ -69,17 +69,19 @@ impl Driver {
                 // By another name it is here already.
                 let known = self.shared.entered(&replica.review().to_string());
                 let slot = match known {
-                    Some(slot) => {
-                        lock(&self.shared.state).keys.insert(key.clone(), slot.id);
-                        slot
-                    }
+                    Some(slot) => slot,
                     None => {
-                        let slot = self.enter(&key, replica);
+                        let slot = self.enter(replica);
                         problems.into_iter().for_each(|problem| slot.problem(problem));
                         self.reopen(&slot);
                         slot
                     }
                 };
+                if slot.is_lost() && key.parse() != Ok(slot.id) {
+                    self.lost_keys.insert(key.clone(), slot.id);
+                    return self.await_server(key, reply);
+                }
+                lock(&self.shared.state).keys.insert(key.clone(), slot.id);
                 if slot.read(|inner| inner.replica.is_loaded()) {
                     answer(reply, Ok(Held::new(&slot)));
                 } else {
@@ -100,7 +102,8 @@ impl Driver {
             let state = self.shared.connection.borrow().clone();
             match (until, state) {
                 (None, ConnectionState::Disconnected { reason, message }) => {
-                    return answer(reply, Err(OpenError::Disconnected { reason, message }));
+                    let error = OpenError::Disconnected { reason, message };
+                    return self.not_heard_of(&key, vec![reply], &error);
                 }
                 (until, _) => *until = Some(platform::now_ms()),
             }
@@ -182,9 +185,17 @@ impl Driver {
             self.say_leave(slot.id);
         }
         if again {
-            // Starting over did not help: whatever it is must not become a storm of snapshots.
-            let message = "this replica keeps differing from the server".into();
-            return self.refused(slot, Problem { code: "diverged".into(), message, retryable: true });
+            // Starting over did not help, or the next thing went wrong soon: whatever it is must not become a storm of
+            // snapshots. It is asked for again in a moment.
+            let (code, message) = match reason {
+                ResyncReason::HistoryLost => ("history_lost", "the server has lost history again"),
+                ResyncReason::Copied => ("copied_store", "another copy of this local store is being used"),
+                ResyncReason::Gap | ResyncReason::Diverged => {
+                    ("diverged", "this replica keeps differing from the server")
+                }
+            };
+            let (code, message) = (code.into(), message.into());
+            return self.refused(slot, Problem { code, message, retryable: true });
         }
         self.reopen(slot);
     }
@@ -224,7 +235,8 @@ impl Driver {
             }
             None => {
                 let (client, user) = (config.scope.client, config.scope.owner.user.clone());
-                let slot = self.enter(&requested, Replica::new(client, user, id, config.debounce_ms));
+                let slot = self.enter(Replica::new(client, user, id, config.debounce_ms));
+                lock(&self.shared.state).keys.insert(requested.clone(), id);
                 slot.with(|inner, _| inner.asked = 1);
                 slot
             }
@@ -294,10 +306,14 @@ impl Driver {
                 return self.resync(slot, ResyncReason::HistoryLost);
             }
         }
+        let lost = error.code == ErrorCode::UnknownReview;
         let problem = problem(error);
-        for reply in self.take_awaiting(requested, id) {
-            answer(reply, Err(OpenError::Server(problem.clone())));
+        if let Some(slot) = slot.as_ref().filter(|slot| lost && slot.read(|inner| inner.replica.is_loaded()))
+        {
+            self.review_lost(slot);
         }
+        let waiting = self.take_awaiting(requested, id);
+        self.not_heard_of(requested, waiting, &OpenError::Server(problem.clone()));
         if let Some(slot) = slot {
             self.refused(&slot, problem);
         }
@@ -329,16 +345,14 @@ impl Driver {
         slot.tell(Event::Problem(problem));
     }
 
-    /// Makes a review known by a key.
-    fn enter(&mut self, key: &str, replica: Replica) -> Arc<Slot> {
+    /// Makes a review known.
+    fn enter(&mut self, replica: Replica) -> Arc<Slot> {
         let slot = Slot::new(Arc::clone(&self.shared), replica);
         slot.with(|inner, _| inner.learn([self.shared.config.user.clone()]));
         if self.taken_over {
             slot.taken_over();
         }
-        let mut state = lock(&self.shared.state);
-        state.slots.insert(slot.id, Arc::clone(&slot));
-        state.keys.insert(key.to_owned(), slot.id);
+        lock(&self.shared.state).slots.insert(slot.id, Arc::clone(&slot));
         slot
     }
 
@@ -346,6 +360,7 @@ impl Driver {
         if key.parse() == Ok(id) {
             return;
         }
+        self.lost_keys.remove(key);
         lock(&self.shared.state).keys.insert(key.to_owned(), id);
         let (shared, key) = (Arc::clone(&self.shared), key.to_owned());
         self.stores.push(Box::pin(async move {

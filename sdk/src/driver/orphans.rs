@@ -11,13 +11,14 @@
 use std::sync::Arc;
 
 use interline_core::id::ReviewId;
+use interline_core::wire::ErrorCode;
 use tokio::sync::oneshot;
 
 use super::records::unreadable;
 use super::{Peeked, own, peek};
 use crate::client::{Client, ClientHandle};
 use crate::connection::{ConnectionState, DisconnectReason};
-use crate::error::{OpenError, Problem};
+use crate::error::{OpenError, Problem, SyncError};
 use crate::event::Event;
 use crate::lock::lock;
 use crate::platform;
@@ -137,6 +138,14 @@ async fn is_readable(main: &Shared, config: &Config, id: ReviewId) -> bool {
     false
 }
 
+/// Nobody can open that review to look at them: its copy is in the store under the ended client's id.
+fn kept_of_lost(id: ReviewId) -> Problem {
+    let message = format!(
+        "a client that ended has left edits of {id}, which the server does not know any more; they stay in the local store"
+    );
+    Problem { code: "review_lost".into(), message, retryable: false }
+}
+
 /// Brings one review to its end; says whether nothing of it is left that exists nowhere else.
 async fn end(main: &Arc<Shared>, client: &Client, id: ReviewId) -> bool {
     let review = match client.open(&id.to_string()).await {
@@ -154,14 +163,21 @@ async fn end(main: &Arc<Shared>, client: &Client, id: ReviewId) -> bool {
             told.report(problem.clone());
         }
     });
-    if review.synced().await.is_err() {
-        return false;
-    }
+    let lost = match review.synced().await {
+        Ok(()) => false,
+        Err(SyncError::Stuck(ErrorCode::UnknownReview)) => true,
+        Err(_) => return false,
+    };
     let rejected = review.rejected();
     if rejected.is_empty() {
         return true;
     }
-    let Some(slot) = main.find(&id.to_string()) else { return false };
+    let Some(slot) = main.find(&id.to_string()) else {
+        if lost {
+            main.report(kept_of_lost(id));
+        }
+        return false;
+    };
     let mut saves = main.saves.subscribe();
     slot.with(|inner, now| inner.replica.adopt_rejected(now, rejected));
     while !slot.read(|inner| inner.replica.is_saved()) {

@@ -59,7 +59,13 @@ impl SavedV1 {
                 clock: self.clock,
                 undo: Default::default(),
             },
-            ledger: Some(SavedLedger { format, rejected, receipts: Vec::new(), last_rejected: 0 }),
+            ledger: Some(SavedLedger {
+                format,
+                rejected,
+                receipts: Vec::new(),
+                last_rejected: 0,
+                lost: false,
+            }),
             confirmed: SavedConfirmed::Whole(Box::new(SavedReview { format, head, review: confirmed })),
             precious,
         }

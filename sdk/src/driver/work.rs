@@ -1,5 +1,6 @@
 //! What open reviews want done: saves, batches, carets; each in its turn.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use interline_core::clock::Millis;
@@ -96,6 +97,12 @@ impl Driver {
             self.give_way(&error);
         }
         self.not_saved = Some(error);
+    }
+
+    /// What was saved is not there any more: all that is open here is saved anew.
+    pub(super) fn store_lost(&mut self) {
+        self.stored = Some(BTreeSet::new());
+        self.shared.slots().iter().for_each(|slot| slot.with(|inner, _| inner.replica.save_anew()));
     }
 
     /// Somebody else has the local store: nothing is saved, sent or taken in any more. What is here stays visible.

@@ -106,7 +106,7 @@ impl Records {
             *kept = None;
         }
         let texts = texts.into_iter();
-        let texts = texts.map(|(name, text)| Unreadable { review, at, name, bytes: text.into_bytes() });
+        let texts = texts.map(|(name, text)| Unreadable::text(review, at, name, text.into_bytes()));
         self.unreadable.entry(scope.clone()).or_default().extend(texts);
     }
 }

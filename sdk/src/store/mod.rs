@@ -124,7 +124,7 @@ pub trait Store: MaybeSend + MaybeSync + 'static {
     async fn set_aside(&self, scope: &Scope, review: ReviewId, part: Part) -> Result<(), StoreError>;
 
     /// What was ever set aside of the records of an owner's clients, in order of time: of those that began here, and of
-    /// those that nobody living holds.
+    /// those that nobody living holds. Databases that were set aside whole are among it.
     async fn unreadable(&self, owner: &Owner) -> Result<Vec<Unreadable>, StoreError>;
 
     /// The reviews that have a replica, also those whose confirmed part was evicted or that cannot be read.
@@ -133,6 +133,12 @@ pub trait Store: MaybeSend + MaybeSync + 'static {
     /// Forgets a replica, with everything unsent in it; what was set aside stays. A replica of the same review must not
     /// begin again under this client's id.
     async fn remove(&self, scope: &Scope, review: ReviewId) -> Result<(), StoreError>;
+
+    /// Waits until what was kept here is there no longer, as where a person clears a site's data, and the next save is
+    /// to hold all that a replica has. May be dropped and called again.
+    async fn lost(&self) {
+        std::future::pending::<()>().await;
+    }
 
     /// What went wrong since this was last asked that no call had to fail for: a database that was set aside, a
     /// newer release that has taken over, a browser without a database.

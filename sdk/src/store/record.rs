@@ -1,5 +1,7 @@
 //! What is saved of a replica, and what comes back. Texts that the store does not understand.
 
+use std::path::PathBuf;
+
 use interline_core::clock::Millis;
 use interline_core::entry::EncodedEntry;
 use interline_core::id::ReviewId;
@@ -55,16 +57,25 @@ pub enum Part {
     Confirmed,
 }
 
-/// A text that could not be read and was set aside.
+/// A text that could not be read and was set aside, or a whole database.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Unreadable {
-    /// Of which review.
-    pub review: ReviewId,
+    /// Of which review; `None` of a whole database.
+    pub review: Option<ReviewId>,
     /// When it was set aside.
     pub at: Millis,
-    /// Which text it was: `pending`, `ledger`, `confirmed`, or `entry` and its version.
+    /// Which text it was: `pending`, `ledger`, `confirmed`, or `entry` and its version. Or `database`.
     pub name: String,
-    /// What was there.
+    /// What was there; empty of a whole database.
     pub bytes: Vec<u8>,
+    /// The file that a whole database was moved to.
+    pub file: Option<PathBuf>,
+}
+
+impl Unreadable {
+    /// A text of a review.
+    pub(super) fn text(review: ReviewId, at: Millis, name: impl Into<String>, bytes: Vec<u8>) -> Unreadable {
+        Unreadable { review: Some(review), at, name: name.into(), bytes, file: None }
+    }
 }

@@ -109,7 +109,7 @@ async fn aside(store: &dyn Store, scope: &interline::store::Scope, n: u128) -> V
     let found = store.unreadable(&scope.owner).await.unwrap();
     assert!(found.is_sorted_by_key(|unreadable| unreadable.at));
     assert!(found.iter().all(|unreadable| unreadable.at > 1_700_000_000_000));
-    let texts = found.into_iter().filter(|unreadable| unreadable.review == review(n));
+    let texts = found.into_iter().filter(|unreadable| unreadable.review == Some(review(n)));
     let mut texts: Vec<_> =
         texts.map(|found| (found.name, String::from_utf8(found.bytes).unwrap())).collect();
     texts.sort();

@@ -12,6 +12,8 @@ pub struct Flaky {
     pub inner: Arc<MemoryStore>,
     pub lists: Arc<AtomicU32>,
     pub saves: Arc<AtomicU32>,
+    /// Told when what is in it is gone.
+    pub lost: Arc<tokio::sync::Notify>,
 }
 
 fn fails(times: &AtomicU32) -> Result<(), StoreError> {
@@ -26,6 +28,9 @@ impl Store for Flaky {
     }
     async fn hold(&self, scope: &Scope) -> Result<(), StoreError> {
         self.inner.hold(scope).await
+    }
+    async fn lost(&self) {
+        self.lost.notified().await;
     }
     async fn release(&self, scope: &Scope) {
         self.inner.release(scope).await;

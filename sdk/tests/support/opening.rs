@@ -87,6 +87,17 @@ impl World {
         self.rooms.get_mut(&id).unwrap().lose(from);
     }
 
+    /// The store has never heard of a review, as after a restored backup that is older.
+    pub fn forget(&mut self, key: &str) {
+        let id = self.keys.remove(key);
+        self.rooms.retain(|of, _| Some(*of) != id);
+    }
+
+    /// Somebody creates a review with that key.
+    pub fn create_again(&mut self, key: &str) {
+        self.create(key);
+    }
+
     /// Holds a review whose log and last answer to a client are these.
     pub fn hold(
         &mut self,

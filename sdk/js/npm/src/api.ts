@@ -1,6 +1,6 @@
 import type {
-  Analytics, Anchor, ClientEvents, CommentData, ConnectionStatus, PatchSet, PresenceUpdate, Rejected, ReviewData,
-  ReviewEvents, ReviewSummary, Status, StorageReport, TextChange, TextVersion, Thread, Unsynced, User, UserPresence,
+  Analytics, Anchor, ClientEvents, ClientUnsynced, CommentData, ConnectionStatus, PatchSet, PresenceUpdate, Rejected, ReviewData,
+  ReviewEvents, ReviewSummary, Status, StorageReport, TextChange, TextVersion, Thread, Unreadable, Unsynced, User, UserPresence,
 } from "./types.js";
 
 /** Stops the subscription that returned it. */
@@ -27,6 +27,10 @@ export interface Client {
   readonly analytics: Analytics;
   /** Opens a review by its id or by the key it was created with. Rejects with `unknown_review` and the like. */
   open(idOrKey: string): Promise<Review>;
+  /** How much is not durable on the server, over all reviews, those included that are only in the browser's database. */
+  unsynced(): Promise<ClientUnsynced>;
+  /** What in the browser's database could not be read and was set aside, in order of time. */
+  unreadable(): Promise<Unreadable[]>;
   reviews(): Promise<ReviewSummary[]>;
   /** Creates a review from a unified diff. Rejects with the parser's code and `line` for a bad diff. */
   createReview(diff: string, options: { title: string; key?: string }): Promise<{ id: string; url: string }>;
@@ -76,7 +80,9 @@ export interface Review {
   updatePresence(update: PresenceUpdate): void;
   /**
    * Resolves once everything done here so far is durable on the server, or refused and in `rejected`. Rejects if the
-   * client is closed before, and with the server's code if the server will never take what is pending.
+   * client is closed before, and with the server's code if the server will never take what is pending. With
+   * `unknown_review` the server has lost the whole review, as after a restored backup: what this user had there is in
+   * `rejected`, the key opens whatever has it since, and this copy opens by its id.
    */
   synced(): Promise<void>;
   on<E extends keyof ReviewEvents>(event: E, listener: (value: ReviewEvents[E]) => void): Unsubscribe;

@@ -3,7 +3,9 @@ import { Emitter } from "./emitter.js";
 import { guard, guardAsync } from "./error.js";
 import * as rest from "./rest.js";
 import { OpenReview } from "./review.js";
-import type { Analytics, ClientEvents, ConnectionStatus, ReviewSummary, StorageReport, User } from "./types.js";
+import type {
+  Analytics, ClientEvents, ClientUnsynced, ConnectionStatus, ReviewSummary, StorageReport, Unreadable, User,
+} from "./types.js";
 import { load, type RawClient } from "./wasm.js";
 
 /**
@@ -49,6 +51,14 @@ class LiveClient implements Client {
   async open(idOrKey: string): Promise<Review> {
     const raw = await guardAsync(() => this.#raw.open(idOrKey));
     return new OpenReview(raw, this.#origin, idOrKey);
+  }
+
+  async unsynced(): Promise<ClientUnsynced> {
+    return JSON.parse(await guardAsync(() => this.#raw.unsynced())) as ClientUnsynced;
+  }
+
+  async unreadable(): Promise<Unreadable[]> {
+    return JSON.parse(await guardAsync(() => this.#raw.unreadable())) as Unreadable[];
   }
 
   reviews(): Promise<ReviewSummary[]> {

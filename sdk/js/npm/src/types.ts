@@ -121,6 +121,31 @@ export interface Unsynced {
   since?: number;
 }
 
+/** How much of what was done is not durable on the server, over all reviews of a client. */
+export interface ClientUnsynced {
+  /** How many changes. */
+  count: number;
+  /** When the oldest of them was made. */
+  since?: number;
+  /** By the ids of reviews, open or not. One that is not is opened for it once there is a connection. */
+  reviews: Record<string, Unsynced>;
+  /** Reviews of which something may be pending that cannot be read: not counted. */
+  unreadable: string[];
+  /** Closed pages of this user that have left something behind, which a living one will send: not counted. */
+  endedClients: number;
+}
+
+/** What the browser has kept that could not be read. It was set aside and stays. */
+export interface Unreadable {
+  reviewId?: string;
+  /** When it was set aside. */
+  at: number;
+  /** Which part: `pending`, `ledger`, `confirmed`, or `entry` and a version. */
+  name: string;
+  /** What was there. */
+  text: string;
+}
+
 /**
  * Why something waits in `rejected` for a person to decide:
  *

@@ -7,6 +7,8 @@ import * as generated from "../wasm/interline.js";
 export interface RawClient {
   connection(): string;
   open(key: string): Promise<RawReview>;
+  unsynced(): Promise<string>;
+  unreadable(): Promise<string>;
   reconnect(): void;
   analytics(): string;
   storage(): string;

@@ -165,6 +165,19 @@ impl Folder {
         deleted.map_err(|error| failed("deleted", &path, error))
     }
 
+    /// The databases that were ever moved aside here.
+    pub(super) fn quarantined(&self) -> Result<Vec<Quarantined>, StoreError> {
+        let mut found = Vec::new();
+        for file in files(&self.0)? {
+            let parts = file.split_once(UNREADABLE);
+            let parts = parts.and_then(|(stem, at)| Some((Name::parse(stem)?, at.parse().ok()?)));
+            if let Some((Name { client, .. }, at)) = parts {
+                found.push(Quarantined { path: self.0.join(file), client, at });
+            }
+        }
+        Ok(found)
+    }
+
     /// Moves a database aside; says where it is now. It has to be locked and closed.
     pub(super) fn quarantine(&self, name: Name) -> Result<PathBuf, StoreError> {
         let path = self.database(name);
@@ -179,14 +192,8 @@ impl Folder {
 /// What was ever moved aside below a root, oldest first.
 pub(super) fn quarantined(root: &Path) -> Result<Vec<Quarantined>, StoreError> {
     let mut found = Vec::new();
-    for folder in files(root)?.into_iter().map(|name| root.join(name)).filter(|path| path.is_dir()) {
-        for file in files(&folder)? {
-            let parts = file.split_once(UNREADABLE);
-            let parts = parts.and_then(|(stem, at)| Some((Name::parse(stem)?, at.parse().ok()?)));
-            if let Some((Name { client, .. }, at)) = parts {
-                found.push(Quarantined { path: folder.join(file), client, at });
-            }
-        }
+    for folder in Folder::all(root)? {
+        found.extend(folder.quarantined()?);
     }
     found.sort_by(|a, b| (a.at, &a.path).cmp(&(b.at, &b.path)));
     Ok(found)

@@ -257,7 +257,7 @@ impl Visit {
         Ok(Some(worth))
     }
 
-    /// What was set aside in these slots, and in those that nobody holds.
+    /// What was set aside in these slots, and in those that nobody holds; and every database that was.
     fn unreadable(&self, held: &[Arc<Slot>]) -> Result<Vec<Unreadable>, StoreError> {
         let mut found = Vec::new();
         for slot in held {
@@ -269,6 +269,13 @@ impl Visit {
             // What cannot be read at all is found out, and told, by whoever takes the slot.
             found.extend(rows::unreadable(&Opened { database, generation: 0 }).unwrap_or_default());
         }
+        found.extend(self.folder.quarantined()?.into_iter().map(|Quarantined { path, at, .. }| Unreadable {
+            review: None,
+            at,
+            name: "database".to_owned(),
+            bytes: Vec::new(),
+            file: Some(path),
+        }));
         found.sort_by_key(|unreadable| unreadable.at);
         Ok(found)
     }

@@ -229,7 +229,7 @@ pub(super) fn unreadable(opened: &Opened) -> Result<Vec<Unreadable>, Failure> {
         let (key, bytes) = row?;
         let (review, at, name) = key.value();
         let review = ReviewId(Uuid::from_u128(review));
-        found.push(Unreadable { review, at, name: name.to_owned(), bytes: bytes.value().to_vec() });
+        found.push(Unreadable::text(review, at, name, bytes.value().to_vec()));
     }
     found.sort_by_key(|unreadable| unreadable.at);
     Ok(found)

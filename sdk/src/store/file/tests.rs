@@ -62,7 +62,10 @@ fn the_first_schema_becomes_the_second() {
     let Err(Failure::Store(error)) = rows::load(&opened, review(9)) else { panic!("it was readable") };
     assert_eq!(error.kind(), StoreErrorKind::Unreadable);
     let aside = rows::unreadable(&opened).unwrap();
-    assert_eq!((aside.len(), aside[0].review, &*aside[0].bytes), (1, review(9), &b"{\"format\":1,"[..]));
+    assert_eq!(
+        (aside.len(), aside[0].review, &*aside[0].bytes),
+        (1, Some(review(9)), &b"{\"format\":1,"[..])
+    );
     assert_eq!(rows::worth(&opened.database).unwrap(), Worth::Precious);
     // What is idle is no treasure.
     rows::remove(&opened, review(8)).unwrap();

@@ -22,9 +22,10 @@
 //! - A newer release in another tab takes the database over: this one lets go at once, saves nothing more, says so in
 //!   [`reports`](Store::reports) and answers [`Newer`](super::StoreErrorKind::Newer). If it is this one that has to
 //!   wait for an older one, it gives up after three seconds with [`InUse`](super::StoreErrorKind::InUse).
-//! - Where the database is deleted under an open tab, as by clearing the data of a site, the next save makes it and the
-//!   slot again and [fails](super::StoreErrorKind::Failed), so that the one after it writes all that the tab has. By the
-//!   mark of a database a slot that went with it is told from one that another tab has ended.
+//! - Where the database is deleted under an open tab, as by clearing the data of a site, [`lost`](Store::lost) tells, and
+//!   the next save makes it and the slot again. One that does not hold all that the tab has
+//!   [fails](super::StoreErrorKind::Failed), so that the one after it does. By the mark of a database a slot that went
+//!   with it is told from one that another tab has ended.
 //! - Where there is no IndexedDB, or a page may not have one, as in some private windows, [`open_or_memory`] goes on in
 //!   memory and says so. Where there is one that cannot be opened, it fails: edits may be waiting in it.
 
@@ -43,12 +44,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use gloo_timers::future::TimeoutFuture;
 use interline_core::id::{ClientId, ReviewId};
+use tokio::sync::Notify;
 
 use self::rows::Holder;
-use self::schema::{Connection, STEPS};
+use self::schema::{Connection, Ended, STEPS};
 use self::slots::Taken;
 use super::{
-    MemoryStore, Owner, Part, Record, Scope, Storage, Store, StoreError, StoreErrorKind, Stored, Unreadable,
+    Confirmed, MemoryStore, Owner, Part, Record, Scope, Storage, Store, StoreError, StoreErrorKind, Stored,
+    Unreadable,
 };
 
 /// The database that a client uses unless it is told otherwise.
@@ -63,6 +66,8 @@ pub struct IndexedDbStore {
     connection: RefCell<Rc<Connection>>,
     held: RefCell<BTreeMap<Scope, Held>>,
     reports: Rc<RefCell<Vec<StoreError>>>,
+    /// Told when the database is deleted.
+    deleted: Rc<Notify>,
     /// The slots that could not be looked into.
     skipped: RefCell<BTreeSet<Scope>>,
 }
@@ -77,10 +82,10 @@ struct Held {
 impl IndexedDbStore {
     /// A store in the database by this name, which is made if there is none.
     pub async fn open(name: &str) -> Result<IndexedDbStore, StoreError> {
-        let reports = Rc::default();
-        let connection = RefCell::new(connect(name, &reports).await?);
+        let (reports, deleted) = (Rc::default(), Rc::default());
+        let connection = RefCell::new(connect(name, &reports, &deleted).await?);
         let (name, held, skipped) = (name.to_owned(), RefCell::default(), RefCell::default());
-        Ok(IndexedDbStore { name, connection, held, reports, skipped })
+        Ok(IndexedDbStore { name, connection, held, reports, deleted, skipped })
     }
 
     /// The connection; another one where the browser has closed the last.
@@ -90,7 +95,7 @@ impl IndexedDbStore {
             Ok(_) => Ok(connection),
             Err(error) if error.kind() == StoreErrorKind::Newer => Err(error),
             Err(_) => {
-                let again = connect(&self.name, &self.reports).await?;
+                let again = connect(&self.name, &self.reports, &self.deleted).await?;
                 *self.connection.borrow_mut() = Rc::clone(&again);
                 Ok(again)
             }
@@ -121,10 +126,24 @@ impl IndexedDbStore {
     }
 }
 
-async fn connect(name: &str, reports: &Rc<RefCell<Vec<StoreError>>>) -> Result<Rc<Connection>, StoreError> {
-    let reports = Rc::clone(reports);
-    let connection = schema::open(name, STEPS, move |error| reports.borrow_mut().push(error));
-    Ok(Rc::new(connection.await?))
+async fn connect(
+    name: &str,
+    reports: &Rc<RefCell<Vec<StoreError>>>,
+    deleted: &Rc<Notify>,
+) -> Result<Rc<Connection>, StoreError> {
+    let (reports, deleted) = (Rc::clone(reports), Rc::clone(deleted));
+    let told = move |ended| {
+        let error = match ended {
+            Ended::Deleted => return deleted.notify_waiters(),
+            Ended::Closed(error) => {
+                deleted.notify_waiters();
+                error
+            }
+            Ended::TakenOver(error) => error,
+        };
+        reports.borrow_mut().push(error);
+    };
+    Ok(Rc::new(schema::open(name, STEPS, told).await?))
 }
 
 /// A store in IndexedDB; where there is none, or this page may not have one, one in memory that
@@ -208,8 +227,20 @@ impl Store for IndexedDbStore {
         let (holder, connection) = (self.holder(scope)?, self.connection().await?);
         self.uses(scope, review);
         let database = connection.database()?;
+        let mark = holder.mark.get();
         let attempt = async || rows::save(database, &holder, review, record).await;
-        room::make(database, &self.name, &self.in_use(), attempt).await
+        match room::make(database, &self.name, &self.in_use(), attempt).await {
+            // The slot was made again with the database that it went with; this is all that there is to keep in it.
+            Err(error) if holder.mark.get() != mark && matches!(record.confirmed, Confirmed::Whole(_)) => {
+                self.reports.borrow_mut().push(error);
+                room::make(database, &self.name, &self.in_use(), attempt).await
+            }
+            result => result,
+        }
+    }
+
+    async fn lost(&self) {
+        self.deleted.notified().await;
     }
 
     fn left(&self, scope: &Scope, review: ReviewId) {

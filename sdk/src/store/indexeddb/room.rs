@@ -7,13 +7,13 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::IdbDatabase;
 
-use super::locks::{Asked, field};
+use super::locks::{Asked, Lock, field};
 use super::rows::{self, Cache};
 use super::slots;
 use crate::store::{Scope, StoreError, StoreErrorKind};
 
 /// How often to look whether what went is noticed.
-const NOTICE_TRIES: u32 = 10;
+const NOTICE_TRIES: u32 = 20;
 /// And how long to wait in between, in milliseconds.
 const NOTICE_MS: u32 = 50;
 
@@ -34,11 +34,18 @@ pub(super) async fn make<T>(
     let mut caches = rows::caches(database).await.unwrap_or_default();
     caches.sort_by(|a, b| b.touched.total_cmp(&a.touched));
     while let Some(cache) = caches.pop() {
-        if evict(database, name, &cache, in_use(&cache.scope, cache.review)).await {
-            result = attempt().await;
-            if !is_full(&result) {
-                break;
-            }
+        let before = usage().await;
+        let Some(evicted) = evict(database, name, &cache, in_use(&cache.scope, cache.review)).await else {
+            continue;
+        };
+        result = again(database, before, &attempt).await;
+        if let Evicted::Others(_lock) = evicted {
+            // Behind what it took away, for before that there is no space to write it. Should there still be none:
+            // whoever saves behind what is gone without this is told that there is nothing.
+            let _ = rows::outdate(database, &cache.scope).await;
+        }
+        if !is_full(&result) {
+            break;
         }
     }
     result
@@ -48,31 +55,47 @@ pub(super) fn is_full<T>(result: &Result<T, StoreError>) -> bool {
     result.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Full)
 }
 
-async fn evict(database: &IdbDatabase, name: &str, cache: &Cache, in_use: Option<bool>) -> bool {
-    let before = usage().await;
-    let evicted = match in_use {
-        Some(true) => false,
-        Some(false) => rows::evict(database, cache, true).await.is_ok(),
-        None => match slots::ask(name, &cache.scope).await {
-            // Nobody lives there, nor can anybody begin to before it is done.
-            Asked::Ours(_lock) => rows::evict(database, cache, false).await.is_ok(),
-            Asked::Taken | Asked::Unknown => false,
-        },
-    };
-    if evicted {
-        noticed(before).await;
-    }
-    evicted
+/// Whose slot something went from.
+enum Evicted {
+    Ours,
+    /// Nobody living, nor can anybody begin to while this is held.
+    Others(Lock),
 }
 
-/// Waits until the browser has noticed that there is more room than before, but not for long: it counts on its own.
-async fn noticed(before: Option<f64>) {
+/// Drops what is confirmed of a record that nobody uses; `None` where it stays.
+async fn evict(database: &IdbDatabase, name: &str, cache: &Cache, in_use: Option<bool>) -> Option<Evicted> {
+    let evicted = match in_use {
+        Some(true) => return None,
+        Some(false) => Evicted::Ours,
+        None => match slots::ask(name, &cache.scope).await {
+            Asked::Ours(lock) => Evicted::Others(lock),
+            Asked::Taken | Asked::Unknown => return None,
+        },
+    };
+    rows::evict(database, cache).await.ok().map(|()| evicted)
+}
+
+/// Tries again now that something is gone: each time that the browser counts otherwise than before, and once more after
+/// a while. The files of what was deleted go a moment later than the transaction ends, and a browser that has counted
+/// in between counts again only after the next transaction.
+async fn again<T>(
+    database: &IdbDatabase,
+    mut before: Option<f64>,
+    attempt: &impl AsyncFn() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     for _ in 0..NOTICE_TRIES {
-        match (before, usage().await) {
-            (Some(before), Some(now)) if now >= before => TimeoutFuture::new(NOTICE_MS).await,
-            _ => break,
+        let now = usage().await;
+        if now != before {
+            before = now;
+            let result = attempt().await;
+            if !is_full(&result) {
+                return result;
+            }
         }
+        TimeoutFuture::new(NOTICE_MS).await;
+        let _ = rows::delete_nothing(database).await;
     }
+    attempt().await
 }
 
 /// How much this origin stores, in bytes, where the browser says.

@@ -341,7 +341,7 @@ pub(super) async fn unreadable(database: &IdbDatabase, owner: &Owner) -> Result<
         let (Some(review), Some(at), Some(name)) = (review, at, name) else { continue };
         let json = || js_sys::JSON::stringify(&value).ok().and_then(|text| text.as_string());
         let text = value.as_string().or_else(json).unwrap_or_default();
-        found.push(Unreadable { review, at: at as Millis, name, bytes: text.into_bytes() });
+        found.push(Unreadable::text(review, at as Millis, name, text.into_bytes()));
     }
     found.sort_by_key(|unreadable| unreadable.at);
     Ok(found)
@@ -395,21 +395,32 @@ pub(super) async fn caches(database: &IdbDatabase) -> Result<Vec<Cache>, StoreEr
     Ok(caches)
 }
 
-/// Drops the confirmed part of a record, unless it has become precious. Of a slot that is not `ours` the generation
-/// grows with it: should a tab that lost its lock come back to life, it may not save behind what is gone.
-pub(super) async fn evict(database: &IdbDatabase, cache: &Cache, ours: bool) -> Result<(), StoreError> {
+/// Drops the confirmed part of a record, unless it has become precious. Nothing is written: a transaction that only
+/// deletes needs no space.
+pub(super) async fn evict(database: &IdbDatabase, cache: &Cache) -> Result<(), StoreError> {
     let key = Key::of_review(&cache.scope, cache.review);
-    let tx = Tx::begin(database, &[SLOTS, RECORDS, CONFIRMED, ENTRIES], Mode::Write)?;
-    if !ours
-        && let Some(row) =
-            tx.get(SLOTS, &Key::of_scope(&cache.scope).0).await?.as_ref().and_then(SlotRow::read)
-    {
-        SlotRow { generation: row.generation + 1.0, ..row }.put(&tx, &cache.scope)?;
-    }
+    let tx = Tx::begin(database, &[RECORDS, CONFIRMED, ENTRIES], Mode::Write)?;
     let about = tx.get(RECORDS, &key.0).await?;
     if about.is_some_and(|about| !About::read(&about).precious) {
         tx.delete(CONFIRMED, key.js())?;
         tx.delete(ENTRIES, key.range()?)?;
     }
+    tx.done().await
+}
+
+/// A transaction that changes nothing.
+pub(super) async fn delete_nothing(database: &IdbDatabase) -> Result<(), StoreError> {
+    let tx = Tx::begin(database, &[RECORDS], Mode::Write)?;
+    tx.delete(RECORDS, JsValue::from_str("nothing"))?;
+    tx.done().await
+}
+
+/// The slot's generation grows, of which something is gone that was not ours: should a tab that lost its lock come back
+/// to life, it may not save behind that.
+pub(super) async fn outdate(database: &IdbDatabase, scope: &Scope) -> Result<(), StoreError> {
+    let tx = Tx::begin(database, &[SLOTS], Mode::Write)?;
+    let row = tx.get(SLOTS, &Key::of_scope(scope).0).await?;
+    let Some(row) = row.as_ref().and_then(SlotRow::read) else { return Ok(()) };
+    SlotRow { generation: row.generation + 1.0, ..row }.put(&tx, scope)?;
     tx.done().await
 }

@@ -92,6 +92,16 @@ pub(crate) struct Connection {
     ended: Rc<RefCell<Option<StoreError>>>,
 }
 
+/// How a connection ended by itself.
+pub(crate) enum Ended {
+    /// Somebody deletes the database.
+    Deleted,
+    /// The browser has closed it, as it does when it clears what a site has kept.
+    Closed(StoreError),
+    /// A newer release has it.
+    TakenOver(StoreError),
+}
+
 impl Connection {
     /// The database, as long as there is a connection.
     pub(crate) fn database(&self) -> Result<&IdbDatabase, StoreError> {
@@ -101,7 +111,7 @@ impl Connection {
         }
     }
 
-    fn new(database: Database, told: impl Fn(StoreError) + 'static) -> Connection {
+    fn new(database: Database, told: impl Fn(Ended) + 'static) -> Connection {
         let ended = Rc::new(RefCell::new(None));
         let raw = IdbDatabase::from(database);
         let mut database = Database::from(raw.clone());
@@ -114,19 +124,20 @@ impl Connection {
             if Reflect::get(&event, &"newVersion".into()).is_ok_and(|version| version.is_null()) {
                 // Not a newer release: somebody deletes it. Whoever saves next makes it again, and says so.
                 *end.borrow_mut() = Some(StoreError::new("the local store was deleted"));
+                told(Ended::Deleted);
                 return;
             }
             let message = "a newer release has taken the local store over: reload to go on with it";
             let error = StoreError::new(message).with_kind(StoreErrorKind::Newer);
             *end.borrow_mut() = Some(error.clone());
-            told(error);
+            told(Ended::TakenOver(error));
         });
         let end = Rc::clone(&ended);
         database.on_close(move |_| {
             let error =
                 StoreError::new("the browser has closed the local store, as it does when it is cleared");
             *end.borrow_mut() = Some(error.clone());
-            gone(error);
+            gone(Ended::Closed(error));
         });
         Connection { raw, _listening: database, ended }
     }
@@ -142,7 +153,7 @@ impl Drop for Connection {
 pub(crate) async fn open(
     name: &str,
     steps: &'static [Step],
-    told: impl Fn(StoreError) + 'static,
+    told: impl Fn(Ended) + 'static,
 ) -> Result<Connection, StoreError> {
     let factory = Factory::new().map_err(|_| StoreError::new("this browser has no IndexedDB").absent())?;
     let version = u32::try_from(steps.len()).unwrap_or(u32::MAX);
