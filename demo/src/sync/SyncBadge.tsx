@@ -1,9 +1,10 @@
 // Whether everything written here is safe, in one glance; pressing it tells more.
 import type { Client, Review } from "interline";
-import { useEffect, useId, useRef, useState, type RefObject } from "react";
+import { useEffect, useState } from "react";
 import { useConnection } from "../app/session.tsx";
 import { useReview } from "../review/use-review.ts";
 import { Icon, type IconName } from "../ui/Icon.tsx";
+import { Popover } from "../ui/Popover.tsx";
 import { RelativeTime, useNow } from "../ui/RelativeTime.tsx";
 import { changes, storageSentence, syncLabel, syncNews, syncState, type SyncState } from "./state.ts";
 import { useStored } from "./stored.ts";
@@ -15,72 +16,70 @@ export function SyncBadge({ client, review }: { client: Client; review: Review }
   const unsynced = useReview(review, (r) => r.unsynced);
   const stored = useStored(review);
   const now = useNow();
-  const [open, setOpen] = useState(false);
-  const root = useRef<HTMLDivElement>(null);
-  const button = useRef<HTMLButtonElement>(null);
-  const details = useId();
   const state = syncState(status, unsynced);
   const memory = client.storage.kind === "memory";
   const connected = status.state === "connected";
-  useClosing(open, root, () => setOpen(false), button);
-
   const label = syncLabel(status, unsynced, now);
   return (
-    <div className="sync" ref={root}>
-      <button
-        ref={button}
-        type="button"
-        className="connection"
-        data-testid="connection"
-        data-state={status.state}
-        data-reason={status.reason}
-        data-sync={state}
-        data-stored={stored}
-        data-storage={client.storage.kind}
-        aria-expanded={open}
-        aria-controls={details}
-        title={label}
-        onClick={() => setOpen(!open)}
-      >
-        <Icon name={!connected && state === "saved" ? "cloudOff" : icons[state]} />
-        <span data-testid="unsynced" data-count={unsynced.count} data-of={unsynced.of}>
-          {label}
-        </span>
-        {memory && (
-          <span className="sync-memory" data-testid="storage">
-            <Icon name="memory" size={14} /> <span>Memory only</span>
-          </span>
-        )}
-      </button>
-      {open && (
-        <div className="menu sync-menu" id={details} data-testid="sync-details">
-          <p>
-            {unsynced.count === 0 ? "Everything written here is on the server." : `${changes(unsynced.count)} not on the server yet`}
-            {unsynced.since !== undefined && unsynced.count > 0 && (
-              <>
-                , the oldest from <RelativeTime at={unsynced.since} />
-              </>
-            )}
-            {unsynced.count > 0 && "."}
-          </p>
-          <p className={memory || !stored ? "sync-warning" : undefined}>{storageSentence(client.storage, stored)}</p>
-          {!connected && status.state === "disconnected" && status.message && <p>{status.message}</p>}
+    <>
+      <Popover
+        className="sync"
+        menuClass="sync-menu"
+        testId="sync-details"
+        trigger={(button) => (
           <button
-            type="button"
-            className="button small"
-            data-testid="sync-now"
-            disabled={connected && unsynced.count === 0}
-            onClick={() => {
-              review.flush();
-              client.reconnect();
-            }}
+            {...button}
+            className="connection"
+            data-testid="connection"
+            data-state={status.state}
+            data-reason={status.reason}
+            data-sync={state}
+            data-stored={stored}
+            data-storage={client.storage.kind}
+            title={label}
           >
-            <Icon name="sync" /> {connected ? "Send now" : "Try to connect now"}
+            <Icon name={!connected && state === "saved" ? "cloudOff" : icons[state]} />
+            <span data-testid="unsynced" data-count={unsynced.count} data-of={unsynced.of}>
+              {label}
+            </span>
+            {memory && (
+              <span className="sync-memory" data-testid="storage">
+                <Icon name="memory" size={14} /> <span>Memory only</span>
+              </span>
+            )}
           </button>
-        </div>
-      )}
+        )}
+      >
+        {() => (
+          <>
+            <p>
+              {unsynced.count === 0 ? "Everything written here is on the server." : `${changes(unsynced.count)} not on the server yet`}
+              {unsynced.since !== undefined && unsynced.count > 0 && (
+                <>
+                  , the oldest from <RelativeTime at={unsynced.since} />
+                </>
+              )}
+              {unsynced.count > 0 && "."}
+            </p>
+            <p className={memory || !stored ? "sync-warning" : undefined}>{storageSentence(client.storage, stored)}</p>
+            {!connected && status.state === "disconnected" && status.message && <p>{status.message}</p>}
+            <button
+              type="button"
+              className="button small"
+              data-testid="sync-now"
+              disabled={connected && unsynced.count === 0}
+              onClick={() => {
+                review.flush();
+                client.reconnect();
+              }}
+            >
+              <Icon name="sync" /> {connected ? "Send now" : "Try to connect now"}
+            </button>
+          </>
+        )}
+      </Popover>
       <Announcer text={announcement(syncNews(status, unsynced), memory)} />
-    </div>
+    </>
   );
 }
 
@@ -100,30 +99,4 @@ function Announcer({ text }: { text: string | undefined }) {
       {said}
     </span>
   );
-}
-
-/** Closes on a press outside and on Escape, which gives the focus back. */
-function useClosing(
-  open: boolean,
-  root: RefObject<HTMLElement | null>,
-  close: () => void,
-  button: RefObject<HTMLElement | null>,
-): void {
-  useEffect(() => {
-    if (!open) return;
-    const outside = (event: PointerEvent) => {
-      if (!root.current?.contains(event.target as Node)) close();
-    };
-    const escape = (event: KeyboardEvent) => {
-      if (event.key !== "Escape") return;
-      close();
-      button.current?.focus();
-    };
-    addEventListener("pointerdown", outside);
-    addEventListener("keydown", escape);
-    return () => {
-      removeEventListener("pointerdown", outside);
-      removeEventListener("keydown", escape);
-    };
-  });
 }
