@@ -15,9 +15,10 @@ export async function startBrowser() {
   });
 }
 
-/** A person with an empty profile who opens a page and gives a name. Page errors fail the test that asks. */
-export async function person(browser, name, url) {
+/** A person with an empty profile who opens a page and gives a name; `errors` collects what their pages throw. */
+export async function person(browser, name, url, prepare) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  await prepare?.(context);
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   const errors = [];

@@ -1,24 +1,13 @@
 // The browser's data of the site is deleted while a page is open, and what may not go with a page without a question.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { comment, edit, person, startBrowser, until } from "./browser.mjs";
-import { createReview, startServer } from "./server.mjs";
-import { anotherTab, badge, committed, DIFF, keptOffline, leave, textOf } from "./tabs.mjs";
+import { comment, edit, until } from "./browser.mjs";
+import { anotherTab, badge, committed, keptOffline, leave, textOf } from "./tabs.mjs";
+import { world } from "./world.mjs";
 
-let server;
-let browser;
-
-before(async () => {
-  server = await startServer();
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const here = world();
 
 /** Deletes every database of the page's origin; fails where somebody does not let go of one. */
 const deleteDatabases = (page) => page.evaluate(async () => {
@@ -33,36 +22,34 @@ const deleteDatabases = (page) => page.evaluate(async () => {
 });
 
 test("the site's data is deleted under an open page: it goes on sending, and keeps what it writes offline", async () => {
-  const review = await createReview(server, DIFF, "Cleared");
-  const ann = await person(browser, "Ann", review.url);
+  const review = await here.review("Cleared");
+  const ann = await here.person("Ann", review.url);
   const thread = await comment(ann.page, "src/lib.rs", "head", 2, "base");
-  await committed(server, review.id, "base");
+  await committed(here.server, review.id, "base");
   const typing = await edit(thread);
   await typing.press("Control+End");
   await deleteDatabases(ann.page);
   await typing.pressSequentially(" after");
-  await committed(server, review.id, "base after");
+  await committed(here.server, review.id, "base after");
   await badge(ann.page, "data-state", "connected", "still connected");
   await badge(ann.page, "data-stored", "true", "the database is made again");
 
-  await server.kill();
+  await here.server.kill();
   await typing.pressSequentially(" offline");
   await keptOffline(ann.page);
   assert.equal(await leave(ann.page), false, "nothing would be lost, so nothing is asked");
-  server = await startServer({ data: server.data, port: server.port });
-  assert.equal(await textOf(server, review.id), "base after");
+  await here.restart();
+  assert.equal(await textOf(here.server, review.id), "base after");
   const page = await anotherTab(ann, review.url);
   await page.getByTestId("thread").filter({ hasText: "base after offline" }).waitFor();
-  await committed(server, review.id, "base after offline");
-  assert.deepEqual(ann.errors, []);
-  await ann.context.close();
+  await committed(here.server, review.id, "base after offline");
 });
 
 test("an edit that cannot be applied is shown, and its words are not left without a question", async () => {
-  const review = await createReview(server, DIFF, "Too long");
-  const ann = await person(browser, "Ann", review.url);
+  const review = await here.review("Too long");
+  const ann = await here.person("Ann", review.url);
   const thread = await comment(ann.page, "src/lib.rs", "head", 2, "base");
-  await committed(server, review.id, "base");
+  await committed(here.server, review.id, "base");
   await edit(thread);
   await ann.page.evaluate(() => {
     const data = new DataTransfer();
@@ -85,6 +72,4 @@ test("an edit that cannot be applied is shown, and its words are not left withou
   await toast.getByLabel("Dismiss").click();
   await toast.waitFor({ state: "detached" });
   assert.equal(await leave(ann.page), false, "once the words are dismissed nothing is asked");
-  assert.deepEqual(ann.errors, []);
-  await ann.context.close();
 });

@@ -3,17 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { comment, edit, person, startBrowser, until } from "./browser.mjs";
-import { createReview, readReview, startServer } from "./server.mjs";
+import { comment, edit, until } from "./browser.mjs";
+import { anotherTab, committed, textOf } from "./tabs.mjs";
+import { world } from "./world.mjs";
 
-const DIFF = `diff --git a/src/lib.rs b/src/lib.rs
---- a/src/lib.rs
-+++ b/src/lib.rs
-@@ -1,2 +1,2 @@
- fn main() {
--old
-+new
-`;
+const here = world();
 
 /** Whether the local store has this text pending. */
 const saved = (page, text) => page.evaluate((text) => new Promise((resolve, reject) => {
@@ -29,28 +23,19 @@ const saved = (page, text) => page.evaluate((text) => new Promise((resolve, reje
 }), text);
 
 test("typed with the server away, the tab closed: a new tab has it and sends it", async () => {
-  let server = await startServer();
-  const browser = await startBrowser();
-  try {
-    const review = await createReview(server, DIFF, "Offline");
-    const ann = await person(browser, "Ann", review.url);
-    const thread = await comment(ann.page, "src/lib.rs", "head", 2, "start");
-    const text = async () => (await readReview(server, review.id)).comments[0]?.text;
-    await until(text, (now) => now === "start", "the first text is committed");
-    const editor = await edit(thread);
-    await editor.press("Control+End");
-    await server.kill();
-    await editor.pressSequentially(" and this offline", { delay: 5 });
-    await until(() => saved(ann.page, "and this offline"), (there) => there, "the local store has it");
-    await ann.page.close();
-    server = await startServer({ data: server.data, port: server.port });
-    assert.equal(await text(), "start", "the server does not");
-    const page = await ann.context.newPage();
-    await page.goto(review.url);
-    await page.getByTestId("thread").filter({ hasText: "start and this offline" }).waitFor();
-    await until(text, (now) => now === "start and this offline", "it arrives, once");
-  } finally {
-    await browser.close();
-    await server.stop();
-  }
+  const review = await here.review("Offline");
+  const ann = await here.person("Ann", review.url);
+  const thread = await comment(ann.page, "src/lib.rs", "head", 2, "start");
+  await committed(here.server, review.id, "start", "the first text is committed");
+  const editor = await edit(thread);
+  await editor.press("Control+End");
+  await here.server.kill();
+  await editor.pressSequentially(" and this offline", { delay: 5 });
+  await until(() => saved(ann.page, "and this offline"), (there) => there, "the local store has it");
+  await ann.page.close();
+  await here.restart();
+  assert.equal(await textOf(here.server, review.id), "start", "the server does not");
+  const page = await anotherTab(ann, review.url);
+  await page.getByTestId("thread").filter({ hasText: "start and this offline" }).waitFor();
+  await committed(here.server, review.id, "start and this offline", "it arrives, once");
 });

@@ -33,6 +33,9 @@ export async function startServer({ data, port = 0 } = {}) {
     url,
     data: dir,
     port: Number(new URL(url).port),
+    get running() {
+      return child.exitCode === null && child.signalCode === null;
+    },
     async kill() {
       child.kill("SIGKILL");
       await ended;

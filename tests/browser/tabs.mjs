@@ -1,18 +1,27 @@
-// What tests of more than one page of one person share.
+// What tests on reviews share: the diff, what the page and the server say, and more pages of one person.
 
 import { until } from "./browser.mjs";
 import { readReview } from "./server.mjs";
 
-/** A diff with lines to comment on. */
+/** A diff with lines to comment on, in two files. */
 export const DIFF = `diff --git a/src/lib.rs b/src/lib.rs
+index 1111111..2222222 100644
 --- a/src/lib.rs
 +++ b/src/lib.rs
-@@ -1,3 +1,4 @@ fn main
+@@ -1,4 +1,5 @@ fn main
  fn main() {
 -    let x = 1;
 +    let x = 2;
 +    let y = x;
+     println!("{x}");
  }
+diff --git a/grüße.txt b/grüße.txt
+new file mode 100644
+--- /dev/null
++++ b/grüße.txt
+@@ -0,0 +1 @@
++hallo
+\\ No newline at end of file
 `;
 
 /** Another page of a person who has given a name already. */

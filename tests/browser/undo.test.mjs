@@ -1,34 +1,18 @@
 // Undo and redo in comments that others edit meanwhile.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { comment, edit, person, startBrowser, until } from "./browser.mjs";
-import { createReview, startServer } from "./server.mjs";
-import { badge, committed, DIFF } from "./tabs.mjs";
+import { comment, edit, until } from "./browser.mjs";
+import { badge, committed } from "./tabs.mjs";
+import { world } from "./world.mjs";
 
-let server;
-let browser;
-
-before(async () => {
-  server = await startServer();
-  browser = await startBrowser();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const here = world();
 
 const shows = (editor, text, what) => until(() => editor.innerText(), (now) => now === text, what);
 
 test("undo and redo go across what somebody else writes in the very same words", async () => {
-  const review = await createReview(server, DIFF, "Undo across");
-  const ann = await person(browser, "Ann", review.url);
-  const bo = await person(browser, "Bo", review.url);
-  const annThread = await comment(ann.page, "src/lib.rs", "head", 2, "base");
-  const boThread = bo.page.getByTestId("thread").filter({ hasText: "base" });
-  await boThread.waitFor();
+  const { review, annThread, boThread } = await here.pair("Undo across", "base");
   const annEditor = await edit(annThread);
   const boEditor = await edit(boThread);
 
@@ -45,48 +29,44 @@ test("undo and redo go across what somebody else writes in the very same words",
 
   await annEditor.press("Control+z");
   await shows(annEditor, "bo base\u{1F600}", "Ann's typing is taken back, Bo's stays");
-  await committed(server, review.id, "bo base\u{1F600}");
+  await committed(here.server, review.id, "bo base\u{1F600}");
   await annEditor.press("Control+Shift+Z");
   await shows(annEditor, "bo base one\u{1F600} two", "and comes back around Bo's");
   await annEditor.press("Control+z");
   await annEditor.press("Control+y");
-  await committed(server, review.id, "bo base one\u{1F600} two", "by either key");
+  await committed(here.server, review.id, "bo base one\u{1F600} two", "by either key");
   // There is nothing more of Ann's: Bo's is not hers to take back.
   await annEditor.press("Control+z");
   await annEditor.press("Control+z");
   await annEditor.press("Control+z");
-  await committed(server, review.id, "bo base\u{1F600}", "never what Bo wrote");
+  await committed(here.server, review.id, "bo base\u{1F600}", "never what Bo wrote");
   await shows(boEditor, "bo base\u{1F600}", "and Bo sees that");
-  assert.deepEqual([...ann.errors, ...bo.errors], []);
-  await Promise.all([ann.context.close(), bo.context.close()]);
 });
 
 test("what was typed before a reload can be taken back after it", async () => {
-  const review = await createReview(server, DIFF, "Undo after reload");
-  const ann = await person(browser, "Ann", review.url);
+  const review = await here.review("Undo after reload");
+  const ann = await here.person("Ann", review.url);
   const thread = await comment(ann.page, "src/lib.rs", "head", 2, "base");
-  await committed(server, review.id, "base");
+  await committed(here.server, review.id, "base");
   const editor = await edit(thread);
   await editor.press("Control+End");
   await editor.pressSequentially(" more");
-  await committed(server, review.id, "base more");
+  await committed(here.server, review.id, "base more");
   await badge(ann.page, "data-sync", "saved", "saved");
   await ann.page.reload();
   const again = await edit(ann.page.getByTestId("thread").first());
   await shows(again, "base more", "the text is there");
   await ann.page.getByTestId("undo").click();
-  await committed(server, review.id, "base");
+  await committed(here.server, review.id, "base");
   await ann.page.getByTestId("redo").click();
-  await committed(server, review.id, "base more");
-  assert.deepEqual(ann.errors, []);
-  await ann.context.close();
+  await committed(here.server, review.id, "base more");
 });
 
 test("keys of undo in a draft stay in the draft", async () => {
-  const review = await createReview(server, DIFF, "Draft");
-  const ann = await person(browser, "Ann", review.url);
+  const review = await here.review("Draft");
+  const ann = await here.person("Ann", review.url);
   const thread = await comment(ann.page, "src/lib.rs", "head", 2, "base");
-  await committed(server, review.id, "base");
+  await committed(here.server, review.id, "base");
   await thread.getByTestId("thread-reply").click();
   const draft = thread.getByTestId("composer").locator(".cm-content");
   await draft.click();
@@ -95,6 +75,5 @@ test("keys of undo in a draft stay in the draft", async () => {
   await until(() => draft.innerText(), (text) => !text.includes("reply"), "the draft is empty again");
   await draft.press("Control+y");
   await shows(draft, "reply", "and full again");
-  await committed(server, review.id, "base");
-  await ann.context.close();
+  await committed(here.server, review.id, "base");
 });

@@ -3,16 +3,26 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
+use interline_services::Postgres;
 use interline_tests::campaign::{self, Kind, Options, seed};
 
 fn options(rounds: u32) -> Result<Options> {
     let writer = PathBuf::from(env!("CARGO_BIN_EXE_writer"));
-    Ok(Options { seed: seed()?, rounds, writers: 3, writer, kinds: Kind::ALL, eager: true })
+    Ok(Options { seed: seed()?, rounds, writers: 3, writer, kinds: Kind::ALL, database: None, eager: true })
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_or_saved_is_lost_or_doubled_by_kills() -> Result<()> {
     let report = campaign::run(options(9)?).await?;
+    eprintln!("{report}");
+    ensure!(report.acked > 0 && report.typed > report.acked / 2, "they were at work: {report}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_or_doubled_over_postgres_which_crashes_as_well() -> Result<()> {
+    let Some(postgres) = Postgres::start()? else { return Ok(()) };
+    let report = campaign::run(options(9)?.over(postgres.database()?)).await?;
     eprintln!("{report}");
     ensure!(report.acked > 0 && report.typed > report.acked / 2, "they were at work: {report}");
     Ok(())

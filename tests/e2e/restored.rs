@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use interline::{Anchor, Cause, Client, Comment, CommentId, Review};
+use interline::{Anchor, Cause, Client, Comment, CommentId, ErrorCode, Review, SyncError};
 use interline_tests::database::{check_log, copy_database, restore_database};
 use interline_tests::server::{Server, verify};
 use interline_tests::{DEADLINE, until};
@@ -161,5 +161,44 @@ async fn a_server_restored_from_an_older_copy_loses_nobodys_work() -> Result<()>
     assert!(ann.review.rejected().is_empty());
     stop(&mut server)?;
     check_log(server.data(), &id).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_restored_from_before_the_review_ends_it_clearly() -> Result<()> {
+    let mut server = Server::start()?;
+    let backup = tempfile::tempdir()?;
+    stop(&mut server)?;
+    copy_database(server.data(), backup.path())?;
+    server.restart()?;
+    let old = server.create_review("restored")?;
+    let ann = Person::new(&server, "ann").await?;
+    let first = ann.review.comment(Anchor::head("src/lib.rs", 3), "acknowledged")?;
+    let other = ann.review.comment(Anchor::head("src/lib.rs", 1), "acknowledged, too")?;
+    ann.synced().await?;
+
+    stop(&mut server)?;
+    ann.away().await;
+    first.insert(12, " and pending")?;
+    restore(&server, backup.path())?;
+    server.restart()?;
+    ann.client.reconnect();
+    let ended = timeout(DEADLINE, ann.review.synced()).await.context("it waits for ever")?;
+    assert_eq!(ended, Err(SyncError::Stuck(ErrorCode::UnknownReview)));
+    assert_eq!(
+        ann.lost(),
+        [(other.id(), "acknowledged, too".to_owned()), (first.id(), "acknowledged and pending".to_owned())]
+    );
+
+    // Somebody creates it anew: the key is that review's, and what is here still opens by its id.
+    let new = server.create_review("restored")?;
+    assert_ne!(new, old);
+    let review = ann.client.open("restored").await?;
+    assert_eq!(review.id().to_string(), new);
+    review.comment(Anchor::head("src/lib.rs", 3), "said again")?;
+    timeout(DEADLINE, review.synced()).await.context("it takes too long")??;
+    assert_eq!(texts(&server)?, ["said again"]);
+    let copy = ann.client.open(&old).await?;
+    assert!(copy.export_rejected().contains("acknowledged and pending"));
     Ok(())
 }

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use interline_core::entry::{EncodedEntry, Hash};
 use interline_core::id::{ClientId, Seq, Version};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Row};
+use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 use uuid::Uuid;
 
 /// What the server calls its file.
@@ -88,18 +88,42 @@ pub async fn said_by(data: &Path, review: &str, text: &str) -> Result<Vec<Client
 pub async fn check_log(data: &Path, review: &str) -> Result<Version> {
     let mut connection = open(data).await?;
     let review = Uuid::parse_str(review)?;
-    let rows = sqlx::query("SELECT version, hash, payload FROM entries WHERE review = ? ORDER BY version")
+    let rows = sqlx::query_as("SELECT version, hash, payload FROM entries WHERE review = ? ORDER BY version")
         .bind(review)
         .fetch_all(&mut connection)
         .await?;
+    let head = sqlx::query_as("SELECT version, hash FROM reviews WHERE id = ?")
+        .bind(review)
+        .fetch_one(&mut connection)
+        .await?;
+    check_rows(rows, head)
+}
+
+/// The same for a database in PostgreSQL.
+pub async fn check_log_in_postgres(url: &str, review: &str) -> Result<Version> {
+    let mut connection = PgConnection::connect(url).await?;
+    let review = Uuid::parse_str(review)?;
+    let rows =
+        sqlx::query_as("SELECT version, hash, payload FROM entries WHERE review = $1 ORDER BY version")
+            .bind(review)
+            .fetch_all(&mut connection)
+            .await?;
+    let head = sqlx::query_as("SELECT version, hash FROM reviews WHERE id = $1")
+        .bind(review)
+        .fetch_one(&mut connection)
+        .await?;
+    check_rows(rows, head)
+}
+
+fn check_rows(rows: Vec<(i64, Vec<u8>, String)>, head: (i64, Vec<u8>)) -> Result<Version> {
     let mut link = Hash::default();
     let mut seqs: BTreeMap<ClientId, Seq> = BTreeMap::new();
-    for (row, expected) in rows.iter().zip(1..) {
-        let version = u64::try_from(row.try_get::<i64, _>("version")?)?;
+    let length = rows.len();
+    for ((version, hash, payload), expected) in rows.into_iter().zip(1..) {
+        let version = u64::try_from(version)?;
         ensure!(version == expected, "entry {version} is where {expected} should be");
-        let payload: &str = row.try_get("payload")?;
         link = link.chain(payload.as_bytes());
-        ensure!(row.try_get::<&[u8], _>("hash")? == &link.0[..], "entry {version} is no link of the chain");
+        ensure!(hash == link.0, "entry {version} is no link of the chain");
         let entry = EncodedEntry { version, hash: link, payload: payload.into() }.decode()?;
         // The first entry is the server's own.
         if version > 1 {
@@ -108,14 +132,10 @@ pub async fn check_log(data: &Path, review: &str) -> Result<Version> {
             ensure!(seq == before + 1, "entry {version}: batch {seq} of {client} comes behind {before}");
         }
     }
-    let head = sqlx::query("SELECT version, hash FROM reviews WHERE id = ?")
-        .bind(review)
-        .fetch_one(&mut connection)
-        .await?;
-    let version = head.try_get::<i64, _>("version")?;
-    ensure!(version == i64::try_from(rows.len())?, "the head is at {version}, the log at {}", rows.len());
-    ensure!(head.try_get::<&[u8], _>("hash")? == &link.0[..], "the head is another than the log's");
-    Ok(rows.len() as Version)
+    let (version, hash) = head;
+    ensure!(version == i64::try_from(length)?, "the head is at {version}, the log at {length}");
+    ensure!(hash == link.0, "the head is another than the log's");
+    Ok(length as Version)
 }
 
 /// Puts other text in the place of some that an entry holds, as a bad disk would.

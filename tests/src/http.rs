@@ -22,3 +22,8 @@ pub fn post(url: &str, body: &[u8]) -> anyhow::Result<Answer> {
     let body = response.body_mut().read_to_string()?;
     Ok((response.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::Null)))
 }
+
+/// DELETEs; the status.
+pub fn delete(url: &str) -> anyhow::Result<u16> {
+    Ok(agent().delete(url).call()?.status().as_u16())
+}

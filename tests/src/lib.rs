@@ -4,6 +4,7 @@
 //! data folder of its own, talks to it through the SDK or with raw frames, kills it when it likes, and starts it
 //! again on the same data.
 
+pub mod balancer;
 pub mod campaign;
 pub mod database;
 pub mod http;

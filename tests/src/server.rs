@@ -1,5 +1,6 @@
 //! A real server process.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -165,8 +166,17 @@ impl Drop for Server {
 
 /// What `interline-server verify` has to say of a database and of files of receipts; whether all is good.
 pub fn verify(data: &Path, receipts: &[PathBuf]) -> Result<(bool, String)> {
+    verify_at("--data-dir".as_ref(), data.as_os_str(), receipts)
+}
+
+/// The same for a database in PostgreSQL.
+pub fn verify_in_postgres(url: &str, receipts: &[PathBuf]) -> Result<(bool, String)> {
+    verify_at("--database-url".as_ref(), url.as_ref(), receipts)
+}
+
+fn verify_at(option: &OsStr, place: &OsStr, receipts: &[PathBuf]) -> Result<(bool, String)> {
     let mut command = command()?;
-    command.arg("verify").arg("--data-dir").arg(data);
+    command.arg("verify").arg(option).arg(place);
     receipts.iter().for_each(|file| {
         command.arg("--receipts").arg(file);
     });
@@ -182,7 +192,11 @@ pub fn verify(data: &Path, receipts: &[PathBuf]) -> Result<(bool, String)> {
 /// The command that starts the server's binary, without arguments.
 pub fn command() -> Result<Command> {
     let mut command = Command::new(binary()?);
-    command.env_remove("REDIS_URL").env("RUST_LOG", "warn").stdin(Stdio::null());
+    command
+        .env_remove("REDIS_URL")
+        .env_remove("INTERLINE_DATABASE_URL")
+        .env("RUST_LOG", "warn")
+        .stdin(Stdio::null());
     Ok(command)
 }
 

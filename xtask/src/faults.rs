@@ -20,6 +20,8 @@ const PARTS: [&str; 3] = ["core/src", "tests/simulation/src", "Cargo.lock"];
 const MANIFESTS: [&str; 2] = ["core", "tests/simulation"];
 /// How many histories a fault may hide in, and how many the unbroken copy has to live through.
 const HISTORIES: &str = "2000";
+/// How many histories the unbroken copy lives through that nobody has seen before.
+const NEW: &str = "3000";
 /// All start with the same seed, so that what is caught once is caught again.
 const SEED: &str = "1";
 /// Optimised only as far as pays for itself: each fault is compiled once more and run for a few seconds. Without
@@ -56,8 +58,11 @@ pub(crate) fn faults(args: &Args) -> Result<()> {
     let scratch = Scratch::make()?;
     scratch.restore(&[])?;
     run(&mut scratch.build())?;
-    run(scratch.simulate().args(["--histories", HISTORIES]))
+    run(scratch.simulate().args(["--seed", SEED, "--histories", HISTORIES]))
         .context("histories fail in a copy in which nothing was broken")?;
+    if args.names.is_empty() {
+        run(scratch.simulate().args(["--histories", NEW])).context("a new history fails")?;
+    }
 
     let mut missed = Vec::new();
     for fault in &faults {
@@ -161,9 +166,7 @@ impl Scratch {
     }
 
     fn simulate(&self) -> Command {
-        let mut simulate = command(self.root.join("target/faults/simulate"));
-        simulate.args(["--seed", SEED]);
-        simulate
+        command(self.root.join("target/faults/simulate"))
     }
 
     /// Breaks the copy, and has the simulator tell how it found out.
@@ -181,7 +184,7 @@ impl Scratch {
             bail!("it does not compile:\n{}", String::from_utf8_lossy(&built.stderr));
         }
         let mut simulate = self.simulate();
-        simulate.args(["--catch", "--histories", HISTORIES]);
+        simulate.args(["--seed", SEED, "--catch", "--histories", HISTORIES]);
         let caught = simulate.output().with_context(|| format!("could not start {}", line(&simulate)))?;
         let told = String::from_utf8_lossy(&caught.stdout).trim().to_owned();
         if !caught.status.success() {

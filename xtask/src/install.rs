@@ -103,7 +103,7 @@ fn remedy(lacking: &[&(Need, State)]) -> String {
 fn packaged(need: Need) -> bool {
     match need {
         Need::Rustfmt | Need::Clippy | Need::WasmTarget => false,
-        Need::Node | Need::Npm | Need::Redis | Need::Chromium => true,
+        Need::Node | Need::Npm | Need::Redis | Need::Postgres | Need::Chromium => true,
     }
 }
 
@@ -143,6 +143,7 @@ fn apt(lacking: &[&(Need, State)]) -> Vec<Command> {
             }
             (Need::Npm, _) => packages.push("npm"),
             (Need::Redis, _) => packages.push("redis-server"),
+            (Need::Postgres, _) => packages.push("postgresql"),
             (Need::Chromium, _) => packages.push("chromium"),
             (Need::Rustfmt | Need::Clippy | Need::WasmTarget, _) => {}
         }
@@ -178,6 +179,7 @@ fn brew(lacking: &[&(Need, State)]) -> Vec<Command> {
         match need {
             Need::Node | Need::Npm => packages.push("node"),
             Need::Redis => packages.push("redis"),
+            Need::Postgres => packages.push("postgresql@17"),
             Need::Chromium => browser = true,
             Need::Rustfmt | Need::Clippy | Need::WasmTarget => {}
         }

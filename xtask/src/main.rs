@@ -40,7 +40,7 @@ enum Command {
     Build,
     /// Check everything: format, lints, licences, types, and the tests in Rust, Node and a browser
     Test(test::Args),
-    /// Simulate histories of many clients and servers under faults, in release: `simulate --histories 100000`
+    /// Simulate histories of many clients and servers under faults, optimised: `simulate --histories 100000`
     Simulate {
         /// What the simulator takes; `--help` among it
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -48,7 +48,7 @@ enum Command {
     },
     /// Kill a server and its clients under load, again and again: `crash --rounds 100`
     Crash {
-        /// What the campaign takes: `--rounds`, `--seed`, `--writers`
+        /// What the campaign takes: `--rounds`, `--seed`, `--writers`, `--store postgres`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
@@ -91,7 +91,8 @@ fn carry_out(command: Command) -> Result<ExitCode> {
 }
 
 fn simulate(args: &[String]) -> Result<()> {
-    let simulator = ["run", "--release", "--package", "interline-simulation", "--bin", "simulate", "--"];
+    let simulator =
+        ["run", "--profile", "simulate", "--package", "interline-simulation", "--bin", "simulate", "--"];
     step::run(step::command("cargo").args(simulator).args(args))
 }
 

@@ -1,6 +1,7 @@
 //! The tools that tasks need: which are there, and whether they will do.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -25,6 +26,8 @@ pub(crate) enum Need {
     Npm,
     /// Presence and fan-out between nodes are tested against a real one.
     Redis,
+    /// The store is tested in a real one.
+    Postgres,
     /// The browser in which the demo is tested.
     Chromium,
 }
@@ -58,6 +61,7 @@ impl Need {
             Self::Node => "node",
             Self::Npm => "npm",
             Self::Redis => "redis-server",
+            Self::Postgres => "postgres",
             Self::Chromium => "chromium",
         }
     }
@@ -77,6 +81,7 @@ impl Need {
             Self::Node => first(on_path(&["node"]), &version::NODE),
             Self::Npm => first(on_path(&["npm"]), &version::NPM),
             Self::Redis => first(chosen("REDIS_SERVER").chain(on_path(&["redis-server"])), &version::REDIS),
+            Self::Postgres => first(postgres_programs(), &version::POSTGRES),
             Self::Chromium => {
                 let names = on_path(&["chromium", "chromium-browser", "google-chrome"]);
                 let places = CHROMIUM_PLACES.iter().map(PathBuf::from);
@@ -84,6 +89,25 @@ impl Need {
             }
         }
     }
+}
+
+/// Where PostgreSQL is installed without being on PATH, a folder for each release.
+const POSTGRES_PLACES: [&str; 3] = ["/usr/lib/postgresql", "/usr/local/opt", "/opt/homebrew/opt"];
+
+/// The server's program in the folder that `PG_BIN` names, of the releases that are installed, newest first, and on
+/// PATH.
+fn postgres_programs() -> impl Iterator<Item = PathBuf> {
+    let mut releases: Vec<(u32, PathBuf)> = Vec::new();
+    for release in POSTGRES_PLACES.iter().filter_map(|place| fs::read_dir(place).ok()).flatten().flatten() {
+        // Homebrew calls them `postgresql@17`.
+        let name = release.file_name().to_string_lossy().replace("postgresql@", "");
+        if let Ok(number) = name.parse() {
+            releases.push((number, release.path().join("bin/postgres")));
+        }
+    }
+    releases.sort_by(|one, other| other.cmp(one));
+    let chosen = chosen("PG_BIN").map(|folder| folder.join("postgres"));
+    chosen.chain(releases.into_iter().map(|(_, program)| program)).chain(on_path(&["postgres"]))
 }
 
 /// Where Chromium is installed without being on PATH.

@@ -44,12 +44,11 @@ impl Part {
     }
 
     /// The tool that nothing else needs.
-    fn need(self) -> Option<Need> {
+    fn need(self) -> Need {
         match self {
-            Self::Browser => Some(Need::Chromium),
-            // No test needs it yet. When one does, its need goes here.
-            Self::Postgres => None,
-            Self::Redis => Some(Need::Redis),
+            Self::Browser => Need::Chromium,
+            Self::Postgres => Need::Postgres,
+            Self::Redis => Need::Redis,
         }
     }
 }
@@ -72,7 +71,7 @@ pub(crate) fn test(args: &Args) -> Result<ExitCode> {
 
     let mut needs = ALWAYS.to_vec();
     let parts = Part::value_variants().iter().filter(|part| !without.contains(part));
-    needs.extend(parts.filter_map(|part| part.need()));
+    needs.extend(parts.map(|part| part.need()));
     let looked = Looked::at(&needs);
     looked.print();
     let tools = install::complete(looked)?;
@@ -140,13 +139,17 @@ impl Session {
         steps.step("seeded faults", || passed(faults::faults(&faults::Args::default())))
     }
 
-    /// The tests start servers, and Redis, themselves: they kill them, too.
+    /// The tests start servers, PostgreSQL and Redis themselves: they kill them, too.
     fn rust_tests(&self) -> Command {
         let mut cargo = command("cargo");
         cargo.args(["test", "--workspace"]).env("INTERLINE_SERVER", server_binary(Profile::Dev));
         match self.tools.path(Need::Redis) {
             Some(redis) => cargo.env("REDIS_SERVER", redis),
             None => cargo.env_remove("REDIS_SERVER"),
+        };
+        match self.tools.path(Need::Postgres).and_then(Path::parent) {
+            Some(folder) => cargo.env("PG_BIN", folder),
+            None => cargo.env_remove("PG_BIN"),
         };
         if !self.without.is_empty() {
             cargo.env("INTERLINE_WITHOUT", self.left_out());

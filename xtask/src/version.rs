@@ -51,6 +51,9 @@ pub(crate) const NPM: Wanted = Wanted { fits: |v| v >= Version(8, 0, 0), words: 
 /// The first that speaks RESP3, over which the server receives pushes.
 pub(crate) const REDIS: Wanted = Wanted { fits: |v| v >= Version(6, 0, 0), words: "6 or newer" };
 
+/// The oldest that the server takes.
+pub(crate) const POSTGRES: Wanted = Wanted { fits: |v| v >= Version(14, 0, 0), words: "14 or newer" };
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +64,7 @@ mod tests {
             ("v20.20.2", Version(20, 20, 2)),
             ("11.19.1\n", Version(11, 19, 1)),
             ("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64", Version(7, 0, 15)),
+            ("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)", Version(15, 14, 0)),
             ("Chromium 156.0.8078.79 built on Debian GNU/Linux 12 (bookworm)", Version(156, 0, 8078)),
             ("wasm-opt version 132 (version_132) 1.2", Version(1, 2, 0)),
             ("rustfmt 1.8.0-stable (59807616e1 2026-04-14)", Version(1, 8, 0)),

@@ -21,10 +21,14 @@ impl World {
         let before = client.screen.text(comment).unwrap_or_default().to_owned();
         let now = client.clock(self.now);
         client.repeats = true;
-        let replica = &mut client.replica;
+        let (deeds, replica) = (client.ledger.len(), &mut client.replica);
+        let confirmed = replica.head().map_or(0, |head| head.version);
         let can = if redo { replica.can_redo(comment) } else { replica.can_undo(comment) };
         let done = if redo { replica.redo(now, comment) } else { replica.undo(now, comment) };
         self.repeats_end(c, false)?;
+        if !redo {
+            self.clients[c].ledger.undone_since(deeds, confirmed);
+        }
         match done {
             // There is no room for it, or nothing that it would change.
             Ok(done) if done && !can => fail(Check::Screen, format!("undid in {before:?} what cannot be")),

@@ -82,6 +82,8 @@ pub struct Seen {
     pub held: Vec<Had>,
     /// Which client's local store it began with: its own, unless that was copied.
     pub family: usize,
+    /// Whose marks are its user's.
+    pub writer: u32,
     /// Everything its user did.
     pub intents: Vec<Intent>,
 }
@@ -157,6 +159,7 @@ fn seen((number, client): (usize, &Client)) -> Seen {
         rebased: client.rebased.iter().map(|(id, by)| (id.to_string(), *by)).collect(),
         held: client.held.iter().map(|held| had(client, held)).collect(),
         family: client.copied.unwrap_or(number),
+        writer: client.pen.writer(),
         intents: client.ledger.intents().to_vec(),
     }
 }

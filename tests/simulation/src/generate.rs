@@ -58,11 +58,10 @@ pub fn plan(seed: u64) -> Plan {
         ]);
     }
     steps.push(Step::Calm { rounds: 4 });
-    // Enough for a history in which nobody could do anything before.
-    let last = (0..MIN_CHANGES).map(|_| Step::Edit {
-        client: rng.u8(..),
-        comment: comment(&mut rng),
-        pieces: pieces(&mut rng),
+    // Enough for a history in which nobody could do anything before, or in which every text is full.
+    let last = (0..MIN_CHANGES).map(|number| match number % 3 {
+        0 => Step::Comment { client: rng.u8(..), line: 0, ink: 1 },
+        _ => Step::Edit { client: rng.u8(..), comment: comment(&mut rng), pieces: pieces(&mut rng) },
     });
     steps.extend(last.collect::<Vec<_>>());
     Plan { about: String::new(), setup, steps }

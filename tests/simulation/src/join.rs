@@ -76,7 +76,8 @@ impl World {
         let Connection { node: n, id, .. } = self.connections[at];
         let trimmed = self.store.trimmed();
         let gone = |version: u64| version < trimmed;
-        if let Some(have) = open.have.filter(|have| !gone(have.version))
+        // What was trimmed keeps its hashes.
+        if let Some(have) = open.have
             && !self.store.holds(have)
         {
             self.record.note(format_args!("node {n} does not have {have:?}"));

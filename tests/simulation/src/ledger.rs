@@ -59,6 +59,8 @@ pub struct Intent {
     pub forgotten: bool,
     /// Something refused was made once more.
     pub retried: bool,
+    /// Set where this was an undo: the version that its client had confirmed then.
+    pub undone_at: Option<u64>,
 }
 
 /// Everything that one client's user did.
@@ -73,12 +75,17 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) fn add(&mut self, deed: Deed) {
-        self.intents.push(Intent { deed, forgotten: false, retried: false });
+        self.intents.push(Intent { deed, forgotten: false, retried: false, undone_at: None });
     }
 
     /// Something refused was made once more by all of these.
     pub(super) fn retried_since(&mut self, from: usize) {
         self.intents[from..].iter_mut().for_each(|intent| intent.retried = true);
+    }
+
+    /// All of these took something back, with this version confirmed.
+    pub(super) fn undone_since(&mut self, from: usize, version: u64) {
+        self.intents[from..].iter_mut().for_each(|intent| intent.undone_at = Some(version));
     }
 
     pub(super) fn edited(&mut self, comment: String, before: &str, done: &Done) {

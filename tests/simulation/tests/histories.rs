@@ -1,7 +1,7 @@
 //! Simulated histories: new ones in each run, those that once failed, and proof that the checkers check.
 //!
 //! `INTERLINE_HISTORIES` sets how many new ones there are, `INTERLINE_SEED` the first seed. A failing one is cut
-//! down by `cargo run --release -p interline-simulation --bin simulate -- --seed SEED --histories 1 --shrink`.
+//! down by `cargo xtask simulate --seed SEED --histories 1 --shrink`.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

@@ -1,9 +1,10 @@
-//! `kill -9` under load: `crash [--rounds N] [--seed N] [--writers N] [--only rolling]`. See
+//! `kill -9` under load: `crash [--rounds N] [--seed N] [--writers N] [--store postgres] [--only rolling]`. See
 //! `interline_tests::campaign`.
 
 use std::env;
 
 use anyhow::{Context, bail};
+use interline_services::Postgres;
 use interline_tests::campaign::{self, Kind, Options};
 
 #[tokio::main]
@@ -16,6 +17,11 @@ async fn main() -> anyhow::Result<()> {
             "--seed" => options.seed = value.parse()?,
             "--rounds" => options.rounds = value.parse()?,
             "--writers" => options.writers = value.parse()?,
+            // Over a PostgreSQL of its own, which is crashed as well.
+            "--store" if value == "postgres" => {
+                let postgres = Postgres::start()?.context("INTERLINE_WITHOUT leaves PostgreSQL out")?;
+                options = options.over(postgres.database()?);
+            }
             // Nothing but orderly restarts, where nobody knocks before their client does.
             "--only" if value == "rolling" => (options.kinds, options.eager) = (&[Kind::Rolling], false),
             other => bail!("unknown argument {other}"),

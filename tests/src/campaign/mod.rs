@@ -21,10 +21,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use fastrand::Rng;
+use interline_services::Database;
 use tempfile::TempDir;
 
-use crate::database::check_log;
-use crate::server::{Server, built, verify};
+use crate::database::{check_log, check_log_in_postgres};
+use crate::server::{Server, built, verify, verify_in_postgres};
 use person::{Desk, Person};
 pub use tools::seed;
 
@@ -46,6 +47,8 @@ pub struct Options {
     pub writer: PathBuf,
     /// Which rounds there are.
     pub kinds: &'static [Kind],
+    /// Where the server keeps reviews, if not in SQLite.
+    pub database: Option<Database>,
     /// Whether writers knock again and again while the server is away, see [`Desk::eager`].
     pub eager: bool,
 }
@@ -61,6 +64,8 @@ pub enum Kind {
     Stopping,
     /// It is told to stop, and started again once it has.
     Rolling,
+    /// PostgreSQL is stopped as by a crash, and started again, while the server goes on.
+    Database,
     /// A writer is killed and started again.
     Writer,
     /// The server is killed, then a writer; the writer starts offline, types, perhaps is killed again, before there
@@ -85,6 +90,21 @@ impl Kind {
         Kind::Both,
         Kind::Away,
     ];
+
+    /// The same for a server over PostgreSQL, which is stopped as well.
+    pub const WITH_POSTGRES: &[Kind] = &[
+        Kind::Server,
+        Kind::Server,
+        Kind::Starting,
+        Kind::Stopping,
+        Kind::Rolling,
+        Kind::Database,
+        Kind::Database,
+        Kind::Database,
+        Kind::Writer,
+        Kind::Both,
+        Kind::Away,
+    ];
 }
 
 impl Options {
@@ -92,7 +112,12 @@ impl Options {
     pub fn new(seed: u64, rounds: u32) -> Result<Options> {
         let writer =
             built("writer").context("no writer: run `cargo build -p interline-tests --bins` first")?;
-        Ok(Options { seed, rounds, writers: 3, writer, kinds: Kind::ALL, eager: true })
+        Ok(Options { seed, rounds, writers: 3, writer, kinds: Kind::ALL, database: None, eager: true })
+    }
+
+    /// The same over a database in PostgreSQL.
+    pub fn over(self, database: Database) -> Options {
+        Options { database: Some(database), kinds: Kind::WITH_POSTGRES, ..self }
     }
 }
 
@@ -105,6 +130,8 @@ pub struct Report {
     pub while_starting: u32,
     /// Those of them while it was stopping.
     pub while_stopping: u32,
+    /// Crashes of its database.
+    pub database_crashes: u32,
     /// SIGTERMs after which it ended by itself.
     pub terminations: u32,
     /// SIGKILLs of writers.
@@ -141,7 +168,8 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "server: {server_kills} kills ({while_starting} while it started, {while_stopping} while it stopped), \
-             {terminations} orderly restarts"
+             {terminations} orderly restarts; its database: {} crashes",
+            self.database_crashes
         )?;
         let Report { writer_kills, offline_starts, absences, .. } = self;
         writeln!(
@@ -197,7 +225,10 @@ pub async fn run(options: Options) -> Result<Report> {
 
 impl Campaign {
     async fn begin(options: Options) -> Result<Campaign> {
-        let server = Server::start()?;
+        let server = match &options.database {
+            Some(database) => Server::start_with(&["--database-url", &database.url()])?,
+            None => Server::start()?,
+        };
         let review = server.create_review(REVIEW)?;
         let folder = tempfile::Builder::new().prefix("interline-crash-").tempdir()?;
         let desk = Desk {
@@ -269,9 +300,16 @@ impl Campaign {
             person.close().await?;
         }
         anyhow::ensure!(self.server.terminate()?.success(), "the server does not stop well");
-        self.report.versions = check_log(self.server.data(), &self.review).await?;
+        let database = self.options.database.as_ref().map(Database::url);
+        self.report.versions = match &database {
+            Some(url) => check_log_in_postgres(url, &self.review).await?,
+            None => check_log(self.server.data(), &self.review).await?,
+        };
         anyhow::ensure!(self.report.versions == version, "the log has more than was shown");
-        let (good, said) = verify(self.server.data(), &[])?;
+        let (good, said) = match &database {
+            Some(url) => verify_in_postgres(url, &[])?,
+            None => verify(self.server.data(), &[])?,
+        };
         anyhow::ensure!(good, "{said}");
         Ok(())
     }

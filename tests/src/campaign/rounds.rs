@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::ledger::now_ms;
 use super::{Campaign, Kind};
@@ -54,6 +54,7 @@ impl Campaign {
                 self.report.terminations += 1;
                 self.server.restart()?;
             }
+            Kind::Database => self.crash_database().await?,
             Kind::Writer => {
                 if let Some(at) = self.somebody() {
                     self.kill_writer(at)?;
@@ -64,6 +65,18 @@ impl Campaign {
             Kind::Away => self.go_away(round).await?,
         }
         self.evidence()
+    }
+
+    async fn crash_database(&mut self) -> Result<()> {
+        let database = self.options.database.clone().context("a database of its own")?;
+        let postgres = database.postgres().clone();
+        tokio::task::spawn_blocking(move || postgres.crash()).await??;
+        self.wait(STRIKE_MS).await;
+        let postgres = database.postgres().clone();
+        tokio::task::spawn_blocking(move || postgres.restart()).await??;
+        self.report.database_crashes += 1;
+        // What is acknowledged cannot be looked up in a database that is away.
+        self.everybody_is_heard().await
     }
 
     /// The writer finds its review and what it had typed without a server.

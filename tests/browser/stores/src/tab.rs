@@ -134,6 +134,11 @@ impl Tab {
             .collect())
     }
 
+    /// Waits until the store says that what was kept is gone.
+    pub async fn lost(&self) {
+        self.store.lost().await;
+    }
+
     pub fn reports(&self) -> Vec<String> {
         self.store.reports().into_iter().map(|error| format!("{}: {error}", error.code())).collect()
     }

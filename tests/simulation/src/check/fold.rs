@@ -1,10 +1,13 @@
 //! The review that a log makes, worked out once more from the JSON as the protocol describes it.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::text;
 use crate::evidence::Evidence;
-use crate::text::apply;
+use crate::ink::marks;
+use crate::text::{Done, apply};
 
 /// What a log makes.
 #[derive(Clone, Debug)]
@@ -13,12 +16,23 @@ pub(super) struct Folded {
     pub(super) entries: Vec<Value>,
     /// The review, in the form of a snapshot.
     pub(super) review: Value,
+    /// How each mark came into the texts and went from them, oldest first.
+    pub(super) moves: BTreeMap<char, Vec<Move>>,
+}
+
+/// A mark comes into a text, or goes from it.
+#[derive(Clone, Debug)]
+pub(super) struct Move {
+    pub(super) version: u64,
+    /// Who did it.
+    pub(super) client: String,
+    pub(super) gone: bool,
 }
 
 impl Folded {
     /// Folds a log; an error where a checksum does not hold or a fact does not fit.
     pub(super) fn of(evidence: &Evidence) -> Result<Folded, String> {
-        let mut entries = Vec::new();
+        let (mut entries, mut moves) = (Vec::new(), BTreeMap::new());
         let mut review = json!({"version": 0, "patch_set": 0, "fields": {}, "comments": {}});
         for logged in &evidence.log {
             let entry: Value = serde_json::from_str(&logged.payload).map_err(|error| error.to_string())?;
@@ -28,13 +42,20 @@ impl Folded {
             for fact in entry["facts"].as_array().into_iter().flatten() {
                 let one = fact.as_object().and_then(|fact| fact.iter().next());
                 let (name, fact) = one.ok_or_else(|| format!("{fact} is not a fact"))?;
-                take(&mut review, &entry, name, fact)
+                let moved = take(&mut review, &entry, name, fact)
                     .map_err(|what| format!("entry {}: {what}", logged.place.0))?;
+                for (text, gone) in [(moved.deleted, true), (moved.inserted, false)] {
+                    for mark in marks(&text).chars() {
+                        let client = self::text(&entry, "client").to_owned();
+                        let moves: &mut Vec<_> = moves.entry(mark).or_default();
+                        moves.push(Move { version: logged.place.0, client, gone });
+                    }
+                }
             }
             review["version"] = entry["version"].clone();
             entries.push(entry);
         }
-        Ok(Folded { entries, review })
+        Ok(Folded { entries, review, moves })
     }
 
     /// The comments, by id.
@@ -51,7 +72,9 @@ impl Folded {
     }
 }
 
-fn take(review: &mut Value, entry: &Value, name: &str, fact: &Value) -> Result<(), String> {
+/// Takes a fact in, and says what that did to a text.
+fn take(review: &mut Value, entry: &Value, name: &str, fact: &Value) -> Result<Done, String> {
+    let mut moved = Done::default();
     match name {
         "review_created" => {
             review["created_at"] = entry["at"].clone();
@@ -68,6 +91,7 @@ fn take(review: &mut Value, entry: &Value, name: &str, fact: &Value) -> Result<(
                 "id": id, "author": entry["author"], "place": fact["place"], "created": fact["created"],
                 "added": entry["version"], "text": fact["text"],
             });
+            moved.inserted = text(fact, "text").to_owned();
         }
         "text_edited" => {
             let comment = comment(review, fact)?;
@@ -76,6 +100,7 @@ fn take(review: &mut Value, entry: &Value, name: &str, fact: &Value) -> Result<(
                 return Err(format!("the checksum of {:?} is not {}", done.text, fact["checksum"]));
             }
             comment["text"] = json!(done.text);
+            moved = done;
         }
         "field_set" => {
             let register = json!({
@@ -102,7 +127,7 @@ fn take(review: &mut Value, entry: &Value, name: &str, fact: &Value) -> Result<(
         }
         _ => return Err(format!("an unknown fact {name}")),
     }
-    Ok(())
+    Ok(moved)
 }
 
 fn comment<'a>(review: &'a mut Value, fact: &Value) -> Result<&'a mut Value, String> {

@@ -9,6 +9,7 @@ mod once;
 mod order;
 mod past;
 mod threads;
+mod undone;
 mod words;
 
 use serde_json::Value;
@@ -29,6 +30,7 @@ const ALL: &[Checker] = &[
     (Check::Ordered, once::ordered),
     (Check::Ordered, order::check),
     (Check::Words, words::check),
+    (Check::Words, undone::check),
     (Check::Intent, intents::check),
 ];
 

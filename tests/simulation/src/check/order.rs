@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::past::Lost;
 use super::{Folded, text};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Seen};
 use crate::ink::{is_mark, marks, number, writer};
 use crate::ledger::{Deed, Intent};
 
@@ -98,12 +98,19 @@ fn in_the_texts(
             };
             // Others' text may have come differently the second time. Where what was done was rebased three ways since,
             // a comparison of texts has put it beside what others wrote.
-            let compared = seen.rebased.get(comment).is_some_and(|by| at < *by);
+            let compared = seen.rebased.get(comment).is_some_and(|by| at < *by)
+                || copies(evidence, seen).any(|copy| copy.rebased.contains_key(comment));
             if lost.comments.contains(comment) || compared {
                 continue;
             }
+            // What was pending in a store when it was copied is carried over what others wrote twice, each time with what
+            // else was pending there.
+            let family: BTreeSet<u32> = copies(evidence, seen).map(|copy| copy.writer).collect();
+            let twice = |mark: &char| {
+                !family.is_empty() && (writer(*mark) == seen.writer || family.contains(&writer(*mark)))
+            };
             let mut last = 0;
-            for mark in after.chars() {
+            for mark in after.chars().filter(|mark| !twice(mark)) {
                 let place = places.get(number(mark)).copied().unwrap_or_default();
                 if place > 0 && place < last {
                     return Err(format!("client {} saw {mark:?} further behind in {comment}", seen.name()));
@@ -113,4 +120,9 @@ fn in_the_texts(
         }
     }
     Ok(())
+}
+
+/// The clients that began with a copy of the same local store: what was pending in it may have been rebased there.
+fn copies<'a>(evidence: &'a Evidence, of: &'a Seen) -> impl Iterator<Item = &'a Seen> {
+    evidence.clients.iter().filter(move |seen| seen.family == of.family && seen.ids != of.ids)
 }

@@ -47,6 +47,12 @@ impl Lost {
         Ok(lost)
     }
 
+    /// Whether the store was set back again behind what had been lost before.
+    pub(super) fn more_than_once(&self) -> bool {
+        let version = |entry: &Value| entry["version"].as_u64().unwrap_or_default();
+        self.entries.windows(2).any(|pair| version(&pair[1]) <= version(&pair[0]))
+    }
+
     /// The facts of a kind.
     pub(super) fn facts(&self, name: &'static str) -> impl Iterator<Item = &Value> {
         let facts = self.entries.iter().flat_map(|entry| entry["facts"].as_array().into_iter().flatten());

@@ -88,7 +88,11 @@ pub(super) fn check(evidence: &Evidence, folded: &Folded) -> Result<(), String> 
             (Some(_), Some((by, at))) if !marks.copied.contains_key(mark) => {
                 let taken_back = kept[*by].comments.contains(*comment);
                 let compared = evidence.clients[*by].rebased.get(*comment).is_some_and(|done| at < done);
-                if !taken_back && !compared && !lost.comments.contains(*comment) {
+                // What was pending in a store when it was copied goes out from one of the two, whatever the other does
+                // with it.
+                let family = evidence.clients.iter().filter(|seen| seen.family == who.family).count();
+                let copied = family > 1 && evidence.clients[*by].family == who.family;
+                if !taken_back && !compared && !copied && !lost.comments.contains(*comment) {
                     let by = evidence.clients[*by].name();
                     return Err(format!("{mark:?}, which {by} deleted from {comment}, is back"));
                 }

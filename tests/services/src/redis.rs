@@ -1,0 +1,85 @@
+//! A Redis.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+
+use crate::leash::Leashed;
+use crate::{DEADLINE, free_port, left_out};
+
+/// A Redis of the test's own, which keeps nothing on the disk.
+#[derive(Debug)]
+pub struct Redis {
+    process: Option<Leashed>,
+    port: u16,
+    folder: TempDir,
+}
+
+impl Redis {
+    /// Starts one; nothing where the tests do without.
+    pub fn start() -> Result<Option<Redis>> {
+        if left_out("redis") {
+            return Ok(None);
+        }
+        let folder = tempfile::Builder::new().prefix("interline-redis-").tempdir()?;
+        let mut redis = Redis { process: None, port: free_port()?, folder };
+        redis.restart()?;
+        Ok(Some(redis))
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Kills it: everything that was in it is gone.
+    pub fn kill(&mut self) -> Result<()> {
+        if let Some(process) = self.process.take() {
+            process.signal("KILL")?;
+            process.gone()?;
+        }
+        Ok(())
+    }
+
+    /// Starts it again on the same port, empty.
+    pub fn restart(&mut self) -> Result<()> {
+        let program = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+        let (port, folder) = (self.port.to_string(), self.folder.path().display().to_string());
+        let arguments = [
+            program.as_str(),
+            "--port",
+            &port,
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
+            &folder,
+            "--logfile",
+            "redis.log",
+        ];
+        self.process = None;
+        let process = Leashed::start("TERM", &arguments.map(str::to_owned), |_| {})?;
+        let end = Instant::now() + DEADLINE;
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            ensure!(process.lives() && Instant::now() < end, "{program} does not start");
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// The process's id, while there is one.
+    pub fn pid(&self) -> Result<u32> {
+        Ok(self.process.as_ref().context("it runs")?.pid())
+    }
+}

@@ -1,0 +1,46 @@
+//! Undo takes back what its own author did, and nothing that somebody else has done meanwhile.
+
+use std::collections::BTreeSet;
+
+use super::Folded;
+use crate::evidence::Evidence;
+use crate::ledger::{Deed, Intent};
+
+/// Whoever undoes a deletion brings back only what was there before it: what somebody else had deleted first, as far
+/// as the author had heard of it, stays deleted.
+pub(super) fn check(evidence: &Evidence, folded: &Folded) -> Result<(), String> {
+    if !evidence.lost.is_empty() {
+        // The versions that were undone at may be those of another past.
+        return Ok(());
+    }
+    for seen in &evidence.clients {
+        // Marks that the author has brought back before: by a whole new text, by trying again what was refused, or by
+        // undoing a deletion of their own that nobody had heard of yet. What is deleted later is this second one.
+        let mut again = BTreeSet::new();
+        for (at, Intent { deed, undone_at, .. }) in seen.intents.iter().enumerate() {
+            let (Deed::Added { comment, copied, .. } | Deed::Edited { comment, copied, .. }) = deed else {
+                continue;
+            };
+            let Some(confirmed) = undone_at else {
+                again.extend(copied.chars());
+                continue;
+            };
+            // A comparison of texts has decided what was whose.
+            if seen.rebased.get(comment).is_some_and(|by| at < *by) {
+                continue;
+            }
+            for mark in copied.chars().filter(|mark| !again.contains(mark)) {
+                let moves = folded.moves.get(&mark).into_iter().flatten();
+                let Some(last) = moves.take_while(|step| step.version <= *confirmed).last() else { continue };
+                if last.gone && !seen.ids.contains(&last.client) {
+                    let (who, by, version) = (seen.name(), &last.client, last.version);
+                    return Err(format!(
+                        "{mark:?}, which {by} deleted from {comment} in entry {version}, {who} brings back by undo"
+                    ));
+                }
+            }
+            again.extend(copied.chars());
+        }
+    }
+    Ok(())
+}
