@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use interline_core::entry::{Hash, Head};
+use interline_core::entry::{EncodedEntry, Hash, Head};
 use interline_core::id::{ReviewId, UserId, Version};
 use interline_core::review::Review;
 use serde::{Deserialize, Serialize};
+
+use super::StoreError;
 
 /// The format of snapshots that this software writes. It reads every one up to this.
 pub const SNAPSHOT_FORMAT: u32 = 1;
@@ -85,6 +87,27 @@ pub fn superfluous(versions: &[Version]) -> Vec<Version> {
         }
     }
     drop
+}
+
+/// Holds entries that are about to be trimmed against the chain, from where it stood before them, and says where it
+/// stands behind the last of them. What does not fit is not let go of.
+pub(super) fn check_chain(
+    review: ReviewId,
+    from: (Version, Hash),
+    page: &[EncodedEntry],
+) -> Result<(Version, Hash), StoreError> {
+    let (mut at, mut link) = from;
+    for entry in page {
+        if entry.version != at + 1 || link.chain(entry.payload.as_bytes()) != entry.hash {
+            let what = format!("the chain of hashes breaks at entry {}, so it is not trimmed", at + 1);
+            return Err(StoreError::corrupt(review, what));
+        }
+        (at, link) = (entry.version, entry.hash);
+    }
+    if page.is_empty() {
+        return Err(StoreError::corrupt(review, format!("its log ends early, at {at}")));
+    }
+    Ok((at, link))
 }
 
 #[cfg(test)]

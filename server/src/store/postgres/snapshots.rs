@@ -11,6 +11,7 @@ use super::error::Result;
 use super::log;
 use super::session::{LONG_PATIENCE, PATIENCE, Prepared, Session, read, write};
 use crate::store::rows::{hash, integer, natural};
+use crate::store::snapshot::check_chain;
 use crate::store::{StoreError, StoredSnapshot, dispensable};
 
 type Stored<T> = std::result::Result<T, StoreError>;
@@ -120,16 +121,7 @@ pub(super) async fn trim(pool: &PgPool, review: ReviewId, up_to: Version) -> Sto
             page => page?,
         };
         page.retain(|entry| entry.version <= end);
-        for entry in &page {
-            if entry.version != at + 1 || link.chain(entry.payload.as_bytes()) != entry.hash {
-                let what = format!("the chain of hashes breaks at entry {}, so it is not trimmed", at + 1);
-                return Err(StoreError::corrupt(review, what));
-            }
-            (at, link) = (entry.version, entry.hash);
-        }
-        if page.is_empty() {
-            return Err(StoreError::corrupt(review, format!("its log ends early, at {at}")));
-        }
+        (at, link) = check_chain(review, (at, link), &page)?;
         if !erase(pool, review, &page, end).await? {
             // Another node found the snapshot superfluous: the next that is taken starts again.
             return kept_after(pool, review).await;

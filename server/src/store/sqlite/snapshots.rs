@@ -9,6 +9,7 @@ use super::error::classify;
 use super::log;
 use super::transaction::Transaction;
 use crate::store::rows::{hash, integer, natural};
+use crate::store::snapshot::check_chain;
 use crate::store::{StoreError, StoredSnapshot, dispensable};
 
 /// Entries trimmed in one transaction: appends wait for a few milliseconds at most.
@@ -158,16 +159,7 @@ pub(super) async fn trim(
             page => page?,
         };
         page.retain(|entry| entry.version <= end);
-        for entry in &page {
-            if entry.version != at + 1 || link.chain(entry.payload.as_bytes()) != entry.hash {
-                let what = format!("the chain of hashes breaks at entry {}, so it is not trimmed", at + 1);
-                return Err(StoreError::corrupt(review, what));
-            }
-            (at, link) = (entry.version, entry.hash);
-        }
-        if page.is_empty() {
-            return Err(StoreError::corrupt(review, format!("its log ends early, at {at}")));
-        }
+        (at, link) = check_chain(review, (at, link), &page)?;
         erase(writer, review, &page).await?;
     }
     Ok(at)
