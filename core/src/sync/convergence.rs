@@ -403,18 +403,7 @@ impl Cluster {
 
 /// What a server says that opens a review with all of it.
 fn opened(review: &Review, head: Head) -> Opened {
-    Opened {
-        requested: review.id.to_string(),
-        review: review.id,
-        head,
-        snapshot: Some(review.clone()),
-        steps: None,
-        last: None,
-        digest: Some(review.digest()),
-        held: None,
-        users: Vec::new(),
-        presence: Vec::new(),
-    }
+    Opened { snapshot: Some(review.clone()), digest: Some(review.digest()), ..Opened::new(review.id, head) }
 }
 
 fn created(review: ReviewId) -> (EncodedEntry, Review, Head) {

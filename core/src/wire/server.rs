@@ -113,6 +113,24 @@ pub struct Opened {
     pub presence: Vec<Presence>,
 }
 
+impl Opened {
+    /// A review by its id, and where its log ends; no more than that.
+    pub fn new(review: ReviewId, head: Head) -> Opened {
+        Opened {
+            requested: review.to_string(),
+            review,
+            head,
+            snapshot: None,
+            steps: None,
+            digest: None,
+            last: None,
+            held: None,
+            users: Vec::new(),
+            presence: Vec::new(),
+        }
+    }
+}
+
 /// An entry of a log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EntryFrame {

@@ -202,20 +202,7 @@ pub(crate) fn entry(version: u64, facts: Vec<Fact>) -> Entry {
 
 /// What a server says that opens the review at this head.
 pub(crate) fn opened(head: Head) -> Opened {
-    let review = review_id();
-    let (requested, users, presence) = (review.to_string(), vec![], vec![]);
-    Opened {
-        requested,
-        review,
-        head,
-        snapshot: None,
-        steps: None,
-        digest: None,
-        last: None,
-        held: None,
-        users,
-        presence,
-    }
+    Opened::new(review_id(), head)
 }
 
 pub(crate) fn verdicts(raw: &mut Raw<'_>) -> Vec<Verdict> {

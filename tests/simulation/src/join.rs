@@ -1,7 +1,6 @@
 //! How servers let a client in: at once, or once they have looked at what it lacks, or once a seq is settled.
 
-use interline_core::entry::{Answer, AnswerResult, EncodedEntry, Head, Step};
-use interline_core::id::ReviewId;
+use interline_core::entry::{Answer, AnswerResult, EncodedEntry, Step};
 use interline_core::sync::{CatchUp, Settled};
 use interline_core::wire::{ErrorCode, Open, Opened};
 
@@ -92,7 +91,7 @@ impl World {
         let last = self.store.last_answer(id);
         let sequencer = self.sequencer(n);
         let head = sequencer.head();
-        let mut opened = opened(self.review, head, open);
+        let mut opened = Opened { requested: open.review.clone(), ..Opened::new(self.review, head) };
         opened.held =
             open.known.iter().filter(|known| self.store.holds(**known)).map(|known| known.version).max();
         let mut entries: Vec<EncodedEntry> = Vec::new();
@@ -169,19 +168,4 @@ fn steps(mut gathered: CatchUp, behind: &[EncodedEntry]) -> Result<Option<Vec<St
         gathered.push(&entry);
     }
     Ok(gathered.finish())
-}
-
-fn opened(review: ReviewId, head: Head, open: &Open) -> Opened {
-    Opened {
-        requested: open.review.clone(),
-        review,
-        head,
-        snapshot: None,
-        steps: None,
-        last: None,
-        digest: None,
-        held: None,
-        users: Vec::new(),
-        presence: Vec::new(),
-    }
 }

@@ -52,11 +52,12 @@ impl Replica {
         let Some(stack) = self.undo.get_mut(&comment) else { return Ok(false) };
         let before = stack.clone();
         let Some(op) = step(stack, &shown) else { return Ok(false) };
-        if let Err(error) = self.push_edit(now, comment, op.clone()) {
+        let back = inserted(&op);
+        if let Err(error) = self.push_edit(now, comment, op) {
             self.undo.insert(comment, before);
             return Err(error);
         }
-        self.simplify(comment, &inserted(&op));
+        self.simplify(comment, &back);
         if self.buffer.is_empty() {
             self.batcher.taken();
         }

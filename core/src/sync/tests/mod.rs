@@ -122,20 +122,7 @@ fn created() -> (EncodedEntry, Review, Head) {
 
 /// What a server says that opens a review at this head.
 fn opened(head: Head) -> Opened {
-    let review = ReviewId(Uuid::from_u128(7));
-    let (requested, users, presence) = (review.to_string(), vec![], vec![]);
-    Opened {
-        requested,
-        review,
-        head,
-        snapshot: None,
-        steps: None,
-        digest: None,
-        last: None,
-        held: None,
-        users,
-        presence,
-    }
+    Opened::new(ReviewId(Uuid::from_u128(7)), head)
 }
 
 /// The same with the whole review.

@@ -90,6 +90,12 @@ fn in_the_texts(
         }
     }
     for seen in &evidence.clients {
+        // What was pending in a store when it was copied is carried over what others wrote twice, each time with what
+        // else was pending there.
+        let family: BTreeSet<u32> = copies(evidence, seen).map(|copy| copy.writer).collect();
+        let twice = |mark: &char| {
+            !family.is_empty() && (writer(*mark) == seen.writer || family.contains(&writer(*mark)))
+        };
         let kept = seen.intents.iter().enumerate().filter(|(_, intent)| !intent.forgotten);
         for (at, Intent { deed, .. }) in kept {
             let (Deed::Added { comment, marks: after, .. } | Deed::Edited { comment, after, .. }) = deed
@@ -103,12 +109,6 @@ fn in_the_texts(
             if lost.comments.contains(comment) || compared {
                 continue;
             }
-            // What was pending in a store when it was copied is carried over what others wrote twice, each time with what
-            // else was pending there.
-            let family: BTreeSet<u32> = copies(evidence, seen).map(|copy| copy.writer).collect();
-            let twice = |mark: &char| {
-                !family.is_empty() && (writer(*mark) == seen.writer || family.contains(&writer(*mark)))
-            };
             let mut last = 0;
             for mark in after.chars().filter(|mark| !twice(mark)) {
                 let place = places.get(number(mark)).copied().unwrap_or_default();
