@@ -1,17 +1,19 @@
 //! What a review's log is made of: the sequencer's complete output for one batch.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+pub use crate::chain::{EncodedEntry, Hash, Head, UnreadableEntry};
 use crate::change::{Change, Entity};
 use crate::clock::{Millis, Stamp};
-use crate::hex::hex_bytes;
-use crate::id::{ClientId, CommentId, Seq, UserId, Version};
-use crate::review::{FieldValue, Place};
+use crate::id::{ClientId, CommentId, ReviewId, Seq, UserId, Version};
+use crate::review::{
+    Conflict, ConflictId, ConflictSide, Delta, FieldValue, How, Move, Place, Settlement, Standing, Status,
+    StatusPolicy,
+};
 use crate::text::TextOp;
 
 /// The format of entries that this software writes. It reads every one up to this.
-pub const ENTRY_FORMAT: u32 = 1;
+pub const ENTRY_FORMAT: u32 = 2;
 
 /// One step of a review's history. Everything that can be derived is in it: who applies it decides nothing.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -44,11 +46,24 @@ pub enum Fact {
     ReviewCreated {
         /// What the review is called.
         title: String,
+        /// What happens when two people move its status.
+        #[serde(default, skip_serializing_if = "StatusPolicy::is_usual")]
+        status_policy: StatusPolicy,
+    },
+    /// The first fact of a log of private drafts, in the place of `review_created`.
+    DraftsOpened {
+        /// The review that they are drafts in.
+        review: ReviewId,
+        /// Whose they are.
+        owner: UserId,
     },
     /// The code under review, from now on.
     PatchSetAdded {
         /// Counted from 1.
         number: u32,
+        /// Where comments stand from now on; those that are not listed stand as before.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        moves: Vec<Move>,
     },
     /// A comment came.
     CommentAdded {
@@ -56,6 +71,12 @@ pub enum Fact {
         comment: CommentId,
         /// Where it is; an anchor carries its line's hash.
         place: Place,
+        /// How it came there, if it was written on an older patch set than the newest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        standing: Option<Box<Standing>>,
+        /// Other people's threads on the same lines that its author had not seen.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        beside: Vec<CommentId>,
         /// Its first text.
         text: String,
         /// Orders it among its neighbours.
@@ -83,11 +104,77 @@ pub enum Fact {
         /// Set when its author had not seen the value it replaces, and whose value that was.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unseen: Option<UserId>,
+        /// The version its author had seen, where people settle conflicts about the field.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<Version>,
+        /// The code they had seen, likewise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        patch_set: Option<u32>,
     },
     /// A comment became a tombstone.
     CommentRemoved {
         /// Which comment.
         comment: CommentId,
+    },
+    /// A tombstone is a comment again, with all that was done to its text meanwhile.
+    CommentRestored {
+        /// Which comment.
+        comment: CommentId,
+    },
+    /// Elements of a set came and went.
+    SetChanged {
+        /// Whose set.
+        entity: Entity,
+        /// Which one.
+        field: String,
+        /// Exactly what came and went.
+        delta: Delta,
+    },
+    /// The author's own decision.
+    DecisionSet {
+        /// What it is.
+        value: Status,
+        /// The code that they had seen.
+        patch_set: u32,
+        /// The version that they had seen.
+        seen: Version,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        /// Decides between the author's own clients.
+        stamp: Stamp,
+    },
+    /// Two people wrote what only a person can settle. Until somebody does, what stands stands.
+    ConflictRaised(Box<Conflict>),
+    /// Somebody who did not know of an open conflict wrote as well, or wrote anew.
+    ConflictJoined {
+        /// Which conflict.
+        conflict: ConflictId,
+        /// In place of that user's side before, if there is one.
+        side: Box<ConflictSide>,
+        /// The text now, where it is about a text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        merged: Option<String>,
+    },
+    /// A conflict is over.
+    ConflictSettled {
+        /// Which conflict.
+        conflict: ConflictId,
+        /// What it was about.
+        entity: Entity,
+        /// Which field of that.
+        field: String,
+        /// How it ended.
+        how: How,
+        /// What the field is. Of a text the edit beside it tells.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<FieldValue>,
+    },
+    /// Drafts became comments of the review that they are drafts in; in a log of drafts alone.
+    DraftsPublished {
+        /// Which; none where it was only a decision.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        comments: Vec<CommentId>,
     },
 }
 
@@ -100,12 +187,57 @@ impl Fact {
                 Change::CommentAdded { comment: of, text: written, .. },
             ) => comment == of && text == written,
             (Fact::TextEdited { comment, .. }, Change::TextEdited { comment: of, .. })
-            | (Fact::CommentRemoved { comment }, Change::CommentRemoved { comment: of }) => comment == of,
+            | (Fact::CommentRemoved { comment }, Change::CommentRemoved { comment: of, .. }) => comment == of,
             (
                 Fact::FieldSet { entity, field, value, .. },
                 Change::FieldsChanged { entity: of, fields, .. },
             ) => entity == of && fields.get(field).is_some_and(|write| write.value == *value),
+            (Fact::FieldSet { entity: Entity::Review, field, value, .. }, Change::Decided { status, .. }) => {
+                field == Status::FIELD && status.value == *value
+            }
+            (Fact::DecisionSet { value, .. }, Change::Decided { status, .. }) => {
+                Status::from_value(&status.value) == Some(*value)
+            }
+            (
+                Fact::FieldSet { entity, field, value, .. },
+                Change::ConflictSettled { entity: of, field: named, write, .. },
+            ) => entity == of && field == named && write.value == *value,
+            (Fact::CommentRestored { comment }, Change::ConflictSettled { entity, .. }) => {
+                *entity == Entity::Comment(*comment)
+            }
+            (
+                Fact::SetChanged { entity, field, delta },
+                Change::SetChanged { entity: of, field: named, add, remove },
+            ) => {
+                let asked = delta.added.keys().all(|one| add.contains(one))
+                    && delta.removed.keys().all(|one| remove.contains_key(one));
+                entity == of && field == named && asked
+            }
+            (Fact::DraftsPublished { comments }, Change::DraftsPublished { comments: named, .. }) => {
+                comments == named
+            }
+            // Which conflicts a change meets, only the server can know.
+            (
+                Fact::ConflictRaised(_) | Fact::ConflictJoined { .. } | Fact::ConflictSettled { .. },
+                change,
+            ) => !matches!(change, Change::CommentAdded { .. } | Change::SetChanged { .. }),
             _ => false,
+        }
+    }
+
+    /// The drafts that it publishes.
+    pub fn published(&self) -> &[CommentId] {
+        match self {
+            Fact::DraftsPublished { comments } => comments,
+            _ => &[],
+        }
+    }
+
+    /// The comments that it places elsewhere.
+    pub fn moves(&self) -> &[Move] {
+        match self {
+            Fact::PatchSetAdded { moves, .. } => moves,
+            _ => &[],
         }
     }
 
@@ -115,11 +247,38 @@ impl Fact {
             Fact::CommentAdded { comment, .. }
             | Fact::TextEdited { comment, .. }
             | Fact::CommentRemoved { comment }
+            | Fact::CommentRestored { comment }
+            | Fact::SetChanged { entity: Entity::Comment(comment), .. }
             | Fact::FieldSet { entity: Entity::Comment(comment), .. } => Some(*comment),
             Fact::FieldSet { entity: Entity::Review, .. }
+            | Fact::SetChanged { entity: Entity::Review, .. }
+            | Fact::DecisionSet { .. }
+            | Fact::ConflictRaised(_)
+            | Fact::ConflictJoined { .. }
+            | Fact::ConflictSettled { .. }
             | Fact::ReviewCreated { .. }
+            | Fact::DraftsOpened { .. }
+            | Fact::DraftsPublished { .. }
             | Fact::PatchSetAdded { .. } => None,
         }
+    }
+
+    /// Whether it says that a conflict came, grew or went.
+    pub(crate) fn is_of_a_conflict(&self) -> bool {
+        use Fact::{ConflictJoined, ConflictRaised, ConflictSettled};
+        matches!(self, ConflictRaised(_) | ConflictJoined { .. } | ConflictSettled { .. })
+    }
+
+    /// Whether it is about conflicts, decisions or sets: what a review holds beside fields and comments.
+    pub(crate) fn is_beside(&self) -> bool {
+        matches!(
+            self,
+            Fact::SetChanged { entity: Entity::Review, .. }
+                | Fact::DecisionSet { .. }
+                | Fact::ConflictRaised(_)
+                | Fact::ConflictJoined { .. }
+                | Fact::ConflictSettled { .. }
+        )
     }
 }
 
@@ -154,7 +313,8 @@ pub struct Verdict {
 impl Verdict {
     /// Whether it is that nothing of a change happened.
     pub fn rejects(&self, change: usize) -> bool {
-        self.change == change && matches!(self.outcome, Outcome::Rejected(_))
+        let nothing = matches!(self.outcome, Outcome::Rejected(_) | Outcome::AlreadySettled(_));
+        self.change == change && nothing
     }
 }
 
@@ -171,6 +331,15 @@ pub enum Outcome {
         /// The value that stands.
         value: FieldValue,
     },
+    /// It met what somebody else wrote, and a conflict is open now.
+    Conflict {
+        /// Which field; `text` for a text, `removed` for a removal.
+        field: String,
+        /// Which conflict.
+        conflict: ConflictId,
+    },
+    /// The conflict that it would have settled is over: nothing of the change happened, and nothing had to.
+    AlreadySettled(Box<Settlement>),
     /// Nothing of the change happened.
     Rejected(Reason),
 }
@@ -221,12 +390,24 @@ pub enum Reason {
     /// The author may not do this.
     #[error("only its author may do this")]
     NotAllowed,
+    /// There is no such conflict, nor was there one lately.
+    #[error("there is no such conflict")]
+    UnknownConflict,
+    /// The note is too long.
+    #[error("the note is too long")]
+    NoteTooLong,
+    /// The set has as many elements as it may have.
+    #[error("the set takes no further element")]
+    SetFull,
     /// An earlier change of the batch that this one needs was rejected, or breaks a rule of batches.
     #[error("a change that this one depends on was rejected")]
     DependsOnRejected,
     /// A second text edit of one comment in a batch, or one beside its own `comment_added`.
     #[error("a batch takes one edit per comment")]
     SecondEdit,
+    /// The draft was published: the comment in the review is what there is to edit.
+    #[error("the draft was published")]
+    Published,
 }
 
 /// The last answer that a client got in a review: what a resend of the same batch gets again.
@@ -259,84 +440,4 @@ pub enum AnswerResult {
     Rejected(Vec<Verdict>),
     /// Its author asked for the seq to be settled before the batch came: it will never be taken.
     Void,
-}
-
-/// A SHA-256 digest; 64 lowercase hexadecimal digits on the wire.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Hash(pub [u8; 32]);
-
-hex_bytes!(Hash, 32);
-
-impl Hash {
-    /// The digest of some bytes.
-    pub fn of(bytes: &[u8]) -> Hash {
-        Hash(Sha256::digest(bytes).into())
-    }
-
-    /// The next link of a log's chain: SHA-256 over this link and the digest of the next payload. Covering
-    /// digests rather than payloads lets a payload be erased while the chain still verifies.
-    pub fn chain(self, payload: &[u8]) -> Hash {
-        let mut bytes = [0; 64];
-        bytes[..32].copy_from_slice(&self.0);
-        bytes[32..].copy_from_slice(&Hash::of(payload).0);
-        Hash::of(&bytes)
-    }
-}
-
-/// Where a log ends: how many entries it has, and the link of its chain there. The empty log's link is all zeros.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Head {
-    /// The last entry's version, 0 for the empty log.
-    pub version: Version,
-    /// The chain's link at that version.
-    pub hash: Hash,
-}
-
-/// An entry as it is stored and sent: its bytes are made once and never again.
-#[derive(Clone, PartialEq, Debug)]
-pub struct EncodedEntry {
-    /// Its place in the log.
-    pub version: Version,
-    /// The chain's link at that place.
-    pub hash: Hash,
-    /// The entry in JSON.
-    pub payload: std::sync::Arc<str>,
-}
-
-/// Stored bytes that are not an entry this software can read.
-#[derive(Debug, thiserror::Error)]
-#[error("entry {version} cannot be read: {why}")]
-pub struct UnreadableEntry {
-    /// Its place in the log.
-    pub version: Version,
-    /// What is wrong.
-    pub why: String,
-}
-
-impl EncodedEntry {
-    /// Encodes an entry behind a link of the chain.
-    pub fn new(entry: &Entry, previous: Hash) -> EncodedEntry {
-        let payload = serde_json::to_string(entry).unwrap_or_default();
-        debug_assert!(!payload.is_empty(), "an entry is plain data and always encodes");
-        EncodedEntry {
-            version: entry.version,
-            hash: previous.chain(payload.as_bytes()),
-            payload: payload.into(),
-        }
-    }
-
-    /// Decodes it.
-    pub fn decode(&self) -> Result<Entry, UnreadableEntry> {
-        let unreadable = |why: String| UnreadableEntry { version: self.version, why };
-        let entry: Entry =
-            serde_json::from_str(&self.payload).map_err(|error| unreadable(error.to_string()))?;
-        if entry.format > ENTRY_FORMAT {
-            return Err(unreadable(format!("format {} is newer than this software", entry.format)));
-        }
-        if entry.version != self.version {
-            return Err(unreadable(format!("it calls itself {}", entry.version)));
-        }
-        Ok(entry)
-    }
 }

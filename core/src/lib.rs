@@ -15,9 +15,11 @@
 //! There each replica carries its own pending edits over the entry, folds the entry into its confirmed
 //! [`review::Review`], and says what changed on the screen ([`sync::Event`]).
 
+mod chain;
 pub mod change;
 pub mod clock;
 pub mod diff;
+pub mod drafts;
 pub mod entry;
 mod hex;
 pub mod id;

@@ -21,6 +21,13 @@ pub struct Limits {
     pub open_reviews: usize,
     /// How far behind a batch's base may be, in entries.
     pub base_distance: u64,
+    /// The longest note beside a decision, in Unicode scalars.
+    #[serde(default = "note_chars")]
+    pub note_chars: usize,
+}
+
+fn note_chars() -> usize {
+    2_000
 }
 
 impl Limits {
@@ -30,6 +37,19 @@ impl Limits {
     pub const ANY_TEXT_CHARS: usize = 1 << 20;
     /// No stored op has more components: a legal op can grow while it is transformed.
     pub const LOG_OP_COMPONENTS: usize = 16 * 1024;
+    /// The most lines that one comment may be on.
+    pub const RANGE_LINES: u32 = 1_000;
+    /// The most patch sets of one review.
+    pub const PATCH_SETS: u32 = 100;
+    /// The most that all patch sets of one review may be together, parsed and in JSON, in bytes.
+    pub const PATCH_SET_BYTES: usize = 64 * 1024 * 1024;
+    /// How old an edit has to be, in milliseconds, for keystrokes whose author had not seen it to be in conflict with
+    /// it. Who types together sees each other's words sooner.
+    pub const UNSEEN_MS: u64 = 2_000;
+    /// The most threads, and the most files, that one user may have marked in a review.
+    pub const MARKS: usize = 10_000;
+    /// The most that the paths of those files may be together, in bytes.
+    pub const MARK_BYTES: usize = 1 << 20;
     /// The longest path of a file in an anchor, in bytes.
     pub const PATH_BYTES: usize = 4096;
 }
@@ -45,6 +65,7 @@ impl Default for Limits {
             review_chars: 4_000_000,
             open_reviews: 64,
             base_distance: 1_000_000,
+            note_chars: note_chars(),
         }
     }
 }

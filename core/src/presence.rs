@@ -21,6 +21,9 @@ pub struct Presence {
     /// Their caret or selection in a comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<Selection>,
+    /// Whether they are writing a private draft there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub writing: bool,
     /// Whether they have done something lately.
     pub active: bool,
     /// When the server last heard of them, on its clock.
@@ -39,6 +42,9 @@ pub struct PresencePlace {
     /// The half of the diff that the line is counted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub side: Option<Side>,
+    /// The patch set that they look at, and that the line is counted in. Who does not say looks at the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch_set: Option<u32>,
 }
 
 /// A selection in a comment's confirmed text. Offsets count Unicode scalars.
@@ -64,6 +70,9 @@ pub struct PresenceUpdate {
     /// Their caret or selection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<Selection>,
+    /// Whether they are writing a private draft there: what, nobody hears.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub writing: bool,
     /// Whether they have done something lately.
     pub active: bool,
 }

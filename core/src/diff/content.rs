@@ -36,6 +36,8 @@ impl<'a> Content<'a> {
             new_path: sides.new,
             old_mode: None,
             new_mode: None,
+            old_id: None,
+            new_id: None,
             similarity: None,
             binary: self.binary,
             lossy: self.lossy || sides.lossy,

@@ -21,7 +21,22 @@ pub struct ParseLineHashError;
 impl LineHash {
     /// The hash of `text` as it is: a trailing `\r` is content, and the caller has taken off the `\n`.
     pub fn of(text: &str) -> Self {
-        let digest = Sha256::digest(text.as_bytes());
+        Self::first(Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// The hash of several lines: of their contents with `\n` between them.
+    pub fn of_lines<'a>(lines: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut hasher = Sha256::new();
+        for (nth, line) in lines.into_iter().enumerate() {
+            if nth > 0 {
+                hasher.update(b"\n");
+            }
+            hasher.update(line.as_bytes());
+        }
+        Self::first(hasher.finalize().into())
+    }
+
+    fn first(digest: [u8; 32]) -> Self {
         let mut first = [0; 8];
         first.copy_from_slice(&digest[..8]);
         Self(first)

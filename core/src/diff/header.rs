@@ -78,6 +78,15 @@ impl<'a> Header<'a> {
         *self.status.get_or_insert(status) == status
     }
 
+    /// What the header calls the content before and after the change; a file that is not there has none.
+    pub(super) fn content_ids(&self) -> (Option<String>, Option<String>) {
+        let id = |id: &[u8]| {
+            let absent = id.iter().all(|&byte| byte == b'0');
+            (!absent).then(|| String::from_utf8_lossy(id).to_ascii_lowercase())
+        };
+        self.blobs.map_or((None, None), |(old, new)| (id(old), id(new)))
+    }
+
     /// Whether the header says what the file is called.
     pub(super) fn has_names(&self) -> bool {
         self.pair.is_some() || self.moved.0.is_some()

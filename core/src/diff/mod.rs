@@ -28,6 +28,8 @@
 //!   new_path?: string;    // absent for a deleted file
 //!   old_mode?: string;    // six octal digits; of a deleted file or a changed mode
 //!   new_mode?: string;    // six octal digits; of an added file or a changed mode
+//!   old_id?: string;      // what git calls the content before the change, abbreviated; absent if there is none
+//!   new_id?: string;      // the same of the content after the change
 //!   similarity?: number;  // percent, 0 to 100; of a renamed or copied file
 //!   binary?: true;        // the content differs and is not shown
 //!   lossy?: true;         // some bytes were not UTF-8 and were replaced
@@ -45,6 +47,7 @@
 //! }
 //! ```
 
+mod changed;
 mod content;
 mod cursor;
 mod error;
@@ -52,6 +55,7 @@ mod hash;
 mod header;
 mod hunk;
 mod index;
+mod line_map;
 mod model;
 mod parse;
 mod path;
@@ -60,8 +64,10 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use changed::{ChangedFile, changed_files};
 pub use error::DiffError;
 pub use hash::{LineHash, ParseLineHashError};
+pub use line_map::{FileMap, LineMap, MappedLines, Run};
 pub use model::{FileDiff, FileStatus, Hunk, Line, LineKind, PatchSet};
 
 /// The longest diff that is parsed, in bytes.

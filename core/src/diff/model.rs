@@ -98,6 +98,12 @@ pub struct FileDiff {
     /// The mode after the change, six octal digits; only of an added file or a changed mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_mode: Option<String>,
+    /// What git calls the content before the change, abbreviated as in the diff: lowercase hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_id: Option<String>,
+    /// What git calls the content after the change, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_id: Option<String>,
     /// How much of a renamed or copied file has stayed the same, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub similarity: Option<u8>,

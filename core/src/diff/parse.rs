@@ -110,8 +110,9 @@ fn git_file<'a>(lines: &mut Cursor<'a>) -> Result<FileDiff, DiffError> {
         false => FileStatus::Modified,
     };
     let status = header.status.or(sides.status()).unwrap_or(otherwise);
+    let (old_id, new_id) = header.content_ids();
     let Header { old_mode, new_mode, similarity, .. } = header;
-    Ok(FileDiff { old_mode, new_mode, similarity, ..content.file(status, sides) })
+    Ok(FileDiff { old_mode, new_mode, old_id, new_id, similarity, ..content.file(status, sides) })
 }
 
 /// A file of which nothing is known but its content: one of a plain diff.

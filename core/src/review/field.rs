@@ -1,4 +1,5 @@
-//! Fields: which there are, what they take, and who wins. [`FIELDS`] is the one place to add one.
+//! Fields: which there are, what they take, and what happens when two people write one. [`FIELDS`] is the one place to
+//! add one, in one line.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +11,15 @@ use crate::id::{UserId, Version};
 /// Every field that exists.
 pub const FIELDS: &[FieldSpec] = &[
     FieldSpec::new(Holder::Review, "title", ValueSpec::Line { max_chars: 200 }, Policy::LastWriterWins),
-    FieldSpec::new(Holder::Review, "status", ValueSpec::OneOf(Status::NAMES), Policy::LastWriterWins),
+    FieldSpec::new(Holder::Review, "status", ValueSpec::OneOf(Status::NAMES), Policy::UserGuided),
+    FieldSpec::new(Holder::Review, "tags", TAG, Policy::AddRemove { max: 64 }),
     FieldSpec::new(Holder::Thread, "resolved", ValueSpec::Flag, Policy::LastWriterWins),
+    FieldSpec::new(Holder::Thread, "tags", TAG, Policy::AddRemove { max: 16 }),
+    FieldSpec::new(Holder::Reply, "tags", TAG, Policy::AddRemove { max: 16 }),
 ];
+
+/// What a tag may be.
+const TAG: ValueSpec = ValueSpec::Line { max_chars: 50 };
 
 /// One field: who has it, what it takes, and what happens when two people write it.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +65,33 @@ pub enum Policy {
     /// A write whose author had seen the value it replaces stands, whatever the clocks say; of concurrent
     /// writes the one with the later [`Stamp`] does. A last-writer-wins register (Shapiro et al., 2011).
     LastWriterWins,
+    /// Where somebody else has moved it meanwhile, to something different, the first write stands and a conflict is
+    /// open until a person settles it. Between one user's own clients the last writer wins.
+    UserGuided,
+    /// A set: what comes and what goes, both kept. See [`Elements`](super::Elements).
+    AddRemove {
+        /// The most elements.
+        max: usize,
+    },
+}
+
+/// What happens when two people move a review's status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatusPolicy {
+    /// [`Policy::UserGuided`].
+    #[default]
+    UserGuided,
+    /// [`Policy::LastWriterWins`].
+    Lww,
+}
+
+impl StatusPolicy {
+    /// Whether it is what a review has where nothing else is said.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    pub fn is_usual(&self) -> bool {
+        *self == StatusPolicy::default()
+    }
 }
 
 /// A field's value.
@@ -83,6 +117,25 @@ pub struct Register {
     pub stamp: Option<Stamp>,
     /// Who wrote it.
     pub by: UserId,
+    /// The version they had seen, where people settle conflicts about the field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Version>,
+    /// The code they had seen, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch_set: Option<u32>,
+}
+
+impl Register {
+    /// A value with what decides between it and others.
+    pub fn new(value: FieldValue, version: Version, stamp: Option<Stamp>, by: UserId) -> Register {
+        Register { value, version, stamp, by, seen: None, patch_set: None }
+    }
+
+    /// Of two concurrent writes, the one that stands: in any order, any grouping, any number of times the same. Stamps
+    /// are never equal, for they end with the client.
+    pub fn join<'a>(&'a self, other: &'a Register) -> &'a Register {
+        if other.stamp > self.stamp { other } else { self }
+    }
 }
 
 /// The fields of one entity, by name. A field that was never written is absent.
@@ -102,7 +155,24 @@ impl FieldSpec {
 
     /// Whether the field takes a value.
     pub fn takes(&self, value: &FieldValue) -> bool {
-        match (self.value, value) {
+        self.policy.is_register() && self.value.takes(value)
+    }
+
+    /// Whether the set takes an element.
+    pub fn takes_element(&self, element: &str) -> bool {
+        !self.policy.is_register() && self.value.takes(&FieldValue::Text(element.to_owned()))
+    }
+}
+
+impl Policy {
+    fn is_register(self) -> bool {
+        !matches!(self, Policy::AddRemove { .. })
+    }
+}
+
+impl ValueSpec {
+    fn takes(self, value: &FieldValue) -> bool {
+        match (self, value) {
             (ValueSpec::Flag, FieldValue::Flag(_)) => true,
             (ValueSpec::OneOf(words), FieldValue::Text(word)) => words.contains(&word.as_str()),
             (ValueSpec::Line { max_chars }, FieldValue::Text(line)) => {
@@ -137,8 +207,7 @@ impl Fields {
     }
 
     pub(super) fn create(&mut self, name: &str, value: FieldValue, by: &UserId) {
-        let register = Register { value, version: 1, stamp: None, by: by.clone() };
-        self.0.insert(name.to_owned(), register);
+        self.0.insert(name.to_owned(), Register::new(value, 1, None, by.clone()));
     }
 
     pub(crate) fn set(&mut self, name: &str, register: Register) {
@@ -160,6 +229,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// The review's field that holds it.
+    pub const FIELD: &'static str = "status";
+
     /// The words on the wire, in the order of the variants.
     pub const NAMES: &'static [&'static str] = &["pending", "approved", "changes_requested"];
 

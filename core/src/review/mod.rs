@@ -2,20 +2,34 @@
 
 mod anchor;
 mod comment;
+mod conflict;
+mod decision;
 mod digest;
 mod field;
 mod history;
+#[cfg(test)]
+mod laws;
+mod marks;
 mod patch_sets;
+mod set;
+mod standing;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use anchor::{Anchor, LineHash, Place, Side};
-pub use comment::{Comment, Removal};
-pub use field::{FIELDS, FieldSpec, FieldValue, Fields, Holder, Policy, Register, Status, ValueSpec, spec};
+pub use comment::{Comment, LastEdit, Removal};
+pub use conflict::{BadConflictId, Conflict, ConflictId, ConflictSide, Conflicts, How, Settlement};
+pub use decision::{Decision, Decisions};
+pub use field::{
+    FIELDS, FieldSpec, FieldValue, Fields, Holder, Policy, Register, Status, StatusPolicy, ValueSpec, spec,
+};
 pub use history::{CommentHistory, Edited};
+pub use marks::{Marks, Viewed};
 pub use patch_sets::PatchSets;
+pub use set::{Delta, Dot, Dots, Elements, Sets};
+pub use standing::{ContextLine, Move, PlaceState, Standing};
 
 use crate::change::Entity;
 use crate::clock::Millis;
@@ -38,6 +52,32 @@ pub struct Review {
     pub fields: Fields,
     /// Every comment that ever was, removed ones included.
     pub comments: BTreeMap<CommentId, Comment>,
+    /// What happens when two people move its status.
+    #[serde(default, skip_serializing_if = "StatusPolicy::is_usual")]
+    pub status_policy: StatusPolicy,
+    /// `tags`, and what other sets reviews have.
+    #[serde(default, skip_serializing_if = "Sets::is_empty")]
+    pub sets: Sets,
+    /// What each reviewer decided.
+    #[serde(default, skip_serializing_if = "Decisions::is_empty")]
+    pub decisions: Decisions,
+    /// What only people can settle.
+    #[serde(default, skip_serializing_if = "Conflicts::is_empty")]
+    pub conflicts: Conflicts,
+    /// Set if it is a log of private drafts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drafts: Option<Drafts>,
+}
+
+/// What makes a review a log of private drafts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Drafts {
+    /// The review that they are drafts in.
+    pub review: ReviewId,
+    /// Whose they are.
+    pub owner: UserId,
+    /// How often something was published from here.
+    pub publications: u64,
 }
 
 /// An entry that does not follow from the review it is applied to: two replicas would differ.
@@ -58,6 +98,14 @@ pub enum FoldError {
         version: Version,
         /// The comment's id.
         comment: CommentId,
+    },
+    /// It speaks of a conflict that is not open.
+    #[error("entry {version} does not fit conflict {conflict}")]
+    Conflict {
+        /// The entry's version.
+        version: Version,
+        /// The conflict's name.
+        conflict: ConflictId,
     },
     /// Its op does not fit the text.
     #[error("entry {version} does not fit the text of {comment}: {error}")]
@@ -89,6 +137,11 @@ impl Review {
             patch_set: 0,
             fields: Fields::default(),
             comments: BTreeMap::new(),
+            status_policy: StatusPolicy::default(),
+            sets: Sets::default(),
+            decisions: Decisions::new(),
+            conflicts: Conflicts::default(),
+            drafts: None,
         }
     }
 
@@ -113,37 +166,82 @@ impl Review {
         fact: &Fact,
     ) -> Result<(), FoldError> {
         match fact {
-            Fact::ReviewCreated { title } => {
-                self.created_at = at;
+            Fact::ReviewCreated { title, status_policy } => {
+                (self.created_at, self.status_policy) = (at, *status_policy);
                 self.fields.create("title", FieldValue::Text(title.clone()), by);
             }
-            Fact::PatchSetAdded { number } => self.patch_set = *number,
-            Fact::CommentAdded { comment, place, text, created } => {
+            Fact::DraftsOpened { review, owner } => {
+                self.created_at = at;
+                self.drafts = Some(Drafts { review: *review, owner: owner.clone(), publications: 0 });
+            }
+            Fact::DraftsPublished { comments } => {
+                for id in comments {
+                    self.comment_mut(*id, version)?.published.get_or_insert(version);
+                }
+                if let Some(drafts) = &mut self.drafts {
+                    drafts.publications += 1;
+                }
+            }
+            Fact::PatchSetAdded { number, moves } => {
+                self.patch_set = *number;
+                for Move { comment: id, anchor, standing } in moves {
+                    let comment = self.comment_mut(*id, version)?;
+                    if comment.holder() != Holder::Thread {
+                        return Err(FoldError::Comment { version, comment: *id });
+                    }
+                    comment.place = Place::Line(anchor.clone());
+                    comment.standing = Some(standing.clone());
+                }
+            }
+            Fact::CommentAdded { comment, place, text, created, standing, .. } => {
                 let fresh = Comment::new(*comment, by.clone(), place.clone(), *created, version, text);
+                let fresh = Comment { standing: standing.as_deref().cloned(), ..fresh };
                 if self.comments.insert(*comment, fresh).is_some() {
                     return Err(FoldError::Comment { version, comment: *comment });
                 }
             }
             Fact::TextEdited { comment, op, checksum } => {
-                let text = self.edit(*comment, op, version)?;
+                let text = self.edit(*comment, op, version, by, at)?;
                 if text.checksum() != *checksum {
                     return Err(FoldError::Checksum { version, comment: *comment });
                 }
             }
-            Fact::FieldSet { entity, field, value, stamp, .. } => {
+            Fact::FieldSet { entity, field, value, stamp, seen, patch_set, .. } => {
                 let fields = match entity {
                     Entity::Review => &mut self.fields,
                     Entity::Comment(comment) => &mut self.comment_mut(*comment, version)?.fields,
                 };
-                fields.set(
-                    field,
-                    Register { value: value.clone(), version, stamp: Some(*stamp), by: by.clone() },
-                );
+                let register = Register::new(value.clone(), version, Some(*stamp), by.clone());
+                fields.set(field, Register { seen: *seen, patch_set: *patch_set, ..register });
             }
             Fact::CommentRemoved { comment } => {
-                self.comment_mut(*comment, version)?
-                    .removed
-                    .get_or_insert(Removal { version, by: by.clone() });
+                let removal = Removal { version, by: by.clone(), at };
+                self.comment_mut(*comment, version)?.removed.get_or_insert(removal);
+            }
+            Fact::CommentRestored { comment } => self.comment_mut(*comment, version)?.removed = None,
+            Fact::SetChanged { entity, field, delta } => {
+                let sets = match entity {
+                    Entity::Review => &mut self.sets,
+                    Entity::Comment(comment) => &mut self.comment_mut(*comment, version)?.sets,
+                };
+                sets.apply(field, delta);
+            }
+            Fact::DecisionSet { value, patch_set, seen, note, stamp } => {
+                let (value, patch_set, seen, stamp) = (*value, *patch_set, *seen, *stamp);
+                let decision = Decision { value, patch_set, seen, note: note.clone(), at, version, stamp };
+                self.decisions.insert(by.clone(), decision);
+            }
+            Fact::ConflictRaised(conflict) => self.conflicts.raise((**conflict).clone()),
+            Fact::ConflictJoined { conflict, side, merged } => {
+                if !self.conflicts.join(*conflict, side, merged.as_ref()) {
+                    return Err(FoldError::Conflict { version, conflict: *conflict });
+                }
+            }
+            Fact::ConflictSettled { conflict, entity, field, how, value } => {
+                let (conflict, entity, field, how) = (*conflict, *entity, field.clone(), how.clone());
+                let (by, value) = (by.clone(), value.clone());
+                let settlement = Settlement { conflict, entity, field, by, how, value, version, at };
+                self.conflicts.settle(settlement);
             }
         }
         Ok(())
@@ -155,10 +253,13 @@ impl Review {
         comment: CommentId,
         op: &TextOp,
         version: Version,
+        by: &UserId,
+        at: Millis,
     ) -> Result<&Text, FoldError> {
-        let text = &mut self.comment_mut(comment, version)?.text;
-        text.apply(op).map_err(|error| FoldError::Text { version, comment, error })?;
-        Ok(text)
+        let there = self.comment_mut(comment, version)?;
+        there.text.apply(op).map_err(|error| FoldError::Text { version, comment, error })?;
+        there.edited = Some(LastEdit { version, by: by.clone(), at });
+        Ok(&there.text)
     }
 
     fn comment_mut(&mut self, comment: CommentId, version: Version) -> Result<&mut Comment, FoldError> {
@@ -176,6 +277,22 @@ impl Review {
     /// The review's decision; `pending` until somebody decides.
     pub fn status(&self) -> Status {
         self.fields.value("status").and_then(Status::from_value).unwrap_or_default()
+    }
+
+    /// What happens when two people write a field of this review.
+    pub fn policy(&self, spec: &FieldSpec) -> Policy {
+        match (spec.policy, self.status_policy) {
+            (Policy::UserGuided, StatusPolicy::Lww) if spec.name == Status::FIELD => Policy::LastWriterWins,
+            (policy, _) => policy,
+        }
+    }
+
+    /// The sets of an entity, if it is there.
+    pub fn sets_of(&self, entity: Entity) -> Option<&Sets> {
+        match entity {
+            Entity::Review => Some(&self.sets),
+            Entity::Comment(id) => self.comments.get(&id).map(|comment| &comment.sets),
+        }
     }
 
     /// The fields of an entity, and which kind of holder it is.

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::change::Entity;
 use crate::entry::{Entry, Fact, Step};
 use crate::id::CommentId;
+use crate::id::UserId;
+use crate::review::{ConflictId, Delta};
 use crate::text::{TextOp, squash};
 
 /// Gathers entries into the steps of a catch-up.
@@ -23,6 +25,12 @@ pub struct CatchUp {
     runs: BTreeMap<CommentId, (usize, Vec<TextOp>)>,
     /// Where the last value of a field stands.
     fields: BTreeMap<(Entity, String), usize>,
+    /// What came to a set and went from it so far, and where the last of that stands.
+    sets: BTreeMap<(Entity, String), (usize, Delta)>,
+    /// Where a user's last decision stands.
+    decisions: BTreeMap<UserId, usize>,
+    /// Where it stands that a conflict was raised and joined.
+    conflicts: BTreeMap<ConflictId, Vec<usize>>,
 }
 
 impl CatchUp {
@@ -68,6 +76,29 @@ impl CatchUp {
             Fact::FieldSet { entity, field, .. } => {
                 self.fields.remove(&(*entity, field.clone()));
             }
+            Fact::SetChanged { entity, field, delta } => {
+                let (last, whole) =
+                    self.sets.entry((*entity, field.clone())).or_insert((at, Delta::default()));
+                if let Some(earlier) = self.steps.get_mut(*last) {
+                    *earlier = None;
+                }
+                *last = at;
+                *whole = std::mem::take(whole).join(delta);
+            }
+            Fact::DecisionSet { .. } => {
+                let before = self.decisions.insert(entry.author.clone(), at);
+                if let Some(earlier) = before.and_then(|before| self.steps.get_mut(before)) {
+                    *earlier = None;
+                }
+            }
+            Fact::ConflictRaised(conflict) => self.conflicts.entry(conflict.id).or_default().push(at),
+            Fact::ConflictJoined { conflict, .. } => self.conflicts.entry(*conflict).or_default().push(at),
+            // Whoever was away meanwhile need not hear that there was one.
+            Fact::ConflictSettled { conflict, .. } => {
+                for before in self.conflicts.remove(conflict).into_iter().flatten() {
+                    self.steps[before] = None;
+                }
+            }
             _ => {}
         }
         let Entry { version, author, client, seq, at, .. } = entry;
@@ -81,6 +112,11 @@ impl CatchUp {
             let squashed = squash(ops.iter()).ok()??;
             if let Some(Some(Step { fact: Fact::TextEdited { op, .. }, .. })) = self.steps.get_mut(at) {
                 *op = squashed;
+            }
+        }
+        for (at, whole) in self.sets.into_values() {
+            if let Some(Some(Step { fact: Fact::SetChanged { delta, .. }, .. })) = self.steps.get_mut(at) {
+                *delta = whole;
             }
         }
         Some(self.steps.into_iter().flatten().collect())

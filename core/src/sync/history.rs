@@ -2,19 +2,77 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::clock::Millis;
 use crate::entry::{Entry, Fact};
-use crate::id::{CommentId, Version};
-use crate::text::TextOp;
+use crate::id::{ClientId, CommentId, UserId, Version};
+use crate::review::Review;
+use crate::text::{Text, TextOp};
 
 /// The ops of the entries in (oldest, newest], by comment.
 #[derive(Clone, Debug)]
 pub struct History {
     oldest: Version,
     newest: Version,
-    ops: BTreeMap<CommentId, VecDeque<(Version, TextOp)>>,
+    ops: BTreeMap<CommentId, VecDeque<Kept>>,
     /// Which op came when, to forget the oldest first.
     order: VecDeque<(Version, CommentId)>,
     max_ops: usize,
+}
+
+/// An op with the entry that it comes from.
+#[derive(Clone, Debug)]
+struct Kept {
+    version: Version,
+    author: UserId,
+    client: ClientId,
+    at: Millis,
+    op: TextOp,
+    back: Back,
+}
+
+/// What is known of an edit beside what its entry says.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Back {
+    /// What takes it back, where the text before it was at hand.
+    pub(super) op: Option<TextOp>,
+    /// The version whose text its author had seen, where it was sequenced here.
+    pub(super) seen: Option<Version>,
+}
+
+/// An edit of the past, as those that come late meet it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Past<'a> {
+    pub(super) version: Version,
+    pub(super) author: &'a UserId,
+    pub(super) client: ClientId,
+    pub(super) at: Millis,
+    pub(super) op: &'a TextOp,
+    /// The version whose text its author had seen, where that is known.
+    pub(super) seen: Option<Version>,
+}
+
+impl<'a> Past<'a> {
+    /// The edit of a comment in an entry, if it has one.
+    pub(super) fn of(entry: &'a Entry, comment: CommentId) -> Option<Past<'a>> {
+        let op = entry.facts.iter().find_map(|fact| match fact {
+            Fact::TextEdited { comment: of, op, .. } if *of == comment => Some(op),
+            _ => None,
+        })?;
+        let Entry { version, author, client, at, .. } = entry;
+        Some(Past { version: *version, author, client: *client, at: *at, op, seen: None })
+    }
+}
+
+/// What takes each of an entry's edits back, in their order; `before` is the review right before the entry.
+pub(super) fn backs(entry: &Entry, before: &Review) -> Vec<Back> {
+    let back = |fact: &Fact| match fact {
+        Fact::TextEdited { comment, op, .. } => {
+            let op = before.comments.get(comment).and_then(|there| op.invert(&there.text).ok());
+            Some(Back { op, seen: None })
+        }
+        _ => None,
+    };
+    entry.facts.iter().filter_map(back).collect()
 }
 
 impl History {
@@ -25,11 +83,20 @@ impl History {
 
     /// Takes in the next entry.
     pub fn push(&mut self, entry: &Entry) {
+        self.push_with(entry, Vec::new());
+    }
+
+    /// The same, with what takes each of its edits back.
+    pub(super) fn push_with(&mut self, entry: &Entry, backs: Vec<Back>) {
         debug_assert_eq!(entry.version, self.newest + 1, "history takes entries in order");
         self.newest = entry.version;
+        let mut backs = backs.into_iter();
         for fact in &entry.facts {
             if let Fact::TextEdited { comment, op, .. } = fact {
-                self.ops.entry(*comment).or_default().push_back((entry.version, op.clone()));
+                let Entry { version, author, client, at, .. } = entry;
+                let (author, op, back) = (author.clone(), op.clone(), backs.next().unwrap_or_default());
+                let kept = Kept { version: *version, author, client: *client, at: *at, op, back };
+                self.ops.entry(*comment).or_default().push_back(kept);
                 self.order.push_back((entry.version, *comment));
             }
         }
@@ -45,8 +112,29 @@ impl History {
 
     /// The ops of a comment in entries after `base`, oldest first. Only complete if `base >= self.oldest()`.
     pub fn since(&self, comment: CommentId, base: Version) -> impl Iterator<Item = &TextOp> {
+        self.past(comment, base).map(|past| past.op)
+    }
+
+    /// The same, with where each comes from.
+    pub(super) fn past(&self, comment: CommentId, base: Version) -> impl Iterator<Item = Past<'_>> {
         let ops = self.ops.get(&comment).into_iter().flatten();
-        ops.filter(move |(version, _)| *version > base).map(|(_, op)| op)
+        ops.filter(move |kept| kept.version > base).map(|kept| {
+            let Kept { version, author, client, at, op, back } = kept;
+            Past { version: *version, author, client: *client, at: *at, op, seen: back.seen }
+        })
+    }
+
+    /// A comment's text as it was at a version, from what it is now; `None` where that cannot be told.
+    pub(super) fn text_at(&self, comment: CommentId, version: Version, now: &Text) -> Option<Text> {
+        if version < self.oldest {
+            return None;
+        }
+        let mut text = now.clone();
+        let later = self.ops.get(&comment).into_iter().flatten().rev();
+        for kept in later.take_while(|kept| kept.version > version) {
+            text.apply(kept.back.op.as_ref()?).ok()?;
+        }
+        Some(text)
     }
 
     /// Forgets every entry after a version: they did not become part of the log.
@@ -56,7 +144,7 @@ impl History {
         self.oldest = self.oldest.min(version);
         self.order.retain(|(at, _)| *at <= version);
         self.ops.retain(|_, ops| {
-            ops.retain(|(at, _)| *at <= version);
+            ops.retain(|kept| kept.version <= version);
             !ops.is_empty()
         });
     }

@@ -7,21 +7,29 @@
 
 mod batcher;
 mod catch_up;
+mod decide;
 mod history;
+mod meet;
+mod patch_set;
 mod pending;
+mod place;
 mod plan;
+mod publish;
 mod replica;
 mod sequencer;
 mod settle;
+mod submission;
 
 pub use batcher::Batcher;
 pub use catch_up::CatchUp;
 pub use history::History;
+pub use patch_set::{NewPatchSet, PatchSetOutcome};
 pub use pending::Pending;
+pub use publish::{Publication, PublicationOutcome, PublishedComment};
 pub use replica::{
-    Cause, EditError, Event, Frozen, Origin, Receipt, Rejected, Replica, ReplicaEffect, Restore,
+    Cause, EditError, Event, Frozen, Origin, Receipt, Rejected, Replica, ReplicaEffect, Resolution, Restore,
     ResyncReason, SAVED_FORMAT, Save, SavedConfirmed, SavedInFlight, SavedLedger, SavedPending, SavedReview,
-    Thread, Unsynced,
+    Thread, Unsynced, Visits,
 };
 pub use sequencer::{Append, BrokenLog, Record, Refusal, Sequencer, SequencerEffect, Settled, Submission};
 

@@ -7,29 +7,59 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::change::{Batch, Change, Entity, FieldWrite};
+use super::meet::{Clash, Meeting};
+use crate::change::{Apart, Batch, Change, Entity, FieldWrite};
 use crate::clock::{HlcTime, Millis, Stamp};
 use crate::entry::{Entry, Fact, Reason};
 use crate::id::{ClientId, CommentId, UserId, Version};
 use crate::limits::Limits;
-use crate::review::{Anchor, Comment, Holder, PatchSets, Place, Review, spec};
+use crate::review::{
+    Comment, Conflict, ConflictId, FieldSpec, FieldValue, Holder, LastEdit, PatchSets, Place, Policy, Review,
+    Settlement, Status, spec,
+};
 use crate::sync::History;
-use crate::text::{Step, TextOp, transform};
+use crate::sync::history::Past;
+use crate::sync::place::Placed;
+use crate::text::{Step, TextOp, three_way, transform};
 
 /// The most components that carrying a batch to the tip may step over: some tens of milliseconds in which nobody
 /// else's batch is taken. Single edits come nowhere near; what does is settled, and rebased by its author.
 const MAX_WORK: usize = 1 << 20;
 
-/// What a change that can happen becomes.
+/// What a change that can happen becomes. What it meets at the tip is seen when it is applied there.
 pub(super) enum Planned {
     /// This fact.
     Fact(Fact),
     /// This edit, transformed to the tip; its checksum is known once it is applied.
-    Edit(CommentId, TextOp),
-    /// Writes that the registers decide on when it is applied.
+    Edit(Edit),
+    /// A removal, and the latest edit of somebody else's that its author had not seen.
+    Removal(CommentId, Option<Clash>),
+    /// Writes that the registers decide on.
     Fields(Entity, BTreeMap<String, FieldWrite>, HlcTime),
+    /// What comes to a set, and what goes as of which version.
+    Set(Entity, String, BTreeSet<String>, BTreeMap<String, Version>),
+    /// A reviewer's own decision, and the status it proposes.
+    Decision(Status, FieldWrite, Option<String>, HlcTime),
+    /// The end of a conflict that is open.
+    End(Box<Conflict>, FieldWrite, HlcTime),
+    /// The end of one that is over.
+    Ended(Box<Settlement>),
+    /// Drafts that are published.
+    Publication(Vec<CommentId>),
     /// Nothing: it has happened already.
     Nothing,
+}
+
+/// An edit of a text, transformed to the tip.
+pub(super) struct Edit {
+    pub(super) comment: CommentId,
+    pub(super) op: TextOp,
+    /// The text that it was made on is this version's.
+    pub(super) seen: Version,
+    /// The rewrite of the same words that its author had not seen.
+    pub(super) clash: Option<Clash>,
+    /// The open conflict that it settles.
+    pub(super) settles: Option<ConflictId>,
 }
 
 /// Everything that a plan is made from.
@@ -73,8 +103,12 @@ impl Planner<'_> {
         added: &mut BTreeMap<CommentId, Holder>,
         edited: &mut BTreeSet<CommentId>,
     ) -> Result<Planned, Reason> {
+        if self.tip.drafts.is_some() {
+            self.check_draft(change)?;
+        }
         match change {
-            Change::CommentAdded { comment, place, text, at } => {
+            Change::DraftsPublished { comments, .. } => self.publication(base, comments),
+            Change::CommentAdded { comment, place, text, at, seen } => {
                 self.check_text(text)?;
                 if self.tip.comments.contains_key(comment) || added.contains_key(comment) {
                     return Err(Reason::DuplicateComment);
@@ -83,7 +117,10 @@ impl Planner<'_> {
                     return Err(Reason::TooManyComments);
                 }
                 self.check_growth(text.chars().count())?;
-                let place = self.check_place(base, place, added)?;
+                let Placed { place, standing, beside } = match &self.tip.drafts {
+                    Some(_) => self.drafted(place)?,
+                    None => self.placed(base, *seen, place, added)?,
+                };
                 let holder = if matches!(place, Place::Line(_)) { Holder::Thread } else { Holder::Reply };
                 added.insert(*comment, holder);
                 let created = self.stamp(*at);
@@ -92,31 +129,78 @@ impl Planner<'_> {
                     place,
                     text: text.clone(),
                     created,
+                    standing,
+                    beside,
                 }))
             }
-            Change::TextEdited { comment, op } => {
+            Change::TextEdited { comment, op, apart, whole, settles } => {
                 if added.contains_key(comment) || !edited.insert(*comment) {
                     return Err(Reason::SecondEdit);
                 }
-                self.transformed(base, *comment, op).map(|op| Planned::Edit(*comment, op))
+                if let Some(id) = settles
+                    && let Some(over) = self.tip.conflicts.settlement(*id)
+                {
+                    return Ok(Planned::Ended(Box::new(over.clone())));
+                }
+                let about = |open: &Conflict| {
+                    open.entity == Entity::Comment(*comment) && open.field == Conflict::TEXT
+                };
+                if settles.is_some_and(|id| !self.tip.conflicts.get(id).is_some_and(about)) {
+                    return Err(Reason::UnknownConflict);
+                }
+                let mut meeting = Meeting::new(self.user, self.client, *whole || settles.is_some(), self.now);
+                let seen = self.met_apart(base, *comment, apart, &mut meeting)?;
+                let op = self.transformed(base, seen, *comment, op, &mut meeting)?;
+                if let Some(clash) = &meeting.clash {
+                    // What is kept of a conflict counts like all other texts.
+                    let theirs = self.tip.comments.get(comment).map_or(0, |there| there.text.len());
+                    self.check_growth(clash.chars() + theirs + op.target_len())?;
+                }
+                let (comment, clash, settles) = (*comment, meeting.clash, *settles);
+                Ok(Planned::Edit(Edit { comment, op, seen, clash, settles }))
             }
             Change::FieldsChanged { entity, fields, at } => {
-                let holder = match entity {
-                    Entity::Review => Holder::Review,
-                    Entity::Comment(id) => match added.get(id) {
-                        Some(holder) => *holder,
-                        None => self.seen_comment(base, *id)?.holder(),
-                    },
-                };
+                let holder = self.entity(base, *entity, added)?;
                 for (name, write) in fields {
-                    let spec = spec(holder, name).ok_or(Reason::UnknownField)?;
-                    if !spec.takes(&write.value) || write.seen > base {
-                        return Err(Reason::BadValue);
-                    }
+                    self.check_write(base, spec(holder, name).ok_or(Reason::UnknownField)?, write)?;
                 }
                 Ok(Planned::Fields(*entity, fields.clone(), *at))
             }
-            Change::CommentRemoved { comment } => {
+            Change::SetChanged { entity, field, add, remove } => {
+                let holder = self.entity(base, *entity, added)?;
+                let spec = spec(holder, field).ok_or(Reason::UnknownField)?;
+                let Policy::AddRemove { max } = spec.policy else { return Err(Reason::UnknownField) };
+                let taken = add.iter().chain(remove.keys()).all(|element| spec.takes_element(element));
+                if !taken || remove.values().any(|seen| *seen > base) || add.is_empty() && remove.is_empty() {
+                    return Err(Reason::BadValue);
+                }
+                let there = self.tip.sets_of(*entity).and_then(|sets| sets.get(field));
+                let fresh = add.iter().filter(|one| there.is_none_or(|there| !there.contains(one))).count();
+                if fresh > 0 && there.map_or(0, |there| there.len()) + fresh > max || remove.len() > max {
+                    return Err(Reason::SetFull);
+                }
+                Ok(Planned::Set(*entity, field.clone(), add.clone(), remove.clone()))
+            }
+            Change::Decided { status, note, at } => self.decision(base, status, note.as_deref(), *at),
+            Change::ConflictSettled { conflict, entity, field, write, at } => {
+                if let Some(over) = self.tip.conflicts.settlement(*conflict) {
+                    return Ok(Planned::Ended(Box::new(over.clone())));
+                }
+                let open = self.tip.conflicts.get(*conflict).ok_or(Reason::UnknownConflict)?;
+                if open.entity != *entity || open.field != *field || open.id.version > base {
+                    return Err(Reason::UnknownConflict);
+                }
+                match (field.as_str(), &write.value) {
+                    (Conflict::REMOVED, FieldValue::Flag(_)) if write.seen <= base => {}
+                    (Conflict::REMOVED | Conflict::TEXT, _) => return Err(Reason::BadValue),
+                    _ => {
+                        let holder = self.tip.holder(*entity).ok_or(Reason::UnknownComment)?.0;
+                        self.check_write(base, spec(holder, field).ok_or(Reason::UnknownField)?, write)?;
+                    }
+                }
+                Ok(Planned::End(Box::new(open.clone()), write.clone(), *at))
+            }
+            Change::CommentRemoved { comment, seen } => {
                 if added.contains_key(comment) {
                     return Ok(Planned::Fact(Fact::CommentRemoved { comment: *comment }));
                 }
@@ -124,21 +208,175 @@ impl Planner<'_> {
                 if target.author != *self.user {
                     return Err(Reason::NotAllowed);
                 }
+                let seen = seen.unwrap_or(base);
+                if seen > base {
+                    return Err(Reason::BadValue);
+                }
+                let unseen = self.past(*comment, seen).filter(|past| past.author != self.user).last();
                 Ok(match target.removed {
                     Some(_) => Planned::Nothing,
-                    None => Planned::Fact(Fact::CommentRemoved { comment: *comment }),
+                    None => Planned::Removal(*comment, unseen.map(|past| Clash::with(past, seen))),
                 })
             }
         }
     }
 
+    pub(super) fn decision(
+        &self,
+        base: Version,
+        status: &FieldWrite,
+        note: Option<&str>,
+        at: HlcTime,
+    ) -> Result<Planned, Reason> {
+        let spec = spec(Holder::Review, Status::FIELD).ok_or(Reason::UnknownField)?;
+        self.check_write(base, spec, status)?;
+        let value = Status::from_value(&status.value).ok_or(Reason::BadValue)?;
+        if let Some(note) = note {
+            self.check_text(note)?;
+            if note.chars().count() > self.limits.note_chars {
+                return Err(Reason::NoteTooLong);
+            }
+        }
+        Ok(Planned::Decision(value, status.clone(), note.map(str::to_owned), at))
+    }
+
+    /// What kind of thing has the fields that the author means; one they can have known.
+    fn entity(
+        &self,
+        base: Version,
+        entity: Entity,
+        added: &BTreeMap<CommentId, Holder>,
+    ) -> Result<Holder, Reason> {
+        let Entity::Comment(id) = entity else { return Ok(Holder::Review) };
+        match added.get(&id) {
+            Some(holder) => Ok(*holder),
+            None => Ok(self.seen_comment(base, id)?.holder()),
+        }
+    }
+
+    pub(super) fn check_write(
+        &self,
+        base: Version,
+        spec: &FieldSpec,
+        write: &FieldWrite,
+    ) -> Result<(), Reason> {
+        let was = write.was.as_ref().is_none_or(|was| spec.takes(was));
+        let patch_set = write.patch_set.is_none_or(|number| number <= self.tip.patch_set);
+        let takes = spec.takes(&write.value) && was && patch_set && write.seen <= base;
+        if takes { Ok(()) } else { Err(Reason::BadValue) }
+    }
+
+    /// The edits of a comment behind a version, as far as they are here.
+    pub(super) fn past(&self, id: CommentId, since: Version) -> impl Iterator<Item = Past<'_>> {
+        let older = self
+            .older
+            .iter()
+            .filter(move |entry| entry.version > since && entry.version <= self.history.oldest());
+        older.filter_map(move |entry| Past::of(entry, id)).chain(self.history.past(id, since))
+    }
+
+    /// The version behind which every edit is here.
+    fn covered(&self) -> Version {
+        self.older.first().map_or(self.history.oldest(), |entry| entry.version.saturating_sub(1))
+    }
+
+    /// Holds what somebody typed without knowing of others' edits against those. Returns the oldest version that they
+    /// had seen.
+    fn met_apart(
+        &self,
+        base: Version,
+        id: CommentId,
+        apart: &[Apart],
+        meeting: &mut Meeting<'_>,
+    ) -> Result<Version, Reason> {
+        let mut ends = apart.iter().skip(1).map(|part| part.seen);
+        if apart.len() > Apart::MOST || apart.iter().any(|part| part.seen > base) {
+            return Err(Reason::BadValue);
+        }
+        // Comparing too much is given up: it must not keep the edit from being taken.
+        let mut budget = MAX_WORK / 2;
+        for Apart { seen, authored, base: told } in apart {
+            let end = ends.next().unwrap_or(base);
+            let added = self.comment(base, id)?.added;
+            if end < *seen || added > *seen {
+                return Err(Reason::BadValue);
+            }
+            if authored.components() > Limits::LOG_OP_COMPONENTS {
+                return Err(Reason::OpTooLarge);
+            }
+            if has_bad_text(authored) {
+                return Err(Reason::BadText);
+            }
+            if let Some(told) = told {
+                self.met_text(id, *seen, authored, told, meeting)?;
+                continue;
+            }
+            // What is not known any more cannot be compared.
+            if *seen < self.covered() {
+                continue;
+            }
+            let mut mine = authored.clone();
+            for past in self.past(id, *seen).take_while(|past| past.version <= end) {
+                // From here on what was authored has a part of the author's own in it that the text has as well.
+                if past.client == self.client {
+                    break;
+                }
+                let Some(left) = budget.checked_sub(past.op.components() + mine.components()) else { break };
+                budget = left;
+                meeting.meet(past, &mine, *seen, authored);
+                mine = transform(past.op, &mine).map_err(|_| Reason::DoesNotFit)?.1;
+            }
+        }
+        Ok(apart.first().map_or(base, |part| part.seen))
+    }
+
+    /// Holds what somebody made of a text, of which they say what it was, against what is there now. So it is done where
+    /// they have not been told edit by edit what became of it: those edits may not be kept any more.
+    fn met_text(
+        &self,
+        id: CommentId,
+        seen: Version,
+        authored: &TextOp,
+        told: &str,
+        meeting: &mut Meeting<'_>,
+    ) -> Result<(), Reason> {
+        if told.contains(['\r', '\0']) {
+            return Err(Reason::BadText);
+        }
+        let Some(there) = self.tip.comments.get(&id).filter(|_| meeting.clash.is_none()) else {
+            return Ok(());
+        };
+        let three_way = three_way(told, authored, there.text.as_str()).map_err(|_| Reason::DoesNotFit)?;
+        if !three_way.overlap {
+            return Ok(());
+        }
+        // Whoever edited it last has left it as it is. What is not kept any more is old.
+        let kept = seen >= self.covered();
+        let counts = |past: &Past<'_>| if kept { meeting.counts(past) } else { meeting.is_others(past) };
+        let last = self.past(id, seen).filter(counts).last();
+        let last = last.map(|past| Clash::with(past, seen)).or_else(|| {
+            let LastEdit { version, by, at } = there.edited.clone().filter(|last| last.by != *self.user)?;
+            let clash = Clash { with: by, version, at, had_seen: None, seen, authored: None, base: None };
+            (!kept && version > seen).then_some(clash)
+        });
+        let (authored, base) = (Some(authored.clone()), Some(told.to_owned()));
+        meeting.clash = last.map(|clash| Clash { authored, base, ..clash });
+        Ok(())
+    }
+
+    fn work(&self, past: &TextOp, op: &TextOp) -> Result<(), Reason> {
+        let worked = self.worked.get() + past.components() + op.components();
+        self.worked.set(worked);
+        if worked > MAX_WORK { Err(Reason::OpTooLarge) } else { Ok(()) }
+    }
+
     /// A comment that the author can have known at the batch's base.
-    fn comment(&self, base: Version, id: CommentId) -> Result<&Comment, Reason> {
+    pub(super) fn comment(&self, base: Version, id: CommentId) -> Result<&Comment, Reason> {
         self.tip.comments.get(&id).filter(|comment| comment.added <= base).ok_or(Reason::UnknownComment)
     }
 
     /// A comment that the author knew and did not know to be removed.
-    fn seen_comment(&self, base: Version, id: CommentId) -> Result<&Comment, Reason> {
+    pub(super) fn seen_comment(&self, base: Version, id: CommentId) -> Result<&Comment, Reason> {
         let comment = self.comment(base, id)?;
         match &comment.removed {
             Some(removal) if removal.version <= base => Err(Reason::CommentRemoved),
@@ -146,63 +384,38 @@ impl Planner<'_> {
         }
     }
 
-    fn check_text(&self, text: &str) -> Result<(), Reason> {
+    pub(super) fn check_text(&self, text: &str) -> Result<(), Reason> {
         if text.contains(['\r', '\0']) {
             return Err(Reason::BadText);
         }
         if text.chars().count() > self.limits.comment_chars { Err(Reason::TextTooLong) } else { Ok(()) }
     }
 
-    fn check_place(
+    /// Carries an edit over everything that happened to its comment since the batch's base, one entry at a time. Its
+    /// author has not seen more of the review than `seen`.
+    fn transformed(
         &self,
         base: Version,
-        place: &Place,
-        added: &BTreeMap<CommentId, Holder>,
-    ) -> Result<Place, Reason> {
-        match place {
-            Place::Reply(root) => {
-                let holder = match added.get(root) {
-                    Some(holder) => *holder,
-                    None => self.seen_comment(base, *root)?.holder(),
-                };
-                // A reply goes to the root: threads have one level.
-                if holder == Holder::Thread { Ok(place.clone()) } else { Err(Reason::UnknownComment) }
-            }
-            Place::Line(anchor) => {
-                let Anchor { patch_set, file, side, line, hash } = anchor;
-                let found =
-                    self.patch_sets.line_hash(*patch_set, file, *side, *line).ok_or(Reason::UnknownLine)?;
-                if hash.is_some_and(|seen| seen != found) {
-                    return Err(Reason::LineDiffers);
-                }
-                Ok(Place::Line(Anchor { hash: Some(found), ..anchor.clone() }))
-            }
-        }
-    }
-
-    /// Carries an edit over everything that happened to its comment since the batch's base, one entry at a time.
-    fn transformed(&self, base: Version, id: CommentId, op: &TextOp) -> Result<TextOp, Reason> {
-        let comment = self.seen_comment(base, id)?;
+        seen: Version,
+        id: CommentId,
+        op: &TextOp,
+        meeting: &mut Meeting<'_>,
+    ) -> Result<TextOp, Reason> {
+        // Who typed before they knew of a removal typed in what is there for them.
+        self.comment(base, id)?;
+        let comment = self.seen_comment(seen, id)?;
         if op.components() > self.limits.op_components {
             return Err(Reason::OpTooLarge);
         }
-        if op.steps().any(|step| matches!(step, Step::Insert(text, _) if text.contains(['\r', '\0']))) {
+        if has_bad_text(op) {
             return Err(Reason::BadText);
         }
-        let older =
-            self.older.iter().filter(|entry| entry.version > base && entry.version <= self.history.oldest());
-        let older = older.flat_map(|entry| &entry.facts).filter_map(|fact| match fact {
-            Fact::TextEdited { comment, op, .. } if *comment == id => Some(op),
-            _ => None,
-        });
+        let authored = op;
         let mut op = op.clone();
-        for past in older.chain(self.history.since(id, base)) {
-            let worked = self.worked.get() + past.components() + op.components();
-            self.worked.set(worked);
-            if worked > MAX_WORK {
-                return Err(Reason::OpTooLarge);
-            }
-            op = transform(past, &op).map_err(|_| Reason::DoesNotFit)?.1;
+        for past in self.past(id, base) {
+            self.work(past.op, &op)?;
+            meeting.meet(past, &op, base, authored);
+            op = transform(past.op, &op).map_err(|_| Reason::DoesNotFit)?.1;
             if op.components() > Limits::LOG_OP_COMPONENTS {
                 return Err(Reason::OpTooLarge);
             }
@@ -218,7 +431,7 @@ impl Planner<'_> {
     }
 
     /// Keeps a review loadable: its snapshot is one frame.
-    fn check_growth(&self, chars: usize) -> Result<(), Reason> {
+    pub(super) fn check_growth(&self, chars: usize) -> Result<(), Reason> {
         let grown = self.grown.get() + chars;
         if chars > 0 && self.tip_chars + grown > self.limits.review_chars {
             return Err(Reason::ReviewTooLarge);
@@ -231,6 +444,10 @@ impl Planner<'_> {
     pub(super) fn stamp(&self, at: HlcTime) -> Stamp {
         Stamp { at: at.corrected(self.skew, self.now), client: self.client }
     }
+}
+
+fn has_bad_text(op: &TextOp) -> bool {
+    op.steps().any(|step| matches!(step, Step::Insert(text, _) if text.contains(['\r', '\0'])))
 }
 
 /// Takes back what depends on a rejected edit or a rejected new comment, before or after it in the batch.

@@ -9,106 +9,37 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::History;
-use super::settle::{Sequenced, chars, grown};
+use super::history::{Back, backs};
+use super::patch_set::{Learned, NewPatchSet, PatchSetOutcome};
+use super::publish::{Publication, PublicationOutcome};
+use super::settle::{Sequenced, chars};
+pub use super::submission::{Append, BrokenLog, Record, Refusal, SequencerEffect, Settled, Submission};
 use crate::change::Batch;
 use crate::clock::Millis;
-use crate::entry::{Answer, AnswerResult, EncodedEntry, Entry, Hash, Head, UnreadableEntry};
-use crate::id::{ClientId, Seq, UserId, Version};
+use crate::entry::{Answer, AnswerResult, EncodedEntry, Entry, Hash, Head};
+use crate::id::{ClientId, CommentId, ReviewId, Seq, Version};
 use crate::limits::Limits;
 use crate::review::{FoldError, PatchSets, Review};
+use crate::text::Text;
 
 /// How many text ops are kept to transform late batches over; older ones come from the store.
 const HISTORY_OPS: usize = 4_096;
 /// How many batches one append takes at most.
 const APPEND_BATCHES: usize = 256;
 
-/// A batch on its way in, with what the session knows of its author.
-#[derive(Clone, Debug)]
-pub struct Submission {
-    /// The submitting client.
-    pub client: ClientId,
-    /// Its user.
-    pub user: UserId,
-    /// What it submits.
-    pub batch: Batch,
-    /// The hash of the batch's bytes as they came.
-    pub payload: Hash,
-    /// Server time minus the client's, in milliseconds, as measured at hello.
-    pub skew: i64,
-}
-
-/// Why a batch is not taken now. Consumes no seq: the same bytes may come again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refusal {
-    /// The client has not opened the review in this session.
-    NotOpen,
-    /// The seq was answered for other bytes, or is older than the last one: two replicas use one client id.
-    SeqReused,
-    /// The seq is not the last one plus 1: something of this client is missing here.
-    SeqGap,
-    /// An earlier batch of the client is not durable yet: one at a time, so that the tail stays bounded.
-    Busy,
-    /// The base is newer than the log, or too far behind, or too much has happened since.
-    BadBase,
-    /// The batch is empty or has too many changes.
-    BadBatch,
-    /// The store did not take it. Nothing of it happened.
-    StoreFailed,
-    /// A defect in this software; nothing of the batch happened.
-    Internal,
-}
-
-/// What has to be done, in this order.
-#[derive(Debug)]
-pub enum SequencerEffect {
-    /// Make this durable, all or nothing, then call [`Sequencer::appended`], [`lost`](Sequencer::lost) or
-    /// [`failed`](Sequencer::failed).
-    Append(Append),
-    /// An entry is durable: send it to every subscriber, its author included.
-    Deliver(EncodedEntry),
-    /// Tell a client what became of a batch that is no entry, or of one that it sent again.
-    Answer(ClientId, Answer),
-    /// Tell a client that a batch was not taken.
-    Refuse(ClientId, Seq, Refusal),
-}
-
-/// What the store is to append where the log still ends at `expected`.
-#[derive(Clone, Debug)]
-pub struct Append {
-    /// Where the log must end for this to be appended.
-    pub expected: Head,
-    /// What comes behind it, in order.
-    pub records: Vec<Record>,
-}
-
-/// One batch's part of an append: its entry, unless all of it was rejected, and its answer.
-#[derive(Clone, Debug)]
-pub struct Record {
-    /// What goes into the log.
-    pub entry: Option<EncodedEntry>,
-    /// Whose answer it is.
-    pub client: ClientId,
-    /// Replaces the client's last answer.
-    pub answer: Answer,
-}
-
-/// What a seq has come to that its client asks to have settled.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Settled {
-    /// This is its final answer.
-    Answer(Answer),
-    /// Not yet: ask again once the append under way is over.
-    Pending,
-    /// Batches before it are missing, or later ones were answered: it can never be taken.
-    OutOfTurn,
-}
-
 #[derive(Debug)]
 struct Tentative {
     record: Record,
     entry: Option<Entry>,
-    /// What is sequenced again if this does not become durable; a settled seq has none.
+    /// What is sequenced again if this does not become durable; a settled seq has none, a patch set is in its record.
     submission: Option<Arc<Submission>>,
+}
+
+/// What has to be sequenced again.
+pub(super) enum Work {
+    Batch(Arc<Submission>),
+    PatchSet(Arc<NewPatchSet>),
+    Publication(Arc<Publication>),
 }
 
 /// A review's sequencer.
@@ -123,24 +54,15 @@ pub struct Sequencer {
     tail: VecDeque<Tentative>,
     appending: usize,
     pub(super) history: History,
+    /// What is known of the edits of the entry that is being made beside what it says, in their order.
+    pub(super) backs: Vec<Back>,
     answers: BTreeMap<ClientId, Option<Answer>>,
     pub(super) patch_sets: PatchSets,
+    pub(super) learned: Learned,
+    /// The log of drafts whose publication, under way here, is not to be tried again.
+    pub(super) given_up: Option<ReviewId>,
     pub(super) limits: Limits,
     effects: VecDeque<SequencerEffect>,
-}
-
-/// The log cannot be continued from here; the review has to be loaded again.
-#[derive(Debug, thiserror::Error)]
-pub enum BrokenLog {
-    /// Stored bytes are not an entry.
-    #[error(transparent)]
-    Unreadable(#[from] UnreadableEntry),
-    /// Entries do not follow from each other.
-    #[error(transparent)]
-    Fold(#[from] FoldError),
-    /// The chain of hashes does not hold.
-    #[error("the chain of hashes breaks at entry {0}")]
-    Chain(Version),
 }
 
 impl Sequencer {
@@ -152,12 +74,15 @@ impl Sequencer {
             tip: review.clone(),
             tip_head: head,
             history: History::new(head.version, HISTORY_OPS),
+            backs: Vec::new(),
             committed: review,
             head,
             tail: VecDeque::new(),
             appending: 0,
             answers: BTreeMap::new(),
             patch_sets,
+            learned: Learned::new(),
+            given_up: None,
             limits,
             effects: VecDeque::new(),
         }
@@ -197,6 +122,17 @@ impl Sequencer {
         self.answers.get(&client)?.as_ref()
     }
 
+    /// The log of drafts whose publication is in the append under way.
+    pub(super) fn publication_under_way(&self) -> Option<ReviewId> {
+        let first = self.tail.front().filter(|_| self.appending > 0)?;
+        first.record.publication.as_ref().map(|publication| publication.drafts)
+    }
+
+    /// Forgets a client's last answer: it never opens the review.
+    pub(super) fn forget_answer(&mut self, client: ClientId) {
+        self.answers.remove(&client);
+    }
+
     /// Whether a client's last answer is known.
     pub fn knows(&self, client: ClientId) -> bool {
         self.answers.contains_key(&client)
@@ -222,9 +158,28 @@ impl Sequencer {
             .then_some((batch.base, oldest))
     }
 
-    /// Takes in a batch. `older` are the entries that [`missing_history`](Sequencer::missing_history) named.
+    /// The same for what a batch's edits were made on, which may be older than its base. Only whether they are in
+    /// conflict with others' depends on it: where those entries are not kept any more, the batch is taken without.
+    pub fn missing_past(&self, batch: &Batch) -> Option<(Version, Version)> {
+        let (seen, oldest) = (batch.seen(), self.history.oldest());
+        (seen < oldest && oldest - seen <= self.limits.base_distance).then_some((seen, oldest))
+    }
+
+    /// Takes in a batch. `older` are the entries that [`missing_history`](Sequencer::missing_history) named, or
+    /// [`missing_past`](Sequencer::missing_past).
     pub fn submit(&mut self, now: Millis, submission: Submission, older: &[Entry]) {
-        self.sequence(now, Arc::new(submission), older);
+        self.submit_with(now, submission, older, &BTreeMap::new());
+    }
+
+    /// The same, with texts as they were right before the first of `older`: what a conflict shows as its base.
+    pub fn submit_with(
+        &mut self,
+        now: Millis,
+        submission: Submission,
+        older: &[Entry],
+        texts: &BTreeMap<CommentId, Text>,
+    ) {
+        self.sequence(now, Arc::new(submission), older, texts);
         self.append();
     }
 
@@ -237,7 +192,15 @@ impl Sequencer {
             match (record.entry, entry) {
                 (Some(encoded), Some(entry)) => {
                     self.advance(&encoded, &entry)?;
+                    let version = encoded.version;
                     self.effects.push_back(SequencerEffect::Deliver(encoded));
+                    if let Some(new) = record.patch_set {
+                        let outcome = PatchSetOutcome::Added(version);
+                        self.effects.push_back(SequencerEffect::PatchSet(new.number, outcome));
+                    }
+                    if let Some(published) = record.publication {
+                        self.published(&published);
+                    }
                 }
                 _ => self.effects.push_back(SequencerEffect::Answer(record.client, record.answer)),
             }
@@ -257,40 +220,62 @@ impl Sequencer {
         let again = self.roll_back();
         for encoded in read {
             let entry = encoded.decode()?;
+            self.take_learned(&entry)?;
+            let backs = backs(&entry, &self.committed);
             self.advance(&encoded, &entry)?;
-            self.history.push(&entry);
+            self.history.push_with(&entry, backs);
             self.effects.push_back(SequencerEffect::Deliver(encoded));
         }
         self.reset_tip();
         self.answers.extend(answers);
-        for submission in again {
-            if submission.batch.base < self.history.oldest() && !self.asked_before(&submission) {
-                // The entries that it needs are not here: when it is sent again they are read again.
-                self.refuse(&submission, Refusal::Busy);
-            } else {
-                self.sequence(now, submission, &[]);
-            }
-        }
-        self.append();
+        self.sequence_again(now, again);
         Ok(())
     }
 
+    /// Sequences anew what was rolled back.
+    pub(super) fn sequence_again(&mut self, now: Millis, again: Vec<Work>) {
+        for work in again {
+            let submission = match work {
+                Work::Batch(submission) => submission,
+                Work::PatchSet(new) => {
+                    self.sequence_patch_set(now, new);
+                    continue;
+                }
+                Work::Publication(publication) => {
+                    self.sequence_publication(now, publication);
+                    continue;
+                }
+            };
+            if submission.batch.seen() < self.history.oldest() && !self.asked_before(&submission) {
+                // The entries that it needs are not here: when it is sent again they are read again.
+                self.refuse(&submission, Refusal::Busy);
+            } else {
+                self.sequence(now, submission, &[], &BTreeMap::new());
+            }
+        }
+        self.append();
+    }
+
     /// Another server has appended this. Takes it where nothing is under way here, it comes next, and its client is
-    /// not known here: that one's last answer would have moved on with it. Says whether it was taken; where it was
-    /// not, the store tells what came, by [`lost`](Sequencer::lost).
+    /// not known here: that one's last answer would have moved on with it. A patch set that it speaks of has to be
+    /// here, or [learned](Sequencer::learn_patch_set). Says whether it was taken; where it was not, the store tells
+    /// what came, by [`lost`](Sequencer::lost).
     pub fn overhear(&mut self, encoded: EncodedEntry) -> Result<bool, BrokenLog> {
         let follows = self.tail.is_empty()
             && self.head.version.checked_add(1) == Some(encoded.version)
             && self.head.hash.chain(encoded.payload.as_bytes()) == encoded.hash;
         let Some(entry) = follows.then(|| encoded.decode()).transpose()? else { return Ok(false) };
-        if self.knows(entry.client) {
+        if self.knows(entry.client) || !self.has_code_of(&entry) {
             return Ok(false);
         }
+        self.take_learned(&entry)?;
+        let backs = backs(&entry, &self.committed);
         self.advance(&encoded, &entry)?;
+        let kept = self.tip.conflicts.chars();
         self.tip.apply(&entry)?;
         self.tip_head = self.head;
-        self.tip_chars = self.tip_chars.saturating_add_signed(grown(&entry.facts));
-        self.history.push(&entry);
+        self.count_chars(&entry.facts, kept);
+        self.history.push_with(&entry, backs);
         self.effects.push_back(SequencerEffect::Deliver(encoded));
         Ok(true)
     }
@@ -307,9 +292,25 @@ impl Sequencer {
 
     /// The store did not take the append, for certain. Its clients are told and send again.
     pub fn failed(&mut self) {
-        for submission in self.roll_back() {
-            self.refuse(&submission, Refusal::StoreFailed);
+        self.given_up = None;
+        for work in self.roll_back() {
+            self.give_up(&work, Refusal::StoreFailed, PatchSetOutcome::StoreFailed);
         }
+    }
+
+    fn give_up(&mut self, work: &Work, refusal: Refusal, outcome: PatchSetOutcome) {
+        match work {
+            Work::Batch(submission) => self.refuse(submission, refusal),
+            Work::PatchSet(new) => self.push_effect(SequencerEffect::PatchSet(new.number, outcome)),
+            Work::Publication(publication) => {
+                let outcome = PublicationOutcome::StoreFailed;
+                self.push_effect(SequencerEffect::Publication(publication.drafts, outcome));
+            }
+        }
+    }
+
+    pub(super) fn push_effect(&mut self, effect: SequencerEffect) {
+        self.effects.push_back(effect);
     }
 
     /// The one place where committed state moves: strictly to the next version, along the chain.
@@ -322,8 +323,18 @@ impl Sequencer {
         Ok(())
     }
 
-    fn roll_back(&mut self) -> Vec<Arc<Submission>> {
-        let again = self.tail.drain(..).filter_map(|tentative| tentative.submission).collect();
+    pub(super) fn roll_back(&mut self) -> Vec<Work> {
+        let work = |Tentative { submission, record, .. }: Tentative| match submission {
+            Some(submission) => Some(Work::Batch(submission)),
+            None => match record.patch_set {
+                Some(new) => Some(Work::PatchSet(new)),
+                None => record.publication.map(Work::Publication),
+            },
+        };
+        let again = self.tail.drain(..).filter_map(work).collect();
+        if self.committed.drafts.is_none() {
+            self.patch_sets.truncate(self.committed.patch_set);
+        }
         self.appending = 0;
         self.reset_tip();
         self.history.truncate(self.head.version);
@@ -336,11 +347,13 @@ impl Sequencer {
         self.tip_head = self.head;
     }
 
-    fn append(&mut self) {
+    pub(super) fn append(&mut self) {
         if self.appending > 0 || self.tail.is_empty() {
             return;
         }
-        self.appending = self.tail.len().min(APPEND_BATCHES);
+        let alone = |tentative: &Tentative| tentative.record.publication.is_some();
+        let before = self.tail.iter().position(alone).unwrap_or(self.tail.len());
+        self.appending = before.clamp(1, APPEND_BATCHES);
         let records =
             self.tail.iter().take(self.appending).map(|tentative| tentative.record.clone()).collect();
         self.effects.push_back(SequencerEffect::Append(Append { expected: self.head, records }));
@@ -350,7 +363,13 @@ impl Sequencer {
         self.effects.push_back(SequencerEffect::Refuse(submission.client, submission.batch.seq, refusal));
     }
 
-    fn sequence(&mut self, now: Millis, submission: Arc<Submission>, older: &[Entry]) {
+    fn sequence(
+        &mut self,
+        now: Millis,
+        submission: Arc<Submission>,
+        older: &[Entry],
+        texts: &BTreeMap<CommentId, Text>,
+    ) {
         // Who asked before gets the first answer again, whatever else holds now.
         match self.look_up(&submission) {
             Ok(Some(answer)) => {
@@ -365,46 +384,61 @@ impl Sequencer {
         if batch.base > self.head.version || batch.base < covered {
             return self.refuse(&submission, Refusal::BadBase);
         }
-        if batch.changes.is_empty() || batch.changes.len() > self.limits.batch_changes {
+        let fits = !batch.changes.is_empty() && batch.changes.len() <= self.limits.batch_changes;
+        if !fits || self.is_out_of_place(batch) {
             return self.refuse(&submission, Refusal::BadBatch);
         }
-        match self.entry(now, &submission, older) {
+        match self.entry(now, &submission, older, texts) {
             Ok(Sequenced::As(entry, result)) => self.push_tentative(submission, entry, result),
             Ok(Sequenced::TooFar) => self.refuse(&submission, Refusal::BadBase),
-            Err(error) => {
-                // Judged changes always apply; if not, the tip is not to be trusted any more.
-                debug_assert!(false, "a planned change did not apply: {error}");
-                let again = self.roll_back();
-                for submission in again.iter().chain([&submission]) {
-                    self.refuse(submission, Refusal::Internal);
-                }
-            }
+            Err(error) => self.distrust_tip(&error, Some(submission)),
         }
     }
 
-    fn push_tentative(
+    /// What was planned always applies; if not, the tip is not to be trusted any more.
+    pub(super) fn distrust_tip(&mut self, error: &FoldError, last: Option<Arc<Submission>>) {
+        debug_assert!(false, "a planned change did not apply: {error}");
+        for work in self.roll_back().into_iter().chain(last.map(Work::Batch)) {
+            self.give_up(&work, Refusal::Internal, PatchSetOutcome::StoreFailed);
+        }
+    }
+
+    pub(super) fn push_tentative(
         &mut self,
         submission: Arc<Submission>,
         entry: Option<Entry>,
-        mut result: AnswerResult,
+        result: AnswerResult,
+    ) {
+        let answer = Answer { seq: submission.batch.seq, payload: submission.payload, result };
+        let publication = self.publication_of(&submission, entry.as_ref());
+        let record = Record { publication, ..Record::new(submission.client, answer) };
+        self.push_record(record, entry, Some(submission));
+    }
+
+    /// Puts what was sequenced behind the tip.
+    pub(super) fn push_record(
+        &mut self,
+        mut record: Record,
+        entry: Option<Entry>,
+        submission: Option<Arc<Submission>>,
     ) {
         let encoded = entry.as_ref().map(|entry| EncodedEntry::new(entry, self.tip_head.hash));
         if let (Some(encoded), Some(entry)) = (&encoded, &entry) {
-            if let AnswerResult::Committed { hash, .. } = &mut result {
+            if let AnswerResult::Committed { hash, .. } = &mut record.answer.result {
                 *hash = Some(encoded.hash);
             }
             self.tip_head = Head { version: encoded.version, hash: encoded.hash };
-            self.history.push(entry);
+            let backs = std::mem::take(&mut self.backs);
+            self.history.push_with(entry, backs);
         }
-        let answer = Answer { seq: submission.batch.seq, payload: submission.payload, result };
-        let record = Record { entry: encoded, client: submission.client, answer };
-        self.tail.push_back(Tentative { record, entry, submission: Some(submission) });
+        record.entry = encoded;
+        self.tail.push_back(Tentative { record, entry, submission });
     }
 
     /// Gives a seq its final answer: the one it has, or else that it is durably void. Whatever comes of that batch
     /// later is refused, so that its author may say the same again under another seq.
     pub fn settle_seq(&mut self, client: ClientId, seq: Seq) -> Settled {
-        let tentative = self.tail.iter().rev().find(|t| t.record.client == client);
+        let tentative = self.waiting(client);
         let Some(committed) = self.answers.get(&client) else { return Settled::OutOfTurn };
         let answered = committed.as_ref().map_or(0, |answer| answer.seq);
         match (tentative, committed) {
@@ -412,7 +446,7 @@ impl Sequencer {
             (Some(_), _) if answered < seq => Settled::Pending,
             (None, _) if seq.checked_sub(1) == Some(answered) => {
                 let answer = Answer { seq, payload: Hash::default(), result: AnswerResult::Void };
-                let record = Record { entry: None, client, answer };
+                let record = Record::new(client, answer);
                 self.tail.push_back(Tentative { record, entry: None, submission: None });
                 self.append();
                 Settled::Pending
@@ -424,7 +458,7 @@ impl Sequencer {
     /// The answer this very batch got before, if it did.
     fn look_up(&self, submission: &Submission) -> Result<Option<Answer>, Refusal> {
         let committed = self.answers.get(&submission.client).ok_or(Refusal::NotOpen)?;
-        let tentative = self.tail.iter().rev().find(|t| t.record.client == submission.client);
+        let tentative = self.waiting(submission.client);
         let last = tentative.map(|t| &t.record.answer).or(committed.as_ref());
         let (seq, last_seq) = (submission.batch.seq, last.map_or(0, |answer| answer.seq));
         if seq == last_seq.saturating_add(1) {
@@ -443,6 +477,14 @@ impl Sequencer {
             _ if seq > last_seq => Err(Refusal::SeqGap),
             _ => Err(Refusal::SeqReused),
         }
+    }
+
+    /// The last batch of a client in the tail. One that is over elsewhere, where its client went on meanwhile, is
+    /// none: the store will not take it.
+    fn waiting(&self, client: ClientId) -> Option<&Tentative> {
+        let over = self.last_answer(client).map_or(0, |answer| answer.seq);
+        let waits = |t: &&Tentative| t.record.client == client && t.record.answer.seq > over;
+        self.tail.iter().rev().find(waits)
     }
 
     fn is_tentative(&self, submission: &Submission) -> bool {

@@ -7,6 +7,7 @@ use crate::clock::Millis;
 use crate::entry::Head;
 use crate::id::{ClientId, CommentId, ReviewId, Seq, User, Version};
 use crate::presence::PresenceUpdate;
+use crate::review::Marks;
 
 /// A frame from a client.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -27,6 +28,15 @@ pub enum ClientFrame {
     },
     /// Asks how a comment's text came to be.
     History(HistoryRequest),
+    /// Tells what the user has read and viewed; asks what else they have.
+    Marks {
+        /// In which review.
+        review: ReviewId,
+        /// Comes back with the answer.
+        nonce: u64,
+        /// What the server may not have yet.
+        marks: Marks,
+    },
     /// Takes no part in a review any longer.
     Leave {
         /// Which one.
@@ -72,6 +82,9 @@ pub struct Open {
     /// after the server has said that it lost history, to learn which of them it still has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<Head>,
+    /// The user's private drafts in that review are meant, a log of their own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drafts: bool,
 }
 
 impl Open {

@@ -21,14 +21,14 @@ pub struct BadFrame {
 
 /// Reads what a client sent.
 pub fn decode_client(text: &str) -> Result<ClientFrame, BadFrame> {
-    decode(text, &["hello", "open", "submit", "presence", "history", "leave", "ping"])
+    decode(text, &["hello", "open", "submit", "presence", "history", "marks", "leave", "ping"])
 }
 
 /// Reads what a server sent.
 pub fn decode_server(text: &str) -> Result<ServerFrame, BadFrame> {
     let names = [
-        "welcome", "opened", "entry", "answer", "refused", "presence", "gone", "history", "error", "pong",
-        "draining",
+        "welcome", "opened", "entry", "answer", "refused", "presence", "gone", "history", "marks", "error",
+        "pong", "draining",
     ];
     decode(text, &names)
 }

@@ -1,4 +1,4 @@
-//! Version 1 of the protocol: JSON text frames, each an object with one key that names the frame.
+//! Version 2 of the protocol: JSON text frames, each an object with one key that names the frame.
 //! `docs/protocol.md` is the reference; these types are what it describes.
 
 mod client;
@@ -12,7 +12,7 @@ pub use error::ErrorCode;
 pub use server::{EntryFrame, ErrorFrame, HistoryFrame, Opened, Refused, ServerFrame, Welcome};
 
 /// The version of the protocol that this software speaks.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use crate::entry::{Answer, Hash, Head, Step};
 use crate::id::{ReviewId, Seq, SessionId, User, Version};
 use crate::limits::Limits;
 use crate::presence::Presence;
-use crate::review::{CommentHistory, Review};
+use crate::review::{CommentHistory, Marks, Review};
 
 /// A frame from the server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,6 +46,16 @@ pub enum ServerFrame {
     },
     /// Answers `history`.
     History(HistoryFrame),
+    /// Answers `marks`; and tells the user's other sessions.
+    Marks {
+        /// In which review.
+        review: ReviewId,
+        /// As it came, for the session that sent some.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<u64>,
+        /// All that this user has read and viewed.
+        marks: Marks,
+    },
     /// Something that the client sent cannot be done.
     Error(ErrorFrame),
     /// Answers `ping`.

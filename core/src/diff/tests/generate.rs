@@ -5,7 +5,7 @@ use std::fmt::Write;
 use proptest::prelude::*;
 
 /// One line of an edit: its prefix and its text.
-pub(super) type Edit = (char, String);
+pub(in crate::diff) type Edit = (char, String);
 
 /// Edits of one file, with many lines that look like parts of a diff.
 pub(super) fn edits() -> impl Strategy<Value = Vec<Edit>> {
@@ -28,7 +28,7 @@ pub(super) fn side(edits: &[Edit], own: char) -> Vec<&str> {
 }
 
 /// The diff, and for each hunk the byte at which it begins and the one past its last line.
-pub(super) fn diff(
+pub(in crate::diff) fn diff(
     edits: &[Edit],
     context: usize,
     no_newline: bool,

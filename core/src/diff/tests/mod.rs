@@ -1,7 +1,7 @@
 //! Tests of the diff parser.
 
 mod bad;
-mod generate;
+pub(super) mod generate;
 mod good;
 mod json;
 mod property;

@@ -6,8 +6,7 @@ use super::{Event, Origin, Replica};
 use crate::change::{Change, Entity, FieldWrite};
 use crate::clock::Millis;
 use crate::id::CommentId;
-use crate::limits::Limits;
-use crate::review::{FieldValue, Place, spec};
+use crate::review::{FieldSpec, FieldValue, Place, Policy, Status, spec};
 use crate::text::{OpError, TextOp, diff, normalize};
 
 /// Why an edit cannot be made. Nothing has changed.
@@ -25,6 +24,18 @@ pub enum EditError {
     /// The comment was removed.
     #[error("the comment was removed")]
     CommentRemoved,
+    /// The draft was published: the comment in the review is what there is to edit.
+    #[error("the draft was published")]
+    Published,
+    /// Drafts are published from a replica of drafts, each once, and something has to be.
+    #[error("this cannot be published")]
+    BadPublication,
+    /// No more can be published at once.
+    #[error("at most {max} drafts can be published at once")]
+    TooManyDrafts {
+        /// The most that the server takes.
+        max: usize,
+    },
     /// Only the comment's author may do this.
     #[error("only its author may do this")]
     NotAllowed,
@@ -43,6 +54,18 @@ pub enum EditError {
     /// No diff has such a line or path.
     #[error("there can be no such line or path")]
     BadPlace,
+    /// There is no such conflict, or it is over.
+    #[error("the conflict is not open")]
+    UnknownConflict,
+    /// The conflict has no such side, or ends in another way.
+    #[error("the conflict cannot be settled like this")]
+    BadResolution,
+    /// The note is too long.
+    #[error("a note takes at most {max} characters")]
+    NoteTooLong {
+        /// The most that the server takes, in Unicode scalars.
+        max: usize,
+    },
     /// There is no such refused change.
     #[error("there is no such refused change")]
     UnknownRejected,
@@ -76,14 +99,14 @@ impl Replica {
             return Err(EditError::DuplicateComment);
         }
         match &place {
+            Place::Reply(root) if self.drafts_of().is_some() => self.check_drafted_reply(*root)?,
             Place::Reply(root) => self.standing(*root)?,
-            Place::Line(anchor) if anchor.line == 0 || anchor.file.len() > Limits::PATH_BYTES => {
-                return Err(EditError::BadPlace);
-            }
+            Place::Line(anchor) if !anchor.is_possible() => return Err(EditError::BadPlace),
             Place::Line(_) => {}
         }
         let at = self.clock.tick(now);
-        self.push(now, Change::CommentAdded { comment, place, text, at })?;
+        let seen = Some(self.head.version);
+        self.push(now, Change::CommentAdded { comment, place, text, at, seen })?;
         let by = self.user.clone();
         self.emit(Event::CommentAdded { comment, by, origin: Origin::Local });
         Ok(())
@@ -91,11 +114,20 @@ impl Replica {
 
     /// Edits a comment's text as it is shown.
     pub fn edit_text(&mut self, now: Millis, comment: CommentId, op: TextOp) -> Result<(), EditError> {
+        self.edit_by(now, comment, op, false)
+    }
+
+    fn edit_by(&mut self, now: Millis, comment: CommentId, op: TextOp, whole: bool) -> Result<(), EditError> {
         if op.is_identity() {
             return self.check_edit(comment, &op);
         }
         let before = self.comment(comment).map(|shown| shown.text);
-        self.push_edit(now, comment, op.clone())?;
+        let (apart, settles) = (Vec::new(), None);
+        self.push_edit(now, Change::TextEdited { comment, op: op.clone(), apart, whole, settles })?;
+        // Keystrokes meet only what their author had not seen for long: with a connection, nothing.
+        if (whole || !self.is_online()) && self.confirmed.comments.contains_key(&comment) {
+            self.seal(comment);
+        }
         if let Some(before) = before {
             self.undo_edited(now, comment, &op, &before);
         }
@@ -118,9 +150,11 @@ impl Replica {
     }
 
     /// Makes an edit that is not to be undone as one of its own.
-    pub(super) fn push_edit(&mut self, now: Millis, comment: CommentId, op: TextOp) -> Result<(), EditError> {
+    pub(super) fn push_edit(&mut self, now: Millis, edit: Change) -> Result<(), EditError> {
+        let Change::TextEdited { comment, op, .. } = &edit else { return Ok(()) };
+        let (comment, op) = (*comment, op.clone());
         self.check_edit(comment, &op)?;
-        self.push(now, Change::TextEdited { comment, op: op.clone() })?;
+        self.push(now, edit)?;
         let by = self.user.clone();
         self.emit(Event::TextEdited { comment, op, by, origin: Origin::Local });
         Ok(())
@@ -139,11 +173,12 @@ impl Replica {
         self.edit_text(now, comment, op)
     }
 
-    /// Gives a comment a whole new text; only what differs becomes an edit.
+    /// Gives a comment a whole new text; only what differs becomes an edit. Where somebody else rewrites the same words
+    /// at that time, both are merged, and a conflict is open.
     pub fn set_text(&mut self, now: Millis, comment: CommentId, text: &str) -> Result<(), EditError> {
         self.standing(comment)?;
         let shown = self.comment(comment).ok_or(EditError::UnknownComment)?;
-        self.edit_text(now, comment, diff(shown.text.as_str(), &normalize(text)))
+        self.edit_by(now, comment, diff(shown.text.as_str(), &normalize(text)), true)
     }
 
     /// Writes a field.
@@ -154,7 +189,7 @@ impl Replica {
         field: &str,
         value: FieldValue,
     ) -> Result<(), EditError> {
-        self.loaded()?;
+        self.has_fields()?;
         if let Entity::Comment(comment) = entity {
             self.standing(comment)?;
         }
@@ -166,9 +201,7 @@ impl Replica {
         if self.field(entity, field).as_ref() == Some(&value) {
             return Ok(());
         }
-        // What is pending here hides what others write meanwhile: nothing newer was seen than when it was made.
-        let pending = self.layers().filter_map(|layer| layer.seen(entity, field)).min();
-        let write = FieldWrite { value: value.clone(), seen: pending.unwrap_or(self.head.version) };
+        let write = self.write_of(entity, spec, value.clone());
         let fields = BTreeMap::from([(field.to_owned(), write)]);
         let at = self.clock.tick(now);
         self.push(now, Change::FieldsChanged { entity, fields, at })?;
@@ -177,19 +210,35 @@ impl Replica {
         Ok(())
     }
 
+    /// A write of a field by somebody who sees what is shown here.
+    pub(super) fn write_of(&self, entity: Entity, spec: &FieldSpec, value: FieldValue) -> FieldWrite {
+        // What is pending here hides what others write meanwhile: nothing newer was seen than when it was made.
+        if let Some(first) = self.layers().find_map(|layer| layer.written(entity, spec.name)) {
+            return FieldWrite { value, ..first.clone() };
+        }
+        let write = FieldWrite::new(value, self.head.version);
+        if spec.policy != Policy::UserGuided {
+            return write;
+        }
+        let unset = (spec.name == Status::FIELD).then(|| Status::default().into());
+        let was = self.field(entity, spec.name).or(unset);
+        FieldWrite { was, patch_set: Some(self.confirmed.patch_set), ..write }
+    }
+
     /// Removes a comment of one's own.
     pub fn remove_comment(&mut self, now: Millis, comment: CommentId) -> Result<(), EditError> {
         self.standing(comment)?;
         if self.confirmed.comments.get(&comment).is_some_and(|shown| shown.author != self.user) {
             return Err(EditError::NotAllowed);
         }
-        self.push(now, Change::CommentRemoved { comment })?;
+        let seen = Some(self.head.version);
+        self.push(now, Change::CommentRemoved { comment, seen })?;
         let by = self.user.clone();
         self.emit(Event::CommentRemoved { comment, by, origin: Origin::Local });
         Ok(())
     }
 
-    fn push(&mut self, now: Millis, change: Change) -> Result<(), EditError> {
+    pub(super) fn push(&mut self, now: Millis, change: Change) -> Result<(), EditError> {
         self.told(now);
         self.buffer.push(change, &self.limits)?;
         self.batcher.edited(now);
@@ -198,7 +247,7 @@ impl Replica {
         Ok(())
     }
 
-    fn loaded(&self) -> Result<(), EditError> {
+    pub(super) fn loaded(&self) -> Result<(), EditError> {
         if self.is_loaded() { Ok(()) } else { Err(EditError::NotLoaded) }
     }
 

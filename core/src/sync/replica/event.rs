@@ -6,7 +6,7 @@ use super::Rejected;
 use crate::change::Entity;
 use crate::clock::Millis;
 use crate::id::{CommentId, UserId};
-use crate::review::FieldValue;
+use crate::review::{Conflict, FieldValue, Settlement, Status};
 use crate::text::TextOp;
 use crate::wire::ErrorCode;
 
@@ -42,6 +42,28 @@ pub enum Event {
         comment: CommentId,
         /// Whose change it was.
         by: UserId,
+        /// Who caused the event.
+        origin: Origin,
+    },
+    /// The code under review has changed: comments may stand elsewhere.
+    PatchSetAdded {
+        /// The newest patch set's number.
+        number: u32,
+    },
+    /// Two people commented on the same line without having seen each other's: it may be the same remark. One of the
+    /// two is this user's.
+    SameLine {
+        /// The one that came later into the log.
+        comment: CommentId,
+        /// The one that came before it.
+        other: CommentId,
+    },
+    /// What this user has read or viewed has changed, here or on another device.
+    Marks,
+    /// Drafts were published, or with [`Origin::Rollback`] were not after all. In a log of drafts alone.
+    DraftsPublished {
+        /// Which; none where it was only a decision.
+        comments: Vec<CommentId>,
         /// Who caused the event.
         origin: Origin,
     },
@@ -96,6 +118,32 @@ pub enum Event {
         /// Whose it is.
         by: UserId,
     },
+    /// Something came to a set or went from it.
+    SetChanged {
+        /// Whose set.
+        entity: Entity,
+        /// Which.
+        field: String,
+        /// Whose change it was.
+        by: UserId,
+        /// Who caused the event.
+        origin: Origin,
+    },
+    /// A reviewer decided.
+    Decided {
+        /// What.
+        value: Status,
+        /// Who.
+        by: UserId,
+        /// Who caused the event.
+        origin: Origin,
+    },
+    /// A conflict is open, or has got another side.
+    Conflict(Box<Conflict>),
+    /// A conflict is over.
+    ConflictSettled(Box<Settlement>),
+    /// What was done here would have settled a conflict; somebody else was first, and what they said stands.
+    AlreadySettled(Settlement),
     /// Something is not on the server, or not as it was meant: see its cause.
     Rejected(Rejected),
     /// What can be undone or redone in a comment's text has changed.
@@ -120,8 +168,12 @@ impl Event {
             Event::CommentAdded { .. }
                 | Event::CommentRemoved { .. }
                 | Event::CommentRestored { .. }
+                | Event::PatchSetAdded { .. }
                 | Event::TextEdited { .. }
                 | Event::FieldChanged { .. }
+                | Event::SetChanged { .. }
+                | Event::Decided { .. }
+                | Event::DraftsPublished { .. }
         )
     }
 }

@@ -7,7 +7,7 @@ use crate::change::{Change, Entity};
 use crate::clock::Millis;
 use crate::entry::{Answer, AnswerResult, Hash, Outcome, Reason, Verdict};
 use crate::id::{CommentId, Seq, UserId};
-use crate::review::{Comment, Fields};
+use crate::review::{Comment, Fields, Status};
 use crate::sync::Pending;
 use crate::text::diff;
 use crate::wire::ErrorCode;
@@ -102,8 +102,8 @@ impl Replica {
 
     /// What is shown now of everything that is pending.
     pub(super) fn shown(&self) -> Shown {
-        let pending: BTreeSet<_> =
-            self.layers().flat_map(Pending::changes).filter_map(Change::comment).collect();
+        let published = self.changes().flat_map(Change::published).copied();
+        let pending: BTreeSet<_> = self.changes().filter_map(Change::comment).chain(published).collect();
         Shown {
             comments: pending.into_iter().map(|id| (id, self.comment(id))).collect(),
             review: self.fields(),
@@ -122,13 +122,30 @@ impl Replica {
         let batch = flight.sent_changes();
         let mut records: Vec<(Option<CommentId>, Reason, Vec<Change>)> = Vec::new();
         let mut fallen = BTreeSet::new();
+        let mut settled = Vec::new();
         for Verdict { change, outcome } in verdicts {
             let Some(change) = batch.get(*change) else { continue };
             match outcome {
                 Outcome::Superseded { field, by, value } => {
-                    let Change::FieldsChanged { entity, .. } = change else { continue };
-                    let (entity, field, by, value) = (*entity, field.clone(), by.clone(), value.clone());
+                    let entity = match change {
+                        Change::FieldsChanged { entity, .. } => *entity,
+                        // One's own newer decision is no news; a status that lost to somebody else's is.
+                        Change::Decided { .. } if field == Status::FIELD => Entity::Review,
+                        _ => continue,
+                    };
+                    let (field, by, value) = (field.clone(), by.clone(), value.clone());
                     self.emit(Event::Superseded { entity, field, value, by });
+                }
+                // What came of it is a fact, and told as that.
+                Outcome::Conflict { .. } => {}
+                Outcome::AlreadySettled(over) => {
+                    self.emit(Event::AlreadySettled((**over).clone()));
+                    if let Change::TextEdited { comment, op, .. } = change {
+                        fallen.insert(*comment);
+                        if !op.is_identity() {
+                            settled.push((*comment, change.clone()));
+                        }
+                    }
                 }
                 Outcome::Rejected(reason) => {
                     let comment = change.comment();
@@ -166,6 +183,14 @@ impl Replica {
             let mine = before.and_then(|(_, before)| before.as_ref()).map(|c| c.text.as_str().to_owned());
             self.reject(Cause::Refused(reason), comment, mine, changes);
         }
+        for (comment, change) in settled {
+            let Change::TextEdited { settles: Some(conflict), .. } = &change else { continue };
+            // As it was written: what is shown was carried over what the other chose.
+            let mine = self.meant.get(conflict).cloned();
+            self.reject(Cause::AlreadySettled, Some(comment), mine, vec![change]);
+        }
+        let settling: BTreeSet<_> = self.buffer.settles().collect();
+        self.meant.retain(|conflict, _| settling.contains(conflict));
         for (id, before) in shown.comments {
             let after = self.comment(id);
             self.show_difference(id, before, after, &by);
@@ -215,6 +240,9 @@ impl Replica {
             let op = diff(before.text.as_str(), after.text.as_str());
             self.undo_forgotten(id);
             self.emit(Event::TextEdited { comment: id, op, by: by.clone(), origin });
+        }
+        if before.published.is_some() && after.published.is_none() {
+            self.emit(Event::DraftsPublished { comments: vec![id], origin });
         }
         if before.removed.is_some() && after.removed.is_none() {
             self.emit(Event::CommentRestored { comment: id });

@@ -12,7 +12,7 @@ use crate::change::{Change, Entity};
 use crate::clock::Millis;
 use crate::entry::{Hash, Reason};
 use crate::id::{CommentId, Seq, Version};
-use crate::review::Place;
+use crate::review::{Place, Status};
 use crate::text::{Step, TextOp, diff, three_way};
 
 /// How long receipts are kept, in milliseconds: a week.
@@ -54,6 +54,8 @@ pub enum Cause {
     HistoryLost,
     /// It was pending in a copy of a local store that somebody went on with.
     CopiedStore,
+    /// It would have settled a conflict that somebody else had settled before.
+    AlreadySettled,
     /// What it was made on is not here any more.
     Unplaceable,
 }
@@ -167,11 +169,27 @@ impl Replica {
                         self.set_field(now, entity, field, write.value.clone())?;
                     }
                 }
-                (Change::CommentRemoved { comment }, Some(id)) if id == *comment => {
+                (Change::SetChanged { entity, field, add, remove }, _) => {
+                    let entity = match (entity, target) {
+                        (Entity::Comment(_), Some(id)) => Entity::Comment(id),
+                        _ => *entity,
+                    };
+                    let gone = remove.keys().cloned().collect();
+                    self.change_set(now, entity, field, add.clone(), gone)?;
+                }
+                (Change::Decided { status, note, .. }, _) => {
+                    let value = Status::from_value(&status.value).ok_or(EditError::BadValue)?;
+                    self.decide(now, value, note.clone())?;
+                }
+                (Change::DraftsPublished { comments, decision, .. }, _) => {
+                    let comments = comments.iter().copied().filter(|id| self.is_draft(*id)).collect();
+                    self.publish_drafts(now, comments, decision.clone())?;
+                }
+                (Change::CommentRemoved { comment, .. }, Some(id)) if id == *comment => {
                     self.remove_comment(now, id)?;
                 }
                 // What it was made on was never known here: it fits the text that is there, or stays where it is.
-                (Change::TextEdited { comment, op }, _) if rejected.mine.is_none() && added.is_none() => {
+                (Change::TextEdited { comment, op, .. }, _) if rejected.mine.is_none() && added.is_none() => {
                     self.edit_text(now, *comment, op.clone())?;
                 }
                 _ => {}

@@ -6,26 +6,32 @@
 //! `edit` puts a change into the buffer; once typing rests the buffer freezes into a batch; the batch is
 //! saved; only then is it sent, and resent byte for byte until the server's stream shows it.
 //!
-//! `edit` and `undo` are what a person does, `open` and `rebase` what happened while the connection was away,
+//! `edit`, `decide` and `undo` are what a person does, `open` and `rebase` what happened while the connection was away,
 //! `receive` what happens while it is there, `land` how a flight ends, `again` what is tried once more, `ledger`
 //! what is kept for a person to decide on, `lost` what becomes of a review that the server does not know any more,
 //! `saved` what outlives the process, `view` what is shown.
 
 mod again;
+mod decide;
+mod drafts;
 mod edit;
 mod event;
 mod land;
 mod ledger;
 mod lost;
 mod open;
+mod publishing;
 mod rebase;
 mod receive;
+mod same_line;
 mod saved;
 mod undo;
 mod view;
+mod visits;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+pub use decide::Resolution;
 pub use edit::EditError;
 pub use event::{Event, Origin, Unsynced};
 pub use ledger::{Cause, Receipt, Rejected};
@@ -35,6 +41,7 @@ pub use saved::{
     SavedReview,
 };
 pub use view::Thread;
+pub use visits::Visits;
 
 use self::again::Wait;
 use super::{Batcher, History, Pending};
@@ -44,7 +51,7 @@ use crate::entry::{EncodedEntry, Head};
 use crate::id::{ClientId, CommentId, ReviewId, Seq, UserId, Version};
 use crate::limits::Limits;
 use crate::presence::Roster;
-use crate::review::Review;
+use crate::review::{ConflictId, Review};
 use crate::text::UndoStack;
 use crate::wire::ErrorCode;
 
@@ -104,6 +111,7 @@ pub struct Replica {
     rejected: Vec<Rejected>,
     last_rejected: u64,
     receipts: Vec<Receipt>,
+    visits: Visits,
     undo: BTreeMap<CommentId, UndoStack>,
     /// Which comments can be undone in, the one edited longest ago first.
     undo_recent: VecDeque<CommentId>,
@@ -128,6 +136,12 @@ pub struct Replica {
     history_lost: bool,
     /// The server does not know the review any more.
     lost: bool,
+    /// Conflicts that came while catching up: whether they are still open then, only the end of it tells.
+    untold: BTreeSet<ConflictId>,
+    /// The texts by which conflicts are being settled from here, as they were meant.
+    meant: BTreeMap<ConflictId, String>,
+    /// The refused edits of drafts that were made here instead, by the client and the id of their records.
+    carried: BTreeSet<(ClientId, u64)>,
     /// The most changes that were pending since there were none.
     most: usize,
     /// The last time that was told here.
@@ -168,6 +182,7 @@ impl Replica {
             rejected: Vec::new(),
             last_rejected: 0,
             receipts: Vec::new(),
+            visits: Visits::default(),
             undo: BTreeMap::new(),
             undo_recent: VecDeque::new(),
             history: History::new(0, HISTORY_OPS),
@@ -185,6 +200,9 @@ impl Replica {
             start_over: false,
             history_lost: false,
             lost: false,
+            untold: BTreeSet::new(),
+            meant: BTreeMap::new(),
+            carried: BTreeSet::new(),
             most: 0,
             now: 0,
             effects: VecDeque::new(),
@@ -206,6 +224,7 @@ impl Replica {
         replica.last_rejected = ids.max().unwrap_or(0).max(ledger.last_rejected);
         replica.receipts = ledger.receipts;
         replica.lost = ledger.lost;
+        replica.visits = ledger.visits;
         if let Some(confirmed) = confirmed {
             replica.history = History::new(saved.head.version, HISTORY_OPS);
             replica.confirmed = confirmed;
@@ -227,6 +246,7 @@ impl Replica {
         let used = replica.in_flight.as_ref().map_or(0, |batch| batch.frozen.seq);
         replica.next_seq = saved.next_seq.max(used.saturating_add(1));
         replica.clock = saved.clock;
+        (replica.meant, replica.carried) = (saved.meant, saved.carried);
         replica.undo_recent = saved.undo.keys().copied().collect();
         replica.undo = saved.undo;
         replica.keep_what_fits();
@@ -300,15 +320,6 @@ impl Replica {
         self.limits = limits;
     }
 
-    /// How much is not durable on the server.
-    pub fn unsynced(&self) -> Unsynced {
-        let in_flight = self.in_flight.as_ref();
-        let count =
-            in_flight.map_or(0, |batch| batch.changes.changes().len().max(1)) + self.buffer.changes().len();
-        let since = in_flight.map(|batch| batch.since).or(self.batcher.since());
-        Unsynced { count, of: self.most.max(count), since }
-    }
-
     /// Whether the review is open at the server and caught up.
     pub fn is_online(&self) -> bool {
         self.link == Link::Online
@@ -368,18 +379,6 @@ impl Replica {
         self.send_if_due(now);
     }
 
-    /// An entry is to be saved. While the local store takes nothing they do not pile up.
-    fn remember_entry(&mut self, encoded: &EncodedEntry) {
-        self.journal.push(encoded.clone());
-        if self.journal.len() > 2 * JOURNAL {
-            self.journal.clear();
-            self.whole_due = true;
-            if let Some(saving) = &mut self.saving {
-                saving.entries = 0;
-            }
-        }
-    }
-
     /// The local store did not take it; it is tried again.
     pub fn save_failed(&mut self, now: Millis) {
         if let Some(failed) = self.saving.take() {
@@ -398,7 +397,10 @@ impl Replica {
     fn freeze(&mut self, now: Millis) {
         let since = self.batcher.since().unwrap_or(now);
         self.batcher.taken();
-        let changes = self.buffer.take_batch(&self.limits);
+        let mut changes = self.buffer.take_batch(&self.limits);
+        // What was made on the base itself need not say so.
+        changes.unseal(None, self.head.version);
+        changes.based_on(self.head.version);
         if !self.buffer.is_empty() {
             self.batcher.edited(since.min(now));
             self.batcher.flush();
@@ -452,6 +454,7 @@ impl Replica {
             receipts: self.receipts.clone(),
             last_rejected: self.last_rejected,
             lost: self.lost,
+            visits: self.visits.clone(),
         });
         let pending = SavedPending {
             format: SAVED_FORMAT,
@@ -469,8 +472,11 @@ impl Replica {
             next_seq: self.next_seq,
             clock: self.clock.clone(),
             undo: self.undo.clone(),
+            meant: self.meant.clone(),
+            carried: self.carried.clone(),
         };
         let precious = self.in_flight.is_some() || !self.buffer.is_empty() || !self.rejected.is_empty();
+        let precious = precious || self.visits.has_pending();
         Save { pending, ledger, confirmed, precious }
     }
 

@@ -17,6 +17,7 @@ impl Replica {
     pub fn opening(&mut self) -> Open {
         self.link = Link::Opening(None);
         self.unfreeze_unsaved();
+        self.seal_all();
         // What was under way may be lost, and is sent again once everything before it is here.
         if let Some(batch) = &mut self.in_flight {
             batch.sent = None;
@@ -24,8 +25,10 @@ impl Replica {
         let known =
             self.receipts.iter().rev().enumerate().filter(|(at, _)| is_told(*at)).map(|(_, known)| known);
         let known = known.take(if self.history_lost { Open::MAX_KNOWN } else { 0 });
+        let drafts = self.confirmed.drafts.as_ref();
         Open {
-            review: self.confirmed.id.to_string(),
+            review: drafts.map_or(self.confirmed.id, |drafts| drafts.review).to_string(),
+            drafts: drafts.is_some(),
             have: self.head(),
             client: Some(self.client),
             in_flight: self.in_flight.as_ref().map(|batch| InFlightRef {
@@ -52,6 +55,7 @@ impl Replica {
     /// The connection is gone.
     pub fn offline(&mut self) {
         self.link = Link::Offline;
+        self.marks_offline();
         if self.roster.clear() {
             self.emit(Event::Presence);
         }
@@ -96,6 +100,7 @@ impl Replica {
     pub(super) fn caught_up(&mut self, now: Millis) {
         if matches!(self.link, Link::Opening(Some(version)) if version <= self.head.version) {
             self.link = Link::Online;
+            self.tell_untold();
         }
         self.tick(now);
     }
@@ -179,6 +184,7 @@ impl Replica {
         let mut from = self.head.version;
         // Who hears that a comment came looks at all of it.
         let mut added = BTreeSet::new();
+        let mut landed = Vec::new();
         for step in steps {
             if step.version < from || step.version > to {
                 return Err(ResyncReason::Diverged);
@@ -190,8 +196,10 @@ impl Replica {
             match own {
                 Some(batch) => {
                     batch.confirm(&fact)?;
+                    self.tell_same_line(&fact);
                     if let Fact::TextEdited { comment, .. } = &fact {
                         self.undo_confirmed(*comment);
+                        landed.push(fact.clone());
                     }
                 }
                 None => {
@@ -204,8 +212,12 @@ impl Replica {
                     }
                 }
             }
+            self.expect_end(&fact);
             let applied = self.confirmed.apply_fact(version, &author, at, &fact);
             applied.map_err(|_| ResyncReason::Diverged)?;
+            self.sealed_behind(&landed, version);
+            landed.clear();
+            self.news(std::slice::from_ref(&fact), version);
         }
         Ok(())
     }

@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cause, InFlight, Rejected, Replica, ResyncReason};
-use crate::change::{Change, Entity, FieldWrite};
+use crate::change::{Apart, Change, Entity, FieldWrite};
 use crate::clock::Stamp;
 use crate::entry::{Answer, AnswerResult, Head, Outcome, Step, Verdict};
 use crate::id::{CommentId, Version};
-use crate::review::{Comment, Fields, Place, Register, Removal, Review};
+use crate::review::{Comment, Fields, LastEdit, Place, Register, Removal, Review};
 use crate::text::{TextOp, diff, overlaps, squash};
 
 impl Replica {
@@ -37,6 +37,7 @@ impl Replica {
         let (lost, undoable) = (self.history_lost, self.undo_before());
         let old = std::mem::replace(&mut self.confirmed, review);
         self.came_to(head);
+        self.conflicts_replaced(&old);
         self.rebase_buffer(&old, &before, lost);
         if lost {
             self.recover(&old, held);
@@ -155,7 +156,7 @@ impl Replica {
             let Some(id) = change.comment().filter(|id| !rejected.contains(id)) else { continue };
             match change {
                 Change::TextEdited { op, .. } => {
-                    let applied = self.confirmed.edit(id, &op, self.head.version);
+                    let applied = self.confirmed.edit(id, &op, self.head.version, &self.user, self.now);
                     debug_assert!(applied.is_ok(), "a pending edit fits what it was made on");
                 }
                 Change::CommentAdded { place, text, at, .. } => {
@@ -184,18 +185,23 @@ impl Replica {
             }
             let edits: Vec<TextOp> = self.buffer.edits(id).cloned().collect();
             let overlap = squash(edits.iter()).ok().flatten().is_none_or(|mine| overlaps(&theirs, &mine));
-            let base = was.text.as_str().to_owned();
+            let (base, place) = (was.text.as_str().to_owned(), is.place.clone());
+            // Somebody else's words are a conflict, for both: the server raises it, once it is told what was seen.
+            let others = |edited: &LastEdit| edited.by != self.user && edited.version > old.version;
+            let others = !lost && is.edited.as_ref().is_some_and(others);
             if self.buffer.carry(id, &theirs).is_err() {
                 fallen.insert(id);
-            } else if overlap {
-                let (place, mine) = (Some(is.place.clone()), before.get(&id).cloned());
-                let changes = edits.into_iter().map(|op| Change::TextEdited { comment: id, op }).collect();
+            } else if overlap && !(others && self.seal_on(id, old.version, &base, &edits)) {
+                let (place, mine) = (Some(place), before.get(&id).cloned());
+                let changes = edits.into_iter().map(|op| Change::edit(id, op)).collect();
                 let (comment, base, cause) = (Some(id), Some(base), Cause::Overlap);
                 self.set_aside(Rejected { id: 0, at: 0, cause, comment, place, base, mine, changes });
             }
         }
         let gone = |id: &CommentId| !self.confirmed.comments.contains_key(id) && !added.contains(id);
-        let about = self.buffer.changes().iter().flat_map(|change| [change.comment(), change.root()]);
+        // A draft may reply to what only the review has.
+        let root = |change: &Change| change.root().filter(|_| self.confirmed.drafts.is_none());
+        let about = self.buffer.changes().iter().flat_map(|change| [change.comment(), root(change)]);
         fallen.extend(about.flatten().filter(gone));
         // A comment that came by itself meanwhile cannot be added again.
         fallen.extend(added.iter().filter(|id| self.confirmed.comments.contains_key(id)));
@@ -204,6 +210,12 @@ impl Replica {
             // What was seen may be among what was lost.
             self.buffer.forget_seen();
         }
+    }
+
+    /// Says of the edits of a comment which text they were made on; says whether a batch has room for that.
+    fn seal_on(&mut self, id: CommentId, seen: Version, base: &str, edits: &[TextOp]) -> bool {
+        let Ok(Some(authored)) = squash(edits.iter()) else { return false };
+        self.buffer.seal_on(id, Apart { seen, authored, base: Some(base.to_owned()) }, &self.limits)
     }
 
     /// Sets changes aside that nothing here can take.
@@ -237,12 +249,25 @@ impl Replica {
                 continue;
             };
             if stands && was.removed.as_ref().is_some_and(by_me) {
-                let changes = vec![Change::CommentRemoved { comment: was.id }];
+                let changes = vec![Change::CommentRemoved { comment: was.id, seen: None }];
                 self.reject(Cause::HistoryLost, Some(was.id), None, changes);
             }
             self.recover_fields(Entity::Comment(was.id), &was.fields, is_lost);
         }
         self.recover_fields(Entity::Review, &old.fields, is_lost);
+        self.recover_decision(old, is_lost);
+    }
+
+    /// What this replica's user had decided.
+    fn recover_decision(&mut self, old: &Review, is_lost: impl Fn(Version) -> bool) {
+        let Some(was) = old.decisions.get(&self.user).filter(|was| is_lost(was.version)) else { return };
+        if self.confirmed.decisions.get(&self.user).is_some_and(|is| is.value == was.value) {
+            return;
+        }
+        let patch_set = Some(was.patch_set);
+        let status = FieldWrite { patch_set, ..FieldWrite::new(was.value.into(), 0) };
+        let change = Change::Decided { status, note: was.note.clone(), at: self.clock.tick(self.now) };
+        self.reject(Cause::HistoryLost, None, None, vec![change]);
     }
 
     pub(super) fn recover_text(&mut self, was: &Comment) {
@@ -264,7 +289,7 @@ impl Replica {
             let Some(Register { value, by, version, .. }) = old.register(name) else { continue };
             let now = self.confirmed.holder(entity).and_then(|(_, fields)| fields.value(name));
             if *by == self.user && is_lost(*version) && now != Some(value) {
-                lost.insert(name.to_owned(), FieldWrite { value: value.clone(), seen: 0 });
+                lost.insert(name.to_owned(), FieldWrite::new(value.clone(), 0));
             }
         }
         if !lost.is_empty() {

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::{Event, Origin, Replica};
-use crate::change::Change;
+use crate::change::{Change, Entity};
 use crate::clock::Millis;
 use crate::entry::{EncodedEntry, Entry, Fact, Head, Outcome, Verdict};
 use crate::id::{CommentId, UserId};
 use crate::presence::{Presence, PresenceChange};
-use crate::review::{Comment, Fields, Review};
+use crate::review::{Comment, Conflicts, Decisions, Drafts, FieldValue, Fields, Review, Sets, Status};
 use crate::sync::Pending;
 
 /// Why this replica has to open the review again.
@@ -39,6 +39,8 @@ impl ResyncReason {
 struct Before {
     comments: Vec<(CommentId, Option<Comment>)>,
     review: (Millis, u32, Fields),
+    drafts: Option<Drafts>,
+    beside: Option<(Sets, Decisions, Conflicts)>,
     in_flight: Option<Pending>,
     buffer: Pending,
 }
@@ -111,11 +113,18 @@ impl Replica {
 
     /// What an entry may change before it turns out that it cannot be.
     fn before(&self, entry: &Entry) -> Before {
-        let touched: BTreeSet<_> = entry.facts.iter().filter_map(Fact::comment).collect();
-        let Review { created_at, patch_set, fields, comments, .. } = &self.confirmed;
+        let moved = entry.facts.iter().flat_map(Fact::moves).map(|moved| moved.comment);
+        let published = entry.facts.iter().flat_map(Fact::published).copied();
+        let about = entry.facts.iter().filter_map(Fact::comment);
+        let touched: BTreeSet<_> = about.chain(moved).chain(published).collect();
+        let Review { created_at, patch_set, fields, comments, sets, decisions, conflicts, .. } =
+            &self.confirmed;
+        let beside = entry.facts.iter().any(Fact::is_beside);
         Before {
+            beside: beside.then(|| (sets.clone(), decisions.clone(), conflicts.clone())),
             comments: touched.into_iter().map(|id| (id, comments.get(&id).cloned())).collect(),
             review: (*created_at, *patch_set, fields.clone()),
+            drafts: self.confirmed.drafts.clone(),
             in_flight: self.in_flight.as_ref().map(|batch| batch.changes.clone()),
             buffer: self.buffer.clone(),
         }
@@ -123,7 +132,10 @@ impl Replica {
 
     /// Nothing of an entry that cannot be stays: what was typed is still shown, and still fits.
     fn back_to(&mut self, before: Before) {
-        let Before { comments, review, in_flight, buffer } = before;
+        let Before { comments, review, drafts, beside, in_flight, buffer } = before;
+        if let Some(beside) = beside {
+            (self.confirmed.sets, self.confirmed.decisions, self.confirmed.conflicts) = beside;
+        }
         for (id, comment) in comments {
             self.undo_forgotten(id);
             match comment {
@@ -135,7 +147,7 @@ impl Replica {
         if let (Some(batch), Some(changes)) = (&mut self.in_flight, in_flight) {
             batch.changes = changes;
         }
-        self.buffer = buffer;
+        (self.buffer, self.confirmed.drafts) = (buffer, drafts);
     }
 
     fn apply(&mut self, entry: &Entry, head: Head) -> Result<(), ResyncReason> {
@@ -161,8 +173,13 @@ impl Replica {
             self.check_own(entry)?;
             let shown = self.shown();
             self.apply(entry, head)?;
+            entry.facts.iter().for_each(|fact| self.tell_same_line(fact));
             self.undo_landed();
             self.take_back(&entry.verdicts, shown);
+            // What it restores has been told with what it takes back.
+            let others = entry.facts.iter().filter(|fact| !matches!(fact, Fact::CommentRestored { .. }));
+            self.news(others, entry.version);
+            self.sealed_behind(&entry.facts, entry.version);
         }
         self.receive_receipt(receipt);
         self.tell_unsynced();
@@ -184,28 +201,52 @@ impl Replica {
         if entry.verdicts.iter().any(|verdict| verdict.rejects(at)) {
             return true;
         }
+        // A conflict that is raised beside it may be about any other change.
+        let happened = || entry.facts.iter().any(|fact| !fact.is_of_a_conflict() && fact.is_of(change));
         match change {
             Change::FieldsChanged { entity, fields, .. } => {
-                let stood = self.confirmed.holder(*entity).map(|(_, fields)| fields);
-                fields.iter().all(|(name, write)| {
-                    let set = |fact: &Fact| matches!(fact, Fact::FieldSet { entity: e, field, value, .. } if e == entity && field == name && *value == write.value);
-                    let lost = |verdict: &Verdict| {
-                        verdict.change == at
-                            && matches!(&verdict.outcome, Outcome::Superseded { field, .. } if field == name)
-                    };
-                    entry.facts.iter().any(set)
-                        || entry.verdicts.iter().any(lost)
-                        || stood.is_some_and(|stood| stood.value(name) == Some(&write.value))
-                })
+                fields.iter().all(|(name, write)| self.is_written(entry, at, *entity, name, &write.value))
             }
-            Change::CommentRemoved { comment } => {
+            Change::Decided { status, .. } => {
+                let over = |verdict: &Verdict| {
+                    verdict.change == at && matches!(verdict.outcome, Outcome::Superseded { .. })
+                };
+                entry.verdicts.iter().any(over)
+                    || self.is_written(entry, at, Entity::Review, Status::FIELD, &status.value)
+            }
+            Change::ConflictSettled { conflict, entity, field, write, .. } => {
+                let over = |fact: &Fact| matches!(fact, Fact::ConflictSettled { conflict: of, .. } if of == conflict);
+                entry.facts.iter().any(over) || self.is_written(entry, at, *entity, field, &write.value)
+            }
+            // What is there already need not come again.
+            Change::SetChanged { .. } => true,
+            Change::CommentRemoved { comment, .. } => {
                 let gone = self.confirmed.comments.get(comment).is_some_and(|here| here.removed.is_some());
-                gone || entry.facts.iter().any(|fact| fact.is_of(change))
+                gone || happened()
             }
-            Change::CommentAdded { .. } | Change::TextEdited { .. } => {
-                entry.facts.iter().any(|fact| fact.is_of(change))
+            Change::CommentAdded { .. } | Change::TextEdited { .. } | Change::DraftsPublished { .. } => {
+                happened()
             }
         }
+    }
+
+    /// Whether an entry says what became of a write: its value, another's, a conflict, or nothing because it was that.
+    fn is_written(&self, entry: &Entry, at: usize, of: Entity, name: &str, written: &FieldValue) -> bool {
+        let set = |fact: &Fact| matches!(fact, Fact::FieldSet { entity, field, value, .. } if *entity == of && field == name && value == written);
+        let told = |verdict: &Verdict| {
+            let (Outcome::Superseded { field, .. } | Outcome::Conflict { field, .. }) = &verdict.outcome
+            else {
+                return false;
+            };
+            verdict.change == at && field == name
+        };
+        let stood = self.confirmed.holder(of).and_then(|(_, fields)| fields.value(name));
+        // Who says again what they had said in an open conflict says nothing new.
+        let said = self.confirmed.conflicts.about(of, name).and_then(|open| open.side_of(&self.user));
+        entry.facts.iter().any(set)
+            || entry.verdicts.iter().any(told)
+            || stood == Some(written)
+            || said.is_some_and(|said| said.value == *written)
     }
 
     /// What the server made of our edits must be what we made of them: the buffer builds on it.
@@ -213,7 +254,7 @@ impl Replica {
         self.check_whose(entry)?;
         let Some(batch) = &self.in_flight else { return Ok(()) };
         for (at, change) in batch.changes.changes().iter().enumerate() {
-            let Change::TextEdited { comment, op } = change else { continue };
+            let Change::TextEdited { comment, op, .. } = change else { continue };
             let same = |fact: &Fact| matches!(fact, Fact::TextEdited { comment: c, op: o, .. } if c == comment && o == op);
             let rejected = entry.verdicts.iter().any(|verdict| verdict.rejects(at));
             if !rejected && !entry.facts.iter().any(same) {
@@ -231,6 +272,7 @@ impl Replica {
         }
         self.apply(entry, head)?;
         events.into_iter().for_each(|event| self.emit(event));
+        self.news(&entry.facts, entry.version);
         Ok(())
     }
 
@@ -257,8 +299,13 @@ impl Replica {
                     return Err(ResyncReason::Diverged);
                 }
                 events.push(Event::CommentAdded { comment: *comment, by, origin });
+                events.extend(self.same_line(fact));
             }
             Fact::CommentRemoved { comment } => {
+                // What was typed before this came was typed in a comment that was there.
+                if self.buffer.edits(*comment).next().is_some() && !self.buffer.is_sealed(*comment) {
+                    self.seal(*comment);
+                }
                 events.push(Event::CommentRemoved { comment: *comment, by, origin });
             }
             Fact::FieldSet { entity, field, value, unseen, .. } => {
@@ -268,11 +315,24 @@ impl Replica {
                     events.push(Event::Overwritten { entity, field, value, by: by.clone() });
                 }
                 // What was written here and is pending stays on top.
-                if !self.layers().any(|layer| layer.seen(entity, &field).is_some()) {
+                if !self.layers().any(|layer| layer.written(entity, &field).is_some()) {
                     events.push(Event::FieldChanged { entity, field, value: Some(value), by, origin });
                 }
             }
-            Fact::ReviewCreated { .. } | Fact::PatchSetAdded { .. } => events.push(Event::Loaded),
+            Fact::SetChanged { entity, field, .. } => {
+                events.push(Event::SetChanged { entity: *entity, field: field.clone(), by, origin });
+            }
+            Fact::DecisionSet { value, .. } => events.push(Event::Decided { value: *value, by, origin }),
+            // Both sides are told, and in one place.
+            Fact::ConflictRaised(_)
+            | Fact::ConflictJoined { .. }
+            | Fact::ConflictSettled { .. }
+            | Fact::CommentRestored { .. } => {}
+            Fact::ReviewCreated { .. } | Fact::DraftsOpened { .. } => events.push(Event::Loaded),
+            Fact::DraftsPublished { comments } => {
+                events.push(Event::DraftsPublished { comments: comments.clone(), origin });
+            }
+            Fact::PatchSetAdded { number, .. } => events.push(Event::PatchSetAdded { number: *number }),
         }
         Ok(events)
     }

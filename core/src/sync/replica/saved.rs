@@ -2,21 +2,21 @@
 //! every edit; the confirmed review, by appending the entries that came; and the ledger, when something was
 //! refused. All that one save carries is written in one go, or not at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Receipt, Rejected};
+use super::{JOURNAL, Receipt, Rejected, Replica, Visits};
 use crate::clock::{Hlc, Millis};
 use crate::entry::{EncodedEntry, Head};
 use crate::id::{ClientId, CommentId, ReviewId, Seq, UserId, Version};
-use crate::review::Review;
+use crate::review::{ConflictId, Review};
 use crate::sync::Pending;
 use crate::text::UndoStack;
 
-/// The format of what replicas save.
-pub const SAVED_FORMAT: u32 = 2;
+/// The format of what replicas save. Format 2 is the same without what this software knows beside: it is read as it is.
+pub const SAVED_FORMAT: u32 = 3;
 
 /// What one save writes.
 #[derive(Clone, PartialEq, Debug)]
@@ -68,6 +68,12 @@ pub struct SavedPending {
     /// What can be undone and redone.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub undo: BTreeMap<CommentId, UndoStack>,
+    /// The texts by which conflicts are being settled.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub meant: BTreeMap<ConflictId, String>,
+    /// The refused edits of drafts that were made here instead.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub carried: BTreeSet<(ClientId, u64)>,
 }
 
 /// A batch in flight as it is saved.
@@ -107,6 +113,9 @@ pub struct SavedLedger {
     /// The server does not know the review any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
+    /// What the user has read and viewed.
+    #[serde(default, skip_serializing_if = "Visits::is_empty")]
+    pub visits: Visits,
 }
 
 /// The confirmed review as it is saved.
@@ -151,5 +160,19 @@ impl Restore {
             head = Head { version: encoded.version, hash: encoded.hash };
         }
         (head == self.pending.head).then_some(review)
+    }
+}
+
+impl Replica {
+    /// An entry is to be saved. While the local store takes nothing they do not pile up.
+    pub(super) fn remember_entry(&mut self, encoded: &EncodedEntry) {
+        self.journal.push(encoded.clone());
+        if self.journal.len() > 2 * JOURNAL {
+            self.journal.clear();
+            self.whole_due = true;
+            if let Some(saving) = &mut self.saving {
+                saving.entries = 0;
+            }
+        }
     }
 }

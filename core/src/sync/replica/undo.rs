@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{EditError, Event, Replica};
+use crate::change::Change;
 use crate::clock::Millis;
 use crate::id::CommentId;
 use crate::review::Review;
@@ -53,7 +54,7 @@ impl Replica {
         let before = stack.clone();
         let Some(op) = step(stack, &shown) else { return Ok(false) };
         let back = inserted(&op);
-        if let Err(error) = self.push_edit(now, comment, op) {
+        if let Err(error) = self.push_edit(now, Change::edit(comment, op)) {
             self.undo.insert(comment, before);
             return Err(error);
         }
@@ -74,6 +75,10 @@ impl Replica {
         let flight = self.in_flight.iter().flat_map(|batch| batch.changes.edits(comment));
         if flight.into_iter().any(|op| base.apply(op).is_err()) {
             return;
+        }
+        if let Some(conflict) = self.buffer.unsettle(comment, base.clone()) {
+            self.meant.remove(&conflict);
+            self.tell_conflict(conflict);
         }
         self.buffer.simplify(comment, &self.limits, |op| kept(op, base.as_str(), back));
     }

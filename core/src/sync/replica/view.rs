@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{EditError, Replica};
+use super::{EditError, Replica, Unsynced};
 use crate::change::{Change, Entity};
 use crate::id::CommentId;
 use crate::presence::{Presence, Selection};
@@ -34,6 +34,15 @@ impl Replica {
     /// Whether something of a comment is not durable on the server.
     pub fn is_pending(&self, id: CommentId) -> bool {
         self.layers().any(|layer| layer.touches(id))
+    }
+
+    /// How much is not durable on the server.
+    pub fn unsynced(&self) -> Unsynced {
+        let in_flight = self.in_flight.as_ref();
+        let count =
+            in_flight.map_or(0, |batch| batch.changes.changes().len().max(1)) + self.buffer.changes().len();
+        let since = in_flight.map(|batch| batch.since).or(self.batcher.since());
+        Unsynced { count, of: self.most.max(count), since }
     }
 
     /// Whether the local store has everything that is here.
@@ -136,7 +145,7 @@ impl Replica {
                     let first = || confirmed(comment).unwrap_or_else(|| text.chars().count());
                     lens.entry(*comment).or_insert_with(first);
                 }
-                Change::TextEdited { comment, op } => {
+                Change::TextEdited { comment, op, .. } => {
                     if lens.get(comment).copied().or_else(|| confirmed(comment)) != Some(op.base_len()) {
                         misfits.insert(*comment);
                     }
@@ -148,7 +157,7 @@ impl Replica {
         misfits
     }
 
-    fn changes(&self) -> impl Iterator<Item = &Change> {
+    pub(super) fn changes(&self) -> impl Iterator<Item = &Change> {
         self.layers().flat_map(Pending::changes)
     }
 
@@ -183,8 +192,12 @@ impl Replica {
         let confirmed = self.confirmed.comments.get(&id).is_some_and(|comment| comment.removed.is_some());
         let pending = self
             .changes()
-            .any(|change| matches!(change, Change::CommentRemoved { comment } if *comment == id));
-        if confirmed || pending { Err(EditError::CommentRemoved) } else { Ok(()) }
+            .any(|change| matches!(change, Change::CommentRemoved { comment, .. } if *comment == id));
+        match confirmed || pending {
+            true => Err(EditError::CommentRemoved),
+            false if self.is_published(id) => Err(EditError::Published),
+            false => Ok(()),
+        }
     }
 
     /// The length of a comment's text as it is shown, without working the text out.
@@ -193,7 +206,7 @@ impl Replica {
         let mut len = self.confirmed.comments.get(&id).map_or(0, |comment| comment.text.len());
         for change in self.changes() {
             match change {
-                Change::TextEdited { comment, op } if *comment == id => len = op.target_len(),
+                Change::TextEdited { comment, op, .. } if *comment == id => len = op.target_len(),
                 Change::CommentAdded { comment, text, .. } if *comment == id => len = text.chars().count(),
                 _ => {}
             }

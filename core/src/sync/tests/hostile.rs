@@ -24,7 +24,8 @@ fn own(replica: &Replica, seq: u64, facts: Vec<Fact>, verdicts: Vec<crate::entry
 fn added(text: &str) -> Fact {
     let created = crate::clock::Stamp { at: HlcTime { ms: 1, n: 0 }, client: client(1) };
     let place = Place::Line(Anchor::head("x", 1));
-    Fact::CommentAdded { comment: comment(1), place, text: text.into(), created }
+    let (standing, beside) = (None, vec![]);
+    Fact::CommentAdded { comment: comment(1), place, text: text.into(), created, standing, beside }
 }
 
 fn shown(replica: &Replica) -> Option<String> {
@@ -56,7 +57,7 @@ fn a_step_of_ones_own_with_another_comment_is_none() {
     replica.offline();
     let have = replica.opening().have.unwrap();
     let (author, client, seq) = (user(1), client(1), sent.seq);
-    let theirs = Fact::PatchSetAdded { number: 2 };
+    let theirs = Fact::PatchSetAdded { number: 2, moves: vec![] };
     let facts = [theirs, added("other")];
     let steps =
         facts.map(|fact| crate::entry::Step { version: 2, author: author.clone(), client, seq, at: 1, fact });
@@ -176,7 +177,7 @@ fn a_retry_of_what_was_never_placed_loses_none_of_it() {
 fn a_retry_that_fails_halfway_changes_nothing() {
     let mut replica = super::replica::unsaved(1);
     let mut saved = saved_parts(&saves(&mut replica, 0));
-    let write = FieldWrite { value: FieldValue::Flag(true), seen: 1 };
+    let write = FieldWrite::new(FieldValue::Flag(true), 1);
     let fields = Change::FieldsChanged {
         entity: Entity::Comment(comment(1)),
         fields: [("gone".to_owned(), write)].into(),

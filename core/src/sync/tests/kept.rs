@@ -37,7 +37,7 @@ fn decisions_and_removals_that_the_server_lost_come_back_as_drafts_and_what_it_k
     replica.remove_comment(20, comment(2)).unwrap();
     commit(&mut server, &mut replica, 30);
     // Somebody else goes on with the backup: what is overwritten there is not lost.
-    let write = FieldWrite { value: FieldValue::Text("theirs".into()), seen: 2 };
+    let write = FieldWrite::new(FieldValue::Text("theirs".into()), 2);
     let fields = [("title".to_owned(), write)].into();
     let at = HlcTime { ms: 900, n: 0 };
     restored.take(2, 1, 2, vec![Change::FieldsChanged { entity: Entity::Review, fields, at }]);

@@ -74,6 +74,7 @@ fn everything_of_ones_own_is_offered_once_and_nothing_waits_for_ever() {
         receipts: replica.receipts().to_vec(),
         last_rejected: 4,
         lost: true,
+        visits: Default::default(),
     });
     let confirmed = SavedReview {
         format: SAVED_FORMAT,

@@ -1,20 +1,29 @@
 //! The rules of both halves, one by one: what the cases share. Fields are open to the cases below.
 
+mod conflicts;
 mod copies;
+mod decisions;
+mod drafts;
 mod hostile;
 mod kept;
 mod lost;
+mod meetings;
+mod older;
+mod patch_sets;
 mod reopen;
 mod replica;
 mod sequencer;
+mod trimmed;
 mod undoing;
+mod visits;
+mod words;
 
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::*;
-use crate::change::{Batch, Change, Entity, FieldWrite};
+use crate::change::{Apart, Batch, Change, Entity, FieldWrite};
 use crate::clock::HlcTime;
 use crate::diff::PatchSet;
 use crate::entry::{
@@ -23,7 +32,7 @@ use crate::entry::{
 use crate::id::{ClientId, CommentId, DisplayName, ReviewId, SessionId, User, UserId};
 use crate::limits::Limits;
 use crate::presence::{Presence, PresenceChange, PresencePlace, Selection};
-use crate::review::{Anchor, FieldValue, PatchSets, Place, Review, Status};
+use crate::review::{Anchor, FieldValue, PatchSets, Place, Review, Status, StatusPolicy};
 use crate::text::TextOp;
 use crate::text::cursor::Range;
 use crate::wire::Opened;
@@ -47,6 +56,8 @@ struct Server {
     answers: Vec<(ClientId, Answer)>,
     refused: Vec<Refusal>,
     appends: Vec<Append>,
+    patch_sets: Vec<(u32, PatchSetOutcome)>,
+    published: Vec<(ReviewId, PublicationOutcome)>,
 }
 
 impl Server {
@@ -54,14 +65,32 @@ impl Server {
         Server::with(Limits::default())
     }
 
+    /// One whose status goes to the last writer.
+    fn lww() -> Server {
+        Server::of(Limits::default(), StatusPolicy::Lww)
+    }
+
     fn with(limits: Limits) -> Server {
-        let (_, review, head) = created();
+        Server::of(limits, StatusPolicy::default())
+    }
+
+    fn of(limits: Limits, status_policy: StatusPolicy) -> Server {
+        let (_, mut review, head) = created();
+        review.status_policy = status_policy;
         let mut patch_sets = PatchSets::default();
         let diff = b"--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n";
         patch_sets.insert(1, Arc::new(PatchSet::parse(diff).unwrap()));
         let mut sequencer = Sequencer::new(review, head, patch_sets, limits);
         (1..=2).for_each(|n| sequencer.client_opened(client(n), None));
-        Server { sequencer, delivered: vec![], answers: vec![], refused: vec![], appends: vec![] }
+        Server {
+            sequencer,
+            delivered: vec![],
+            answers: vec![],
+            refused: vec![],
+            appends: vec![],
+            patch_sets: vec![],
+            published: vec![],
+        }
     }
 
     fn submit(&mut self, who: u128, seq: u64, base: u64, changes: Vec<Change>) {
@@ -99,6 +128,8 @@ impl Server {
                 SequencerEffect::Deliver(entry) => self.delivered.push(entry.decode().unwrap()),
                 SequencerEffect::Answer(client, answer) => self.answers.push((client, answer)),
                 SequencerEffect::Refuse(_, _, refusal) => self.refused.push(refusal),
+                SequencerEffect::PatchSet(number, outcome) => self.patch_sets.push((number, outcome)),
+                SequencerEffect::Publication(drafts, outcome) => self.published.push((drafts, outcome)),
             }
         }
     }
@@ -109,7 +140,10 @@ impl Server {
 }
 
 fn created() -> (EncodedEntry, Review, Head) {
-    let facts = vec![Fact::ReviewCreated { title: "t".into() }, Fact::PatchSetAdded { number: 1 }];
+    let facts = vec![
+        Fact::ReviewCreated { title: "t".into(), status_policy: Default::default() },
+        Fact::PatchSetAdded { number: 1, moves: vec![] },
+    ];
     let (format, author) = (ENTRY_FORMAT, user(0));
     let entry =
         Entry { format, version: 1, author, client: client(0), seq: 0, at: 1, facts, verdicts: vec![] };
@@ -132,15 +166,21 @@ fn opened_whole(review: Review, head: Head) -> Opened {
 
 fn add(n: u128, text: &str) -> Change {
     let place = Place::Line(Anchor::head("x", 1));
-    Change::CommentAdded { comment: comment(n), place, text: text.into(), at: HlcTime { ms: 10, n: 0 } }
+    Change::CommentAdded {
+        comment: comment(n),
+        place,
+        text: text.into(),
+        at: HlcTime { ms: 10, n: 0 },
+        seen: None,
+    }
 }
 
 fn edit(n: u128, op: &str) -> Change {
-    Change::TextEdited { comment: comment(n), op: serde_json::from_str(op).unwrap() }
+    Change::edit(comment(n), serde_json::from_str(op).unwrap())
 }
 
 fn status(value: Status, seen: u64, ms: u64) -> Change {
-    let write = FieldWrite { value: value.into(), seen };
+    let write = FieldWrite::new(value.into(), seen);
     let fields = [("status".to_owned(), write)].into();
     Change::FieldsChanged { entity: Entity::Review, fields, at: HlcTime { ms, n: 0 } }
 }

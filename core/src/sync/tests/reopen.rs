@@ -131,26 +131,6 @@ fn a_batch_that_was_answered_unheard_is_part_of_the_snapshot() {
 }
 
 #[test]
-fn words_that_both_rewrote_are_merged_and_kept() {
-    let (mut server, mut replica, sent) = in_flight();
-    replica.replace_text(210, comment(1), 2, 3, "ONE").unwrap();
-    server.take_bytes(1, batch(&sent));
-    server.take(2, 1, 3, vec![edit(1, "[2,\"1\",-3,4]")]);
-    replica.offline();
-    replica.opening();
-    replica.opened(300, answer(&server, 1, true, None)).unwrap();
-    let kept = &replica.rejected()[0];
-    assert_eq!(kept.cause, Cause::Overlap);
-    assert_eq!(kept.base.as_deref(), Some("A one two"));
-    assert_eq!(kept.mine.as_deref(), Some("A ONE two"));
-    let merged = shown(&replica, 1);
-    assert!(merged.contains("ONE") && merged.contains('1'), "{merged}");
-    let id = kept.id;
-    replica.retry_rejected(310, id, comment(9)).unwrap();
-    assert_eq!((shown(&replica, 1).as_str(), replica.rejected().len()), ("A ONE two", 0));
-}
-
-#[test]
 fn lost_history_comes_back_as_drafts_and_what_was_pending_goes_out() {
     let (mut server, mut replica, sent) = in_flight();
     server.take_bytes(1, batch(&sent));

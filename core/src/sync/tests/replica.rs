@@ -113,6 +113,7 @@ fn carets_are_carried_between_what_each_side_shows() {
         user: User { id: user(2), display_name: DisplayName::new("Bo").unwrap() },
         place: PresencePlace::default(),
         selection: Some(Selection { comment: comment(1), version: 2, anchor: 1, head: 3 }),
+        writing: false,
         active: true,
         last_seen: 0,
     };

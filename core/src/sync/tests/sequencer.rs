@@ -97,6 +97,10 @@ fn what_another_node_appended_is_taken_where_it_comes_next() {
     assert!(server.sequencer.overhear(other.clone()).unwrap());
     server.poll();
     assert_eq!((server.text(1), server.sequencer.head().version), ("first ab", 3));
+    // What it was made on can be shown to whoever is in conflict with it.
+    let now = server.sequencer.committed().comments[&comment(1)].text.clone();
+    let before = server.sequencer.history.text_at(comment(1), 2, &now);
+    assert_eq!(before.as_ref().map(|text| text.as_str()), Some("ab"));
     // Late batches are carried over it, and the next goes behind it.
     server.take(1, 2, 2, vec![edit(1, "[2,\"!\"]")]);
     assert_eq!(server.text(1), "first ab!");
@@ -136,6 +140,26 @@ fn a_lost_race_is_sequenced_again() {
 }
 
 #[test]
+fn what_waits_here_and_is_over_elsewhere_holds_nobody_up() {
+    let mut server = Server::new();
+    server.submit(2, 1, 1, vec![add(2, "first")]);
+    server.submit(1, 1, 1, vec![add(1, "late")]);
+    // While this waits behind an append, its client has it settled at another node, goes on there and comes back.
+    let answer = |seq| Answer { seq, payload: Hash::default(), result: AnswerResult::Void };
+    server.sequencer.client_opened(client(1), Some(answer(2)));
+    assert_eq!(server.sequencer.settle_seq(client(1), 2), Settled::Answer(answer(2)));
+    server.submit(1, 3, 1, vec![add(3, "new")]);
+    assert_eq!(server.refused, []);
+    server.appends.clear();
+    server.sequencer.lost(9, vec![], vec![(client(1), Some(answer(2)))]).unwrap();
+    server.poll();
+    assert_eq!(server.refused, [Refusal::SeqReused], "the late one is told so");
+    server.commit();
+    let comments = &server.sequencer.committed().comments;
+    assert_eq!(comments.keys().copied().collect::<Vec<_>>(), [comment(2), comment(3)]);
+}
+
+#[test]
 fn concurrent_edits_meet_history_first() {
     let mut server = Server::new();
     server.take(1, 1, 1, vec![add(1, "ab")]);
@@ -150,7 +174,7 @@ fn a_rejected_edit_takes_the_rest_of_its_comment_along() {
     server.take(1, 1, 1, vec![add(1, "ab"), add(2, "cd")]);
     let resolve = |n| Change::FieldsChanged {
         entity: Entity::Comment(comment(n)),
-        fields: [("resolved".to_owned(), FieldWrite { value: FieldValue::Flag(true), seen: 2 })].into(),
+        fields: [("resolved".to_owned(), FieldWrite::new(FieldValue::Flag(true), 2))].into(),
         at: HlcTime { ms: 20, n: 0 },
     };
     let changes = vec![resolve(1), edit(1, "[7]"), resolve(2), edit(2, "[2,\"!\"]")];
@@ -169,16 +193,18 @@ fn each_bad_change_has_its_reason() {
         place: Place::Line(Anchor::base("x", line)),
         text: String::new(),
         at: HlcTime::default(),
+        seen: None,
     };
     let reply = |to| Change::CommentAdded {
         comment: comment(6),
         place: Place::Reply(comment(to)),
         text: String::new(),
         at: HlcTime::default(),
+        seen: None,
     };
     let field = |name: &str, value, seen| Change::FieldsChanged {
         entity: Entity::Review,
-        fields: [(name.to_owned(), FieldWrite { value, seen })].into(),
+        fields: [(name.to_owned(), FieldWrite::new(value, seen))].into(),
         at: HlcTime::default(),
     };
     let table = [
@@ -198,7 +224,7 @@ fn each_bad_change_has_its_reason() {
         (field("status", FieldValue::Text("maybe".into()), 1), Reason::BadValue),
         (field("title", FieldValue::Text("  ".into()), 1), Reason::BadValue),
         (field("status", Status::Approved.into(), 4), Reason::BadValue),
-        (Change::CommentRemoved { comment: comment(2) }, Reason::NotAllowed),
+        (Change::CommentRemoved { comment: comment(2), seen: None }, Reason::NotAllowed),
     ];
     for (n, (change, reason)) in table.into_iter().enumerate() {
         let mut server = Server::new();
@@ -232,15 +258,16 @@ fn limits_hold_at_their_edge() {
 fn a_tombstone_takes_edits_of_those_who_had_not_seen_it() {
     let mut server = Server::new();
     server.take(1, 1, 1, vec![add(1, "ab")]);
-    server.take(1, 2, 2, vec![Change::CommentRemoved { comment: comment(1) }]);
-    assert_eq!(server.take(2, 1, 2, vec![edit(1, "[2,\"!\"]")]), []);
+    server.take(1, 2, 2, vec![Change::CommentRemoved { comment: comment(1), seen: None }]);
+    let outcomes = server.take(2, 1, 2, vec![edit(1, "[2,\"!\"]")]);
+    assert!(matches!(outcomes[..], [(0, Outcome::Conflict { .. })]), "a person settles whether it stays");
     assert_eq!(server.text(1), "ab!");
     assert_eq!(server.take(2, 2, 4, vec![edit(1, "[3,\"?\"]")]), [(0, rejected(Reason::CommentRemoved))]);
 }
 
 #[test]
 fn who_saw_the_value_wins_whatever_the_clocks_say() {
-    let mut server = Server::new();
+    let mut server = Server::lww();
     server.take(1, 1, 1, vec![status(Status::Approved, 1, 900)]);
     server.take(2, 1, 2, vec![status(Status::ChangesRequested, 2, 5)]);
     assert_eq!(server.sequencer.committed().status(), Status::ChangesRequested);
@@ -248,7 +275,7 @@ fn who_saw_the_value_wins_whatever_the_clocks_say() {
 
 #[test]
 fn concurrent_writes_go_by_the_clock_and_the_loser_is_told() {
-    let mut server = Server::new();
+    let mut server = Server::lww();
     server.take(1, 1, 1, vec![status(Status::Approved, 1, 900)]);
     let outcomes = server.take(2, 1, 1, vec![status(Status::ChangesRequested, 1, 5)]);
     let (field, by) = ("status".to_owned(), user(1));
@@ -263,7 +290,7 @@ fn concurrent_writes_go_by_the_clock_and_the_loser_is_told() {
 
 #[test]
 fn a_clock_an_hour_fast_does_not_win_for_an_hour() {
-    let mut server = Server::new();
+    let mut server = Server::lww();
     server.take(1, 1, 1, vec![status(Status::Approved, 1, 3_600_000)]);
     server.take(2, 1, 1, vec![status(Status::ChangesRequested, 1, 1_100)]);
     server.take(2, 2, 2, vec![status(Status::Pending, 2, 1_100)]);

@@ -1,0 +1,364 @@
+//! What the sequencer makes of writes that meet where only a person can settle it: it raises a conflict, lets further
+//! sides join it, and ends it once. What comes of it is all in the entry: no replica decides it again.
+
+use super::history::Back;
+use super::meet::Clash;
+use super::plan::Edit;
+use super::sequencer::Sequencer;
+use super::settle::Made;
+use crate::change::{Entity, FieldWrite};
+use crate::clock::{HlcTime, Stamp};
+use crate::entry::{Entry, Fact, Outcome};
+use crate::id::{CommentId, UserId, Version};
+use crate::review::{
+    Conflict, ConflictId, ConflictSide, FieldValue, FoldError, How, Policy, Register, Removal, Status, spec,
+};
+use crate::text::Text;
+
+impl Sequencer {
+    /// A field is written.
+    pub(super) fn write(
+        &mut self,
+        made: &mut Made<'_>,
+        entity: Entity,
+        field: &str,
+        write: FieldWrite,
+        at: HlcTime,
+    ) -> Result<(), FoldError> {
+        let spec = self.tip.holder(entity).and_then(|(holder, _)| spec(holder, field));
+        if spec.is_none_or(|spec| self.tip.policy(spec) != Policy::UserGuided) {
+            return self.last_wins(made, entity, field, write, at);
+        }
+        if let Some(open) = self.tip.conflicts.about(entity, field).cloned() {
+            return self.write_beside(made, open, write, at);
+        }
+        let current = self.tip.holder(entity).and_then(|(_, fields)| fields.register(field));
+        let Some(standing) = current.cloned() else { return self.last_wins(made, entity, field, write, at) };
+        let saw_it = standing.version <= write.seen || standing.by == made.entry.author;
+        if saw_it || standing.value == write.value {
+            return self.last_wins(made, entity, field, write, at);
+        }
+        let mine = side(made, &write);
+        let Register { value, version, stamp, by, seen, patch_set } = standing;
+        let at = stamp.map_or(0, |stamp| stamp.at.ms);
+        let first = ConflictSide { value, user: by, version, seen, patch_set, at };
+        self.raise(made, entity, field, write.was, vec![first, mine], None)
+    }
+
+    /// A field is written about which a conflict is open: whoever has seen it settles it, anybody else joins.
+    fn write_beside(
+        &mut self,
+        made: &mut Made<'_>,
+        open: Conflict,
+        write: FieldWrite,
+        at: HlcTime,
+    ) -> Result<(), FoldError> {
+        let Conflict { id, entity, field, .. } = &open;
+        let author = made.entry.author.clone();
+        if open.is_seen(&author, write.seen) {
+            let how = open.how(&write.value);
+            let (value, told) = (write.value.clone(), (write.seen, write.patch_set));
+            if !self.last_stands(made, *entity, field, write, at)? {
+                return Ok(());
+            }
+            self.stands_anew(made, *entity, field, told, at)?;
+            return self.close(made, &open, how, Some(value));
+        }
+        let stands = open.sides.first().is_some_and(|first| first.user == author);
+        let before = open.side_of(&author).map(|side| &side.value);
+        let first = open.sides.first().map(|first| &first.value);
+        if before == Some(&write.value) {
+            // Said once more: it is open still.
+            made.tell(Outcome::Conflict { field: field.clone(), conflict: *id });
+            return Ok(());
+        }
+        if before.is_none() && first == Some(&write.value) {
+            return Ok(());
+        }
+        let (mine, value, told) = (side(made, &write), write.value.clone(), (write.seen, write.patch_set));
+        if stands {
+            // One's own value is what one changes, between one's own clients by the clock.
+            if !self.last_stands(made, *entity, field, write, at)? {
+                return Ok(());
+            }
+        }
+        self.join(made, &open, mine, None)?;
+        let agreed =
+            self.tip.conflicts.get(*id).is_some_and(|now| now.sides.iter().all(|side| side.value == value));
+        if !agreed {
+            return Ok(());
+        }
+        self.stands_anew(made, open.entity, &open.field, told, at)?;
+        self.close(made, &open, How::Agreed, Some(value))
+    }
+
+    /// Writes as the last writer; says whether the field has that value now.
+    fn last_stands(
+        &mut self,
+        made: &mut Made<'_>,
+        entity: Entity,
+        field: &str,
+        write: FieldWrite,
+        at: HlcTime,
+    ) -> Result<bool, FoldError> {
+        let value = write.value.clone();
+        self.last_wins(made, entity, field, write, at)?;
+        let now = self.tip.holder(entity).and_then(|(_, fields)| fields.value(field));
+        Ok(now == Some(&value))
+    }
+
+    /// What stands was chosen once more, by whoever ends the conflict: who has not seen that has not seen what stands.
+    fn stands_anew(
+        &mut self,
+        made: &mut Made<'_>,
+        entity: Entity,
+        field: &str,
+        (seen, patch_set): (Version, Option<u32>),
+        at: HlcTime,
+    ) -> Result<(), FoldError> {
+        let register = self.tip.holder(entity).and_then(|(_, fields)| fields.register(field));
+        let Some(Register { value, stamp, version, .. }) = register.cloned() else { return Ok(()) };
+        if version == made.entry.version {
+            return Ok(());
+        }
+        let after = stamp.map_or_else(HlcTime::default, |stood| stood.at.next());
+        let stamp = Stamp { at: made.corrected(at).max(after), client: made.entry.client };
+        let (field, seen) = (field.to_owned(), patch_set.map(|_| seen));
+        self.add(made, Fact::FieldSet { entity, field, value, stamp, unseen: None, seen, patch_set })
+    }
+
+    /// A reviewer decides, and proposes the review's status with it.
+    pub(super) fn decide(
+        &mut self,
+        made: &mut Made<'_>,
+        value: Status,
+        status: FieldWrite,
+        note: Option<String>,
+        at: HlcTime,
+    ) -> Result<(), FoldError> {
+        let mut stamp = Stamp { at: made.corrected(at), client: made.entry.client };
+        let user = made.entry.author.clone();
+        if let Some(standing) = self.tip.decisions.get(&user) {
+            let saw_it = standing.version <= status.seen || standing.stamp.client == stamp.client;
+            if !saw_it && stamp <= standing.stamp {
+                let (field, value) = ("decision".to_owned(), standing.value.into());
+                made.tell(Outcome::Superseded { field, by: user, value });
+                return Ok(());
+            }
+            stamp.at = stamp.at.max(standing.stamp.at.next());
+        }
+        let (patch_set, seen) = (status.patch_set.unwrap_or(self.tip.patch_set), status.seen);
+        let same = |there: &crate::review::Decision| {
+            there.value == value && there.patch_set == patch_set && there.note == note
+        };
+        if !self.tip.decisions.get(&user).is_some_and(same) {
+            self.add(made, Fact::DecisionSet { value, patch_set, seen, note, stamp })?;
+        }
+        self.write(
+            made,
+            Entity::Review,
+            Status::FIELD,
+            FieldWrite { patch_set: Some(patch_set), ..status },
+            at,
+        )
+    }
+
+    /// Somebody ends a conflict that is open.
+    pub(super) fn end(
+        &mut self,
+        made: &mut Made<'_>,
+        conflict: Conflict,
+        write: FieldWrite,
+        at: HlcTime,
+    ) -> Result<(), FoldError> {
+        // An earlier change of this very batch may have ended it: then this is what its author wants after all.
+        let Some(open) = self.tip.conflicts.get(conflict.id).cloned() else {
+            if let Some(over) = self.tip.conflicts.settlement(conflict.id).cloned() {
+                if over.version == made.entry.version
+                    && over.value.is_some()
+                    && over.field != Conflict::REMOVED
+                {
+                    return self.write(made, over.entity, &over.field, write, at);
+                }
+                made.tell(Outcome::AlreadySettled(Box::new(over)));
+            }
+            return Ok(());
+        };
+        if open.field != Conflict::REMOVED {
+            return self.write_beside(made, open, write, at);
+        }
+        let restores = write.value == FieldValue::Flag(false);
+        if !restores && !open.is_seen(&made.entry.author, write.seen) {
+            // Somebody else's edit, unseen, would be dropped.
+            made.tell(Outcome::Conflict { field: open.field, conflict: open.id });
+            return Ok(());
+        }
+        if let (true, Entity::Comment(comment)) = (restores, open.entity) {
+            self.add(made, Fact::CommentRestored { comment })?;
+        }
+        let how = open.how(&write.value);
+        self.close(made, &open, how, Some(write.value))
+    }
+
+    /// A text is edited.
+    pub(super) fn edit(&mut self, made: &mut Made<'_>, edit: Edit) -> Result<(), FoldError> {
+        let Edit { comment, op, seen, clash, settles } = edit;
+        let before = self.tip.comments.get(&comment).map(|there| there.text.clone()).unwrap_or_default();
+        let texts = clash.as_ref().map(|clash| self.texts(made, comment, clash, &before));
+        self.backs.push(Back { op: op.invert(&before).ok(), seen: Some(seen) });
+        let changes = !op.is_identity();
+        let Entry { version, author, at, .. } = &*made.entry;
+        let after = self.tip.edit(comment, &op, *version, author, *at)?;
+        let (checksum, merged) = (after.checksum(), after.as_str().to_owned());
+        made.entry.facts.push(Fact::TextEdited { comment, op, checksum });
+        let entity = Entity::Comment(comment);
+        let removed = self.tip.comments.get(&comment).and_then(|there| there.removed.clone());
+        if let Some(removal) = removed {
+            return if changes { self.edited_removed(made, comment, seen, removal) } else { Ok(()) };
+        }
+        let open = settles.and_then(|id| self.tip.conflicts.get(id).cloned());
+        if let (Some(clash), Some((base, mine))) = (clash, texts) {
+            let mine = FieldValue::Text(mine.unwrap_or_else(|| merged.clone()));
+            let mine = ConflictSide { seen: Some(clash.seen), ..plain_side(made, mine) };
+            if let Some(open) = self.tip.conflicts.about(entity, Conflict::TEXT).cloned() {
+                return self.join(made, &open, mine, Some(merged));
+            }
+            let Clash { with, version, at, had_seen, .. } = clash;
+            let value = FieldValue::Text(before.as_str().to_owned());
+            let theirs = ConflictSide { value, user: with, version, seen: had_seen, patch_set: None, at };
+            let base = base.map(FieldValue::Text);
+            return self.raise(made, entity, Conflict::TEXT, base, vec![theirs, mine], Some(merged));
+        }
+        match open {
+            Some(open) if open.is_seen(&made.entry.author, seen) => {
+                let how = if changes { open.how(&FieldValue::Text(merged)) } else { How::Merged };
+                self.close(made, &open, how, None)
+            }
+            Some(open) => {
+                made.tell(Outcome::Conflict { field: open.field, conflict: open.id });
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The text that both edited, and what the author of the later edit made of it; as far as that can be told.
+    fn texts(
+        &self,
+        made: &Made<'_>,
+        comment: CommentId,
+        clash: &Clash,
+        now: &Text,
+    ) -> (Option<String>, Option<String>) {
+        let told = clash.base.as_deref().map(Text::new);
+        let base = told.or_else(|| self.history.text_at(comment, clash.seen, now)).or_else(|| {
+            let mut text = made.texts.get(&comment)?.clone();
+            let older = made.older.iter().take_while(|entry| entry.version <= clash.seen);
+            let ops = older.filter_map(|entry| super::history::Past::of(entry, comment));
+            ops.map(|past| past.op).try_for_each(|op| text.apply(op)).ok()?;
+            Some(text)
+        });
+        let mine = base.clone().and_then(|mut text| {
+            text.apply(clash.authored.as_ref()?).ok()?;
+            Some(text.as_str().to_owned())
+        });
+        (base.map(|text| text.as_str().to_owned()), mine)
+    }
+
+    /// Somebody edited a comment without knowing that it had been removed.
+    fn edited_removed(
+        &mut self,
+        made: &mut Made<'_>,
+        comment: CommentId,
+        seen: Version,
+        removal: Removal,
+    ) -> Result<(), FoldError> {
+        if removal.by == made.entry.author {
+            return Ok(());
+        }
+        let entity = Entity::Comment(comment);
+        let mine = ConflictSide { seen: Some(seen), ..plain_side(made, FieldValue::Flag(false)) };
+        if let Some(open) = self.tip.conflicts.about(entity, Conflict::REMOVED).cloned() {
+            // One conflict, and one side for all that one person did.
+            let known = open.side_of(&made.entry.author).is_some();
+            return if known { Ok(()) } else { self.join(made, &open, mine, None) };
+        }
+        let Removal { version, by, at } = removal;
+        let gone = removed_side(by, version, at);
+        self.raise(made, entity, Conflict::REMOVED, Some(FieldValue::Flag(false)), vec![gone, mine], None)
+    }
+
+    /// A comment is removed by its author, who may not have seen what somebody else did to its text.
+    pub(super) fn remove(
+        &mut self,
+        made: &mut Made<'_>,
+        comment: CommentId,
+        unseen: Option<Clash>,
+    ) -> Result<(), FoldError> {
+        if self.tip.comments.get(&comment).is_some_and(|there| there.removed.is_some()) {
+            return Ok(());
+        }
+        self.add(made, Fact::CommentRemoved { comment })?;
+        let Some(Clash { with, version, at, had_seen, seen, .. }) = unseen else { return Ok(()) };
+        let (author, entry) = (made.entry.author.clone(), made.entry.version);
+        let gone = ConflictSide { seen: Some(seen), ..removed_side(author, entry, made.entry.at) };
+        let value = FieldValue::Flag(false);
+        let edited = ConflictSide { value, user: with, version, seen: had_seen, patch_set: None, at };
+        let (entity, base) = (Entity::Comment(comment), Some(FieldValue::Flag(false)));
+        self.raise(made, entity, Conflict::REMOVED, base, vec![gone, edited], None)
+    }
+
+    fn raise(
+        &mut self,
+        made: &mut Made<'_>,
+        entity: Entity,
+        field: &str,
+        base: Option<FieldValue>,
+        sides: Vec<ConflictSide>,
+        merged: Option<String>,
+    ) -> Result<(), FoldError> {
+        let raised = made.entry.facts.iter().filter(|fact| matches!(fact, Fact::ConflictRaised(_))).count();
+        let index = u32::try_from(raised).unwrap_or(u32::MAX);
+        let id = ConflictId { version: made.entry.version, index };
+        let conflict = Conflict { id, entity, field: field.to_owned(), base, sides, merged };
+        made.tell(Outcome::Conflict { field: field.to_owned(), conflict: id });
+        self.add(made, Fact::ConflictRaised(Box::new(conflict)))
+    }
+
+    fn join(
+        &mut self,
+        made: &mut Made<'_>,
+        open: &Conflict,
+        side: ConflictSide,
+        merged: Option<String>,
+    ) -> Result<(), FoldError> {
+        made.tell(Outcome::Conflict { field: open.field.clone(), conflict: open.id });
+        self.add(made, Fact::ConflictJoined { conflict: open.id, side: Box::new(side), merged })
+    }
+
+    fn close(
+        &mut self,
+        made: &mut Made<'_>,
+        open: &Conflict,
+        how: How,
+        value: Option<FieldValue>,
+    ) -> Result<(), FoldError> {
+        let (conflict, entity, field) = (open.id, open.entity, open.field.clone());
+        self.add(made, Fact::ConflictSettled { conflict, entity, field, how, value })
+    }
+}
+
+/// What the author of an entry wrote.
+fn plain_side(made: &Made<'_>, value: FieldValue) -> ConflictSide {
+    let (user, version, at) = (made.entry.author.clone(), made.entry.version, made.entry.at);
+    ConflictSide { value, user, version, seen: None, patch_set: None, at }
+}
+
+fn side(made: &Made<'_>, write: &FieldWrite) -> ConflictSide {
+    let side = plain_side(made, write.value.clone());
+    ConflictSide { seen: Some(write.seen), patch_set: write.patch_set, ..side }
+}
+
+fn removed_side(user: UserId, version: Version, at: crate::clock::Millis) -> ConflictSide {
+    ConflictSide { value: FieldValue::Flag(true), user, version, seen: None, patch_set: None, at }
+}

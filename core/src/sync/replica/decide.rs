@@ -1,0 +1,285 @@
+//! What people decide here: what they think of the change, and how conflicts end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{EditError, Event, Link, Origin, Replica};
+use crate::change::{Change, Entity, FieldWrite, PublishedDecision};
+use crate::clock::Millis;
+use crate::entry::Fact;
+use crate::id::{CommentId, UserId, Version};
+use crate::review::{
+    Conflict, ConflictId, Decision, Decisions, FieldValue, Policy, Review, Sets, Status, spec,
+};
+use crate::sync::Pending;
+use crate::text::{TextOp, diff, normalize};
+
+/// How a conflict is to end. Named absolutely: what is mine and what is theirs depends on who looks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Resolution {
+    /// By what this user wrote.
+    Side(UserId),
+    /// By what a text was merged to.
+    Merged,
+    /// By something else.
+    Value(FieldValue),
+}
+
+impl Replica {
+    /// The open conflicts, oldest first; without those that are being settled from here.
+    pub fn conflicts(&self) -> Vec<Conflict> {
+        let settled: BTreeSet<_> = self.layers().flat_map(Pending::settles).collect();
+        let open = self.confirmed.conflicts.open();
+        open.filter(|conflict| !settled.contains(&conflict.id)).cloned().collect()
+    }
+
+    /// Every reviewer's decision as it is shown.
+    pub fn decisions(&self) -> Decisions {
+        let mut decisions = self.confirmed.decisions.clone();
+        for change in self.layers().flat_map(Pending::changes) {
+            let Change::Decided { status, note, at } = change else { continue };
+            let Some(value) = Status::from_value(&status.value) else { continue };
+            let (patch_set, seen) = (status.patch_set.unwrap_or(self.confirmed.patch_set), status.seen);
+            let stamp = crate::clock::Stamp { at: *at, client: self.client };
+            let (at, note, version) = (at.ms, note.clone(), 0);
+            let decision = Decision { value, patch_set, seen, note, at, version, stamp };
+            decisions.insert(self.user.clone(), decision);
+        }
+        decisions
+    }
+
+    /// The sets of an entity as they are shown.
+    pub fn sets(&self, entity: Entity) -> Sets {
+        match entity {
+            Entity::Comment(id) => self.comment(id).map(|comment| comment.sets).unwrap_or_default(),
+            Entity::Review => {
+                let mut sets = self.confirmed.sets.clone();
+                self.layers().for_each(|layer| layer.overlay_sets(entity, &mut sets, self.client));
+                sets
+            }
+        }
+    }
+
+    /// Adds to a set and takes from it. What is there or gone already is passed over.
+    pub fn change_set(
+        &mut self,
+        now: Millis,
+        entity: Entity,
+        field: &str,
+        add: BTreeSet<String>,
+        remove: BTreeSet<String>,
+    ) -> Result<(), EditError> {
+        self.has_fields()?;
+        if let Entity::Comment(comment) = entity {
+            self.standing(comment)?;
+        }
+        let holder = self.holder(entity).ok_or(EditError::UnknownComment)?;
+        let spec = spec(holder, field).ok_or(EditError::UnknownField)?;
+        let Policy::AddRemove { max } = spec.policy else { return Err(EditError::UnknownField) };
+        let shown = self.sets(entity);
+        let there = |element: &String| shown.get(field).is_some_and(|there| there.contains(element));
+        let add: BTreeSet<_> = add.into_iter().filter(|element| !there(element)).collect();
+        let seen = self.head.version;
+        let remove: BTreeMap<_, _> =
+            remove.into_iter().filter(there).map(|element| (element, seen)).collect();
+        let many = shown.elements(field).count() + add.len() > max && !add.is_empty();
+        if many || add.iter().any(|element| !spec.takes_element(element)) {
+            return Err(EditError::BadValue);
+        }
+        if add.is_empty() && remove.is_empty() {
+            return Ok(());
+        }
+        self.push(now, Change::SetChanged { entity, field: field.to_owned(), add, remove })?;
+        let (field, by) = (field.to_owned(), self.user.clone());
+        self.emit(Event::SetChanged { entity, field, by, origin: Origin::Local });
+        Ok(())
+    }
+
+    /// Decides, as of the code that is here; the review's status is to follow.
+    pub fn decide(&mut self, now: Millis, value: Status, note: Option<String>) -> Result<(), EditError> {
+        self.has_fields()?;
+        let was = self.field(Entity::Review, Status::FIELD);
+        let PublishedDecision { status, note } = self.decision(value, note)?;
+        let at = self.clock.tick(now);
+        self.push(now, Change::Decided { status, note, at })?;
+        let (by, origin) = (self.user.clone(), Origin::Local);
+        self.emit(Event::Decided { value, by: by.clone(), origin });
+        if was != Some(value.into()) {
+            let (entity, field, value) = (Entity::Review, Status::FIELD.to_owned(), Some(value.into()));
+            self.emit(Event::FieldChanged { entity, field, value, by, origin });
+        }
+        Ok(())
+    }
+
+    /// Ends a conflict. Whoever is second hears who was first, by [`Event::AlreadySettled`].
+    pub fn settle(&mut self, now: Millis, id: ConflictId, how: Resolution) -> Result<(), EditError> {
+        self.loaded()?;
+        let open = self.conflicts().into_iter().find(|open| open.id == id);
+        let open = open.ok_or(EditError::UnknownConflict)?;
+        if let (Resolution::Merged, Entity::Comment(comment), Conflict::TEXT) =
+            (&how, open.entity, &*open.field)
+        {
+            // What was merged stands already, with all that was typed in it since.
+            let shown = self.comment(comment).ok_or(EditError::UnknownComment)?;
+            return self.settle_text(now, comment, &open, shown.text.as_str());
+        }
+        let value = match how {
+            Resolution::Side(user) => open.side_of(&user).map(|side| side.value.clone()),
+            Resolution::Merged => None,
+            Resolution::Value(value) => Some(value),
+        };
+        let value = value.ok_or(EditError::BadResolution)?;
+        match (open.entity, &value) {
+            (Entity::Comment(comment), FieldValue::Text(text)) if open.field == Conflict::TEXT => {
+                self.settle_text(now, comment, &open, text)
+            }
+            // A comment that is put back is there once the server says so: until then nobody could edit it.
+            (Entity::Comment(_), FieldValue::Flag(_)) if open.field == Conflict::REMOVED => {
+                let write = FieldWrite::new(value, self.head.version);
+                self.settle_field(now, open, write)
+            }
+            _ => {
+                let holder = self.holder(open.entity).ok_or(EditError::UnknownComment)?;
+                let spec = spec(holder, &open.field).ok_or(EditError::BadResolution)?;
+                if !spec.takes(&value) {
+                    return Err(EditError::BadValue);
+                }
+                let seen = FieldWrite::new(value, self.head.version);
+                let was = self.field(open.entity, &open.field);
+                let write = FieldWrite { was, patch_set: Some(self.confirmed.patch_set), ..seen };
+                self.settle_field(now, open, write)
+            }
+        }
+    }
+
+    fn settle_field(&mut self, now: Millis, open: Conflict, write: FieldWrite) -> Result<(), EditError> {
+        let Conflict { id: conflict, entity, field, .. } = open;
+        let shown = self.field(entity, &field);
+        let (at, value) = (self.clock.tick(now), write.value.clone());
+        self.push(now, Change::ConflictSettled { conflict, entity, field: field.clone(), write, at })?;
+        if field != Conflict::REMOVED && shown.as_ref() != Some(&value) {
+            let (value, by) = (Some(value), self.user.clone());
+            self.emit(Event::FieldChanged { entity, field, value, by, origin: Origin::Local });
+        }
+        Ok(())
+    }
+
+    /// An ordinary edit, from what is shown to what shall be, that ends the conflict with it.
+    fn settle_text(
+        &mut self,
+        now: Millis,
+        comment: CommentId,
+        open: &Conflict,
+        text: &str,
+    ) -> Result<(), EditError> {
+        self.standing(comment)?;
+        let shown = self.comment(comment).ok_or(EditError::UnknownComment)?.text;
+        let text = normalize(text);
+        let op = diff(shown.as_str(), &text);
+        let (apart, whole, settles) = (Vec::new(), true, Some(open.id));
+        self.push_edit(now, Change::TextEdited { comment, op: op.clone(), apart, whole, settles })?;
+        self.seal(comment);
+        if !op.is_identity() {
+            self.meant.insert(open.id, text);
+            self.undo_edited(now, comment, &op, &shown);
+        }
+        Ok(())
+    }
+
+    /// Whatever waits says what it was made on, before more of what others did comes.
+    pub(super) fn seal_all(&mut self) {
+        if self.history_lost || self.start_over {
+            return;
+        }
+        let mut edited = self.buffer.edited();
+        edited.retain(|id| self.confirmed.comments.contains_key(id));
+        edited.into_iter().for_each(|comment| self.seal(comment));
+    }
+
+    pub(super) fn seal(&mut self, comment: CommentId) {
+        let flight: Vec<TextOp> =
+            self.in_flight.iter().flat_map(|batch| batch.changes.edits(comment)).cloned().collect();
+        self.buffer.seal(comment, self.head.version, flight);
+    }
+
+    /// What was in flight is confirmed by an entry: what waits behind it was made on that.
+    pub(super) fn sealed_behind(&mut self, facts: &[Fact], version: Version) {
+        for fact in facts {
+            let Fact::TextEdited { comment, .. } = fact else { continue };
+            if self.buffer.is_sealed(*comment) {
+                self.buffer.unseal(Some(*comment), version.saturating_sub(1));
+                self.buffer.seal(*comment, version, Vec::new());
+            }
+        }
+    }
+
+    /// Tells of conflicts that came or went, and of comments that came back by that: to both sides, and to whoever looks on.
+    pub(super) fn news<'a>(&mut self, facts: impl IntoIterator<Item = &'a Fact>, version: Version) {
+        for fact in facts {
+            match fact {
+                Fact::ConflictRaised(conflict) => self.tell_conflict(conflict.id),
+                Fact::ConflictJoined { conflict, .. } => self.tell_conflict(*conflict),
+                Fact::ConflictSettled { conflict, .. } => self.tell_settled(*conflict, version),
+                Fact::CommentRestored { comment } => {
+                    let comment = *comment;
+                    // One that is to go from here as well stays off the screen.
+                    if self.comment(comment).is_some_and(|shown| shown.removed.is_none()) {
+                        self.emit(Event::CommentRestored { comment });
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The end of a conflict that came and went while nobody was told here is no news.
+    pub(super) fn expect_end(&mut self, fact: &Fact) {
+        if let Fact::ConflictSettled { conflict, .. } = fact
+            && self.confirmed.conflicts.get(*conflict).is_none()
+        {
+            self.untold.insert(*conflict);
+        }
+    }
+
+    pub(super) fn tell_conflict(&mut self, id: ConflictId) {
+        if self.link != Link::Online {
+            self.untold.insert(id);
+        } else if let Some(conflict) = self.confirmed.conflicts.get(id) {
+            let conflict = Box::new(conflict.clone());
+            self.emit(Event::Conflict(conflict));
+        }
+    }
+
+    fn tell_settled(&mut self, id: ConflictId, version: Version) {
+        let untold = self.untold.remove(&id);
+        let settled = self.confirmed.conflicts.settlement(id).filter(|settled| settled.version == version);
+        if let (false, Some(settled)) = (untold, settled) {
+            let settled = Box::new(settled.clone());
+            self.emit(Event::ConflictSettled(settled));
+        }
+    }
+
+    /// All that happened meanwhile is here: those conflicts that are open now are news.
+    pub(super) fn tell_untold(&mut self) {
+        for id in std::mem::take(&mut self.untold) {
+            self.tell_conflict(id);
+        }
+    }
+
+    /// The confirmed review was this one, and is another.
+    pub(super) fn conflicts_replaced(&mut self, old: &Review) {
+        let is_news = |conflict: &&Conflict| {
+            old.conflicts.get(conflict.id).is_none_or(|before| before.sides != conflict.sides)
+        };
+        let news: Vec<_> =
+            self.confirmed.conflicts.open().filter(is_news).map(|conflict| conflict.id).collect();
+        self.untold.retain(|id| self.confirmed.conflicts.get(*id).is_some());
+        self.untold.extend(news);
+        let over: Vec<_> = old.conflicts.open().map(|conflict| conflict.id).collect();
+        for id in over {
+            if let Some(settled) = self.confirmed.conflicts.settlement(id) {
+                let settled = Box::new(settled.clone());
+                self.emit(Event::ConflictSettled(settled));
+            }
+        }
+    }
+}

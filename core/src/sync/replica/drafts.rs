@@ -1,0 +1,170 @@
+//! Private drafts: a replica of their own log, what they are published by, and what becomes of edits that came too
+//! late for that.
+
+use std::collections::BTreeSet;
+
+use super::{Cause, EditError, Event, HISTORY_OPS, Origin, Rejected, Replica};
+use crate::change::{Apart, Change, Entity, FieldWrite, PublishedDecision};
+use crate::clock::Millis;
+use crate::drafts::first_entry;
+use crate::entry::{Head, Reason};
+use crate::id::{ClientId, CommentId, ReviewId, UserId};
+use crate::review::{Comment, Holder, Place, Status, spec};
+use crate::sync::History;
+use crate::text::{diff, normalize, three_way};
+
+/// How many records of carried edits are kept: they are forgotten as soon as their drafts' replica has let go of them.
+const CARRIED: usize = 1_024;
+
+impl Replica {
+    /// A replica of a user's private drafts in a review. It takes edits at once: its log's first entry is known.
+    pub fn drafts(client: ClientId, user: UserId, of: ReviewId, debounce_ms: u64) -> Replica {
+        let (entry, encoded) = first_entry(of, &user);
+        let mut replica = Replica::new(client, user.clone(), of.drafts_of(&user), debounce_ms);
+        let applied = replica.confirmed.apply(&entry);
+        debug_assert!(applied.is_ok(), "the first entry follows from nothing");
+        replica.head = Head { version: encoded.version, hash: encoded.hash };
+        replica.history = History::new(encoded.version, HISTORY_OPS);
+        replica
+    }
+
+    /// The review that these are drafts in, if they are.
+    pub fn drafts_of(&self) -> Option<ReviewId> {
+        self.confirmed.drafts.as_ref().map(|drafts| drafts.review)
+    }
+
+    /// The drafts that are neither published nor removed, as they are shown: by file, line, side, then age; replies to
+    /// comments of the review behind them.
+    pub fn list_drafts(&self) -> Vec<Comment> {
+        let added = self.layers().flat_map(|layer| layer.added());
+        let ids: BTreeSet<_> = self.confirmed.comments.keys().copied().chain(added).collect();
+        let shown = ids.into_iter().filter_map(|id| self.comment(id));
+        let mut drafts: Vec<_> = shown.filter(Comment::is_draft).collect();
+        drafts.sort_by_cached_key(|draft| {
+            let place = match &draft.place {
+                Place::Line(anchor) => (false, anchor.file.clone(), anchor.line, Some(anchor.side)),
+                Place::Reply(_) => (true, String::new(), 0, None),
+            };
+            (place, draft.created, draft.id)
+        });
+        drafts
+    }
+
+    /// Whether a comment is a draft that can be published.
+    pub fn is_draft(&self, id: CommentId) -> bool {
+        self.drafts_of().is_some() && self.standing(id).is_ok()
+    }
+
+    /// Whether a draft was published, as far as is shown here.
+    pub(super) fn is_published(&self, id: CommentId) -> bool {
+        self.confirmed.comments.get(&id).is_some_and(|draft| draft.published.is_some())
+            || self.changes().any(|change| change.published().contains(&id))
+    }
+
+    /// A reply to a draft needs it to be there. What else there is only the review knows.
+    pub(super) fn check_drafted_reply(&self, root: CommentId) -> Result<(), EditError> {
+        match self.standing(root) {
+            Err(EditError::UnknownComment | EditError::Published) => Ok(()),
+            standing => standing,
+        }
+    }
+
+    /// Drafts have places and texts, and no fields.
+    pub(super) fn has_fields(&self) -> Result<(), EditError> {
+        self.loaded()?;
+        if self.drafts_of().is_some() { Err(EditError::UnknownField) } else { Ok(()) }
+    }
+
+    /// What its user would decide in this review, as of what is here: to be published with drafts.
+    pub fn decision(&self, value: Status, note: Option<String>) -> Result<PublishedDecision, EditError> {
+        self.has_fields()?;
+        let note = note.map(|note| normalize(&note)).filter(|note| !note.is_empty());
+        let max = self.limits.note_chars;
+        if note.as_ref().is_some_and(|note| note.chars().count() > max) {
+            return Err(EditError::NoteTooLong { max });
+        }
+        let spec = spec(Holder::Review, Status::FIELD).ok_or(EditError::UnknownField)?;
+        let write = self.write_of(Entity::Review, spec, value.into());
+        let status = FieldWrite { patch_set: Some(self.confirmed.patch_set), ..write };
+        Ok(PublishedDecision { status, note })
+    }
+
+    /// Publishes drafts, a decision of the [review's replica](Replica::decision), or both: all of it or nothing. It
+    /// waits behind what was done to the drafts before.
+    pub fn publish_drafts(
+        &mut self,
+        now: Millis,
+        comments: Vec<CommentId>,
+        decision: Option<PublishedDecision>,
+    ) -> Result<(), EditError> {
+        self.loaded()?;
+        let max = self.limits.batch_changes;
+        if comments.len() > max {
+            return Err(EditError::TooManyDrafts { max });
+        }
+        comments.iter().try_for_each(|id| self.standing(*id))?;
+        let once = comments.iter().collect::<BTreeSet<_>>().len() == comments.len();
+        if self.drafts_of().is_none() || !once || (comments.is_empty() && decision.is_none()) {
+            return Err(EditError::BadPublication);
+        }
+        let at = self.clock.tick(now);
+        self.push(now, Change::DraftsPublished { comments: comments.clone(), decision, at })?;
+        // Nobody waits for more of it.
+        self.batcher.flush();
+        self.emit(Event::DraftsPublished { comments, origin: Origin::Local });
+        self.tick(now);
+        Ok(())
+    }
+
+    /// The refused edits of drafts that had been published meanwhile: the review's replica
+    /// [carries them over](Replica::carry_over). What else was refused of such a draft waits for a person, as always.
+    pub fn late_edits(&self) -> impl Iterator<Item = &Rejected> {
+        self.rejected.iter().filter(|record| is_late_edit(record))
+    }
+
+    /// Makes an edit of a draft, which the log of drafts refused because the draft had been published, in the comment
+    /// that it became: merged three ways, and in conflict with what others have rewritten there meanwhile.
+    ///
+    /// `false` while the comment is not here. Otherwise the record may be discarded where it is, once what is here is
+    /// [saved](Replica::is_saved); until then it can come again and is not made twice.
+    pub fn carry_over(&mut self, now: Millis, from: ClientId, record: &Rejected) -> Result<bool, EditError> {
+        let (Some(id), Some(base), Some(mine)) = (record.comment, &record.base, &record.mine) else {
+            return Ok(false);
+        };
+        if !is_late_edit(record) {
+            return Ok(false);
+        }
+        let Some(confirmed) = self.confirmed.comments.get(&id) else { return Ok(false) };
+        if self.carried.contains(&(from, record.id)) {
+            return Ok(true);
+        }
+        let seen = confirmed.added;
+        self.standing(id)?;
+        let shown = self.comment(id).ok_or(EditError::UnknownComment)?.text;
+        let authored = diff(base, mine);
+        let op = three_way(base, &authored, shown.as_str())?.op;
+        if !op.is_identity() {
+            let apart = vec![Apart { seen, authored, base: Some(base.to_owned()) }];
+            let edit = Change::TextEdited { comment: id, op: op.clone(), apart, whole: true, settles: None };
+            self.push_edit(now, edit)?;
+            self.undo_edited(now, id, &op, &shown);
+        }
+        self.carried.insert((from, record.id));
+        while self.carried.len() > CARRIED {
+            self.carried.pop_first();
+        }
+        self.dirty += 1;
+        Ok(true)
+    }
+
+    /// The record of a carried edit is gone where it was: it cannot come again.
+    pub fn forget_carried(&mut self, from: ClientId, record: u64) {
+        self.dirty += u64::from(self.carried.remove(&(from, record)));
+    }
+}
+
+/// Whether a record holds nothing but edits of a draft that had been published.
+fn is_late_edit(record: &Rejected) -> bool {
+    record.cause == Cause::Refused(Reason::Published)
+        && record.changes.iter().all(|change| matches!(change, Change::TextEdited { .. }))
+}

@@ -1,0 +1,233 @@
+//! What reviewers decide, and tags.
+
+use super::meetings::People;
+use super::*;
+use crate::review::FieldSpec;
+
+#[test]
+fn three_stale_decisions_are_three_registers_and_one_conflict() {
+    let mut people = People::new(3);
+    people.of(1).decide(0, Status::Approved, None).unwrap();
+    people.of(2).decide(0, Status::ChangesRequested, Some("not yet".into())).unwrap();
+    people.of(3).decide(0, Status::Pending, Some("later".into())).unwrap();
+    people.settle();
+    let decisions = people.of(3).decisions();
+    let of = |n| (decisions[&user(n)].value, decisions[&user(n)].note.clone());
+    assert_eq!(of(1), (Status::Approved, None));
+    assert_eq!(of(2), (Status::ChangesRequested, Some("not yet".into())));
+    assert_eq!(of(3), (Status::Pending, Some("later".into())));
+    assert!(decisions.values().all(|decision| (decision.patch_set, decision.seen) == (1, 1)));
+    let [conflict] = &people.open()[..] else { panic!("one conflict") };
+    assert_eq!((conflict.field.as_str(), conflict.sides.len()), ("status", 3));
+    assert_eq!(people.of(3).status(), Status::Approved);
+}
+
+#[test]
+fn a_decision_is_shown_at_once_and_the_latest_is_the_one() {
+    let mut people = People::new(2);
+    people.leave(1);
+    people.of(1).decide(0, Status::Approved, None).unwrap();
+    people.of(1).set_field(0, Entity::Review, "status", Status::Pending.into()).unwrap();
+    people.of(1).decide(0, Status::ChangesRequested, None).unwrap();
+    assert_eq!(people.of(1).status(), Status::ChangesRequested);
+    assert_eq!(people.of(1).decisions()[&user(1)].value, Status::ChangesRequested);
+    people.of(1).set_field(0, Entity::Review, "status", Status::Approved.into()).unwrap();
+    assert_eq!(people.of(1).status(), Status::Approved, "what was done last is on top");
+    people.come_back(1);
+    people.settle();
+    assert_eq!(people.of(2).status(), Status::Approved);
+    assert_eq!(people.of(2).decisions()[&user(1)].value, Status::ChangesRequested);
+}
+
+#[test]
+fn an_older_decision_from_another_device_does_not_undo_a_newer_one() {
+    let decide = |value: Status, ms| Change::Decided {
+        status: FieldWrite { patch_set: Some(1), ..FieldWrite::new(value.into(), 1) },
+        note: None,
+        at: HlcTime { ms, n: 0 },
+    };
+    let mut server = Server::new();
+    server.take(1, 1, 1, vec![decide(Status::ChangesRequested, 900)]);
+    let batch = Batch { seq: 1, base: 1, changes: vec![decide(Status::Approved, 5)] };
+    let payload = Hash::of(serde_json::to_string(&batch).unwrap().as_bytes());
+    let submission = Submission { client: client(2), user: user(1), batch, payload, skew: 0 };
+    server.sequencer.submit(1_000, submission, &[]);
+    server.poll();
+    server.commit();
+    let review = server.sequencer.committed();
+    assert_eq!(review.decisions[&user(1)].value, Status::ChangesRequested);
+    assert_eq!((review.status(), review.conflicts.is_empty()), (Status::ChangesRequested, true));
+}
+
+#[test]
+fn a_note_is_as_long_as_it_may_be() {
+    let max = Limits::default().note_chars;
+    let decide = |chars: usize| Change::Decided {
+        status: FieldWrite { patch_set: Some(1), ..FieldWrite::new(Status::Approved.into(), 1) },
+        note: Some("é".repeat(chars)),
+        at: HlcTime::default(),
+    };
+    let mut server = Server::new();
+    assert_eq!(server.take(1, 1, 1, vec![decide(max + 1)]), [(0, rejected(Reason::NoteTooLong))]);
+    assert_eq!(server.take(1, 2, 1, vec![decide(max)]), []);
+    let mut people = People::new(1);
+    let no = people.of(1).decide(0, Status::Approved, Some("é".repeat(max + 1)));
+    assert_eq!(no, Err(EditError::NoteTooLong { max }));
+    people.of(1).decide(0, Status::Approved, Some("é".repeat(max))).unwrap();
+}
+
+#[test]
+fn a_decision_on_code_that_is_not_there_is_refused_and_one_on_older_code_is_stale() {
+    let decide = |patch_set| Change::Decided {
+        status: FieldWrite { patch_set: Some(patch_set), ..FieldWrite::new(Status::Approved.into(), 1) },
+        note: None,
+        at: HlcTime::default(),
+    };
+    let mut server = Server::new();
+    assert_eq!(server.take(1, 1, 1, vec![decide(2)]), [(0, rejected(Reason::BadValue))]);
+    assert_eq!(server.take(1, 2, 1, vec![decide(1)]), []);
+    let decision = &server.sequencer.committed().decisions[&user(1)];
+    assert!(!decision.is_stale(1) && decision.is_stale(2));
+}
+
+fn tag(people: &mut People, who: usize, add: &[&str], remove: &[&str]) {
+    let of = |tags: &[&str]| tags.iter().map(|tag| (*tag).to_owned()).collect();
+    people.of(who).change_set(0, Entity::Review, "tags", of(add), of(remove)).unwrap();
+}
+
+fn tags(people: &mut People, who: usize) -> Vec<String> {
+    people.of(who).sets(Entity::Review).elements("tags").map(str::to_owned).collect()
+}
+
+#[test]
+fn tags_of_two_people_are_both_kept() {
+    let mut people = People::new(2);
+    tag(&mut people, 1, &["ui", "docs"], &[]);
+    tag(&mut people, 2, &["ui", "late"], &[]);
+    people.settle();
+    assert_eq!(tags(&mut people, 1), ["docs", "late", "ui"]);
+    // Both have added it, and who takes it out has seen both.
+    tag(&mut people, 1, &[], &["ui"]);
+    people.settle();
+    assert_eq!(tags(&mut people, 2), ["docs", "late"]);
+}
+
+#[test]
+fn who_adds_a_tag_again_while_somebody_takes_it_out_keeps_it() {
+    let mut people = People::new(2);
+    tag(&mut people, 1, &["ui"], &[]);
+    people.settle();
+    tag(&mut people, 1, &[], &["ui"]);
+    tag(&mut people, 2, &[], &["ui"]);
+    tag(&mut people, 2, &["ui"], &[]);
+    assert_eq!((tags(&mut people, 1), tags(&mut people, 2)), (vec![], vec!["ui".to_owned()]));
+    people.settle();
+    assert_eq!(tags(&mut people, 1), ["ui"]);
+}
+
+#[test]
+fn a_tag_that_somebody_else_added_meanwhile_can_be_taken_out_beside_older_changes() {
+    let mut people = People::new(2);
+    people.leave(1);
+    tag(&mut people, 1, &["mine"], &[]);
+    tag(&mut people, 2, &["theirs"], &[]);
+    people.settle();
+    people.come_back(1);
+    tag(&mut people, 1, &[], &["theirs", "mine"]);
+    people.settle();
+    assert!(tags(&mut people, 2).is_empty());
+}
+
+#[test]
+fn sets_are_steps_like_all_else() {
+    let mut people = People::new(2);
+    tag(&mut people, 1, &["a", "b"], &[]);
+    people.settle();
+    people.leave(2);
+    tag(&mut people, 2, &["c"], &["b"]);
+    tag(&mut people, 1, &["d"], &["a"]);
+    people.settle();
+    tag(&mut people, 1, &["a"], &[]);
+    people.settle();
+    people.step_back(2);
+    people.settle();
+    assert_eq!(tags(&mut people, 2), ["a", "c", "d"]);
+}
+
+#[test]
+fn a_set_takes_only_so_much_and_only_what_it_takes() {
+    let add = |from: usize, count: usize| Change::SetChanged {
+        entity: Entity::Review,
+        field: "tags".into(),
+        add: (from..from + count).map(|n| format!("t{n}")).collect(),
+        remove: [].into(),
+    };
+    let one = |field: &str, tag: &str| Change::SetChanged {
+        entity: Entity::Review,
+        field: field.into(),
+        add: [tag.to_owned()].into(),
+        remove: [].into(),
+    };
+    let mut server = Server::new();
+    assert_eq!(server.take(1, 1, 1, vec![add(0, 64)]), []);
+    assert_eq!(server.take(1, 2, 2, vec![add(64, 1)]), [(0, rejected(Reason::SetFull))]);
+    assert_eq!(server.take(1, 3, 2, vec![add(3, 2)]), [], "what is there takes no room");
+    let table = [
+        (one("title", "x"), Reason::UnknownField),
+        (one("tags", "  "), Reason::BadValue),
+        (one("tags", &"x".repeat(51)), Reason::BadValue),
+    ];
+    for (seq, (change, reason)) in table.into_iter().enumerate() {
+        let mut server = Server::new();
+        assert_eq!(server.take(1, 1, 1, vec![change]), [(0, rejected(reason))], "row {seq}");
+    }
+    let tags = crate::review::spec(crate::review::Holder::Review, "tags");
+    assert!(
+        tags.is_some_and(|spec: &FieldSpec| !spec.takes(&FieldValue::Text("x".into()))),
+        "it is no register"
+    );
+}
+
+#[test]
+fn a_settlement_that_keeps_what_stands_is_not_overwritten_by_one_who_has_not_seen_it() {
+    let mut people = People::new(3);
+    people.of(1).decide(0, Status::Approved, None).unwrap();
+    people.of(2).decide(0, Status::ChangesRequested, None).unwrap();
+    people.settle();
+    let id = people.open()[0].id;
+    people.told(2);
+    // The third keeps what stands; the second, who sees it open, decides once more.
+    people.leave(2);
+    people.of(2).decide(0, Status::Pending, None).unwrap();
+    people.of(3).settle(0, id, Resolution::Side(user(1))).unwrap();
+    people.settle();
+    assert!(people.open().is_empty());
+    people.come_back(2);
+    people.settle();
+    let told =
+        people.told(2).iter().any(|event| matches!(event, Event::AlreadySettled(_) | Event::Conflict(_)));
+    let silently = people.of(1).status() != Status::Approved && people.open().is_empty();
+    assert!(!silently, "the settlement is gone, nobody was asked (told: {told})");
+}
+
+#[test]
+fn whose_decision_loses_to_the_last_writer_is_told() {
+    let mut people = People::new(2);
+    people.server = Server::lww();
+    let (lww, head) = (people.server.sequencer.committed().clone(), people.server.sequencer.head());
+    for who in 1..=2 {
+        people.of(who).offline();
+        people.of(who).start_over();
+        people.of(who).opened(0, opened_whole(lww.clone(), head)).unwrap();
+    }
+    people.told(1);
+    people.leave(1);
+    people.of(1).decide(5, Status::ChangesRequested, None).unwrap();
+    people.of(2).decide(900, Status::Approved, None).unwrap();
+    people.settle();
+    people.come_back(1);
+    people.settle();
+    assert_eq!(people.of(1).status(), Status::Approved);
+    let told = people.told(1);
+    assert!(told.iter().any(|event| matches!(event, Event::Superseded { .. })), "{told:?}");
+}
