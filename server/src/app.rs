@@ -20,12 +20,14 @@ use crate::data_dir::DataDir;
 use crate::fanout::Fanout;
 use crate::http;
 use crate::http::Origins;
+use crate::metrics::Metrics;
 use crate::nodes::Nodes;
 use crate::presence::Board;
-use crate::room::{RoomContext, Rooms};
+use crate::room::{Bells, RoomContext, Rooms};
 use crate::session::{Connection, Sessions};
 use crate::shutdown::connections;
 use crate::store::committer::Committer;
+use crate::store::heads::Heads;
 use crate::store::keeper::SnapshotKeeper;
 use crate::store::{OpenError, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store};
 
@@ -42,11 +44,14 @@ pub(crate) struct AppState {
     pub(crate) board: Arc<Board>,
     pub(crate) fanout: Arc<dyn Fanout>,
     pub(crate) connected: Sessions,
+    pub(crate) metrics: Metrics,
     pub(crate) limits: Limits,
     pub(crate) timing: Timing,
     pub(crate) origins: Arc<Origins>,
     /// This process, among others that share a presence store.
     pub(crate) node: Uuid,
+    /// What changed between patch sets, as far as somebody has asked.
+    pub(crate) since: Arc<http::Since>,
     /// How many connections there are.
     pub(crate) sessions: Arc<AtomicUsize>,
     /// Becomes true when the server stops.
@@ -119,20 +124,25 @@ impl Server {
                 connected.close(session);
             }
         };
-        let nodes = Nodes::join(&config, node, close)?;
+        let metrics = Metrics::default();
+        let nodes = Nodes::join(&config, node, metrics.clone(), close)?;
         nodes.settle().await;
         let Nodes { presence, fanout, mut tasks, .. } = nodes;
         let (board, board_task) = Board::start(presence);
-        let (committer, committer_task) = Committer::start(store.clone());
+        let (committer, committer_task) = Committer::start(store.clone(), metrics.clone());
+        let (heads, heads_task) = Heads::start(store.clone());
         let (snapshots, snapshots_task) = SnapshotKeeper::start(store.clone(), config.keep_entries);
         let limits = Limits::default();
         let context = RoomContext {
             store: store.clone(),
             committer,
+            heads,
             snapshots: snapshots.clone(),
             board: board.clone(),
             fanout: fanout.clone(),
+            metrics: metrics.clone(),
             limits,
+            bells: Bells::default(),
             idle: timing.room_idle,
         };
         let (drain, draining) = watch::channel(false);
@@ -142,17 +152,19 @@ impl Server {
             board,
             fanout,
             connected,
+            metrics: metrics.clone(),
             limits,
             timing,
             origins: Arc::new(Origins::new(address.port(), config.origins)),
             node,
+            since: Arc::default(),
             sessions: Arc::default(),
             draining,
         };
         let server = serve(listener, state.clone(), timing.stop)?;
         let http = server.handle();
         let http_task = tokio::spawn(server);
-        tasks.extend([board_task, committer_task]);
+        tasks.extend([board_task, committer_task, heads_task, metrics.keep()]);
         Ok(Server { address, state, http, http_task, snapshots, snapshots_task, tasks, drain, data })
     }
 

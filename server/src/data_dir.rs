@@ -10,7 +10,14 @@ use crate::app::StartError;
 #[derive(Debug)]
 pub(crate) struct DataDir {
     path: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        // Closing it is not enough: a process that is just being started from this one has it for a moment as well.
+        let _ = self.lock.unlock();
+    }
 }
 
 impl DataDir {
@@ -29,7 +36,7 @@ impl DataDir {
             .open(path.join("lock"))
             .map_err(unusable)?;
         match lock.try_lock() {
-            Ok(()) => Ok(DataDir { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(DataDir { path: path.to_owned(), lock }),
             Err(TryLockError::WouldBlock) => Err(StartError(format!(
                 "the data directory {shown} is in use by another server: stop that one, or choose another with --data-dir"
             ))),

@@ -25,6 +25,7 @@ mod data_dir;
 pub mod fanout;
 mod http;
 pub mod link;
+pub mod metrics;
 mod nodes;
 pub mod presence;
 mod room;

@@ -11,6 +11,7 @@ use crate::app::StartError;
 use crate::config::Config;
 use crate::fanout::{self, Fanout, RedisFanout};
 use crate::link::Link;
+use crate::metrics::Metrics;
 use crate::presence::{MemoryPresence, PresenceStore, RedisPresence};
 
 /// How long starting waits for Redis: whether it is there is told, and no more than that.
@@ -29,14 +30,16 @@ impl Nodes {
     pub(crate) fn join(
         config: &Config,
         node: Uuid,
+        metrics: Metrics,
         close: impl Fn(SessionId) + Send + Sync + 'static,
     ) -> Result<Nodes, StartError> {
         let Some(url) = config.redis_url() else {
+            metrics.redis_up.set(1.0);
             let (presence, fanout) = (Arc::new(MemoryPresence::new()), fanout::local());
             return Ok(Nodes { presence, fanout, tasks: Vec::new(), link: None });
         };
         let unusable = |error| StartError(format!("--redis-url cannot be used: {error}"));
-        let (link, link_task) = Link::start(url, &config.redis_prefix).map_err(unusable)?;
+        let (link, link_task) = Link::start(url, &config.redis_prefix, metrics).map_err(unusable)?;
         let (fanout, fanout_task) = RedisFanout::start(link.clone(), node, Box::new(close));
         let presence = Arc::new(RedisPresence::new(link.clone()));
         let tasks = vec![link_task, fanout_task];

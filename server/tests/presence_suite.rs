@@ -23,9 +23,22 @@ fn user(name: &str) -> User {
 }
 
 fn presence(session: u128, line: u32) -> Presence {
-    let place = PresencePlace { file: Some("src/lib.rs".to_owned()), line: Some(line), side: None };
+    let place = PresencePlace {
+        file: Some("src/lib.rs".to_owned()),
+        line: Some(line),
+        side: None,
+        patch_set: Some(2),
+    };
     let session = SessionId(Uuid::from_u128(session));
-    Presence { session, user: user("ann"), place, selection: None, active: true, last_seen: 5 }
+    Presence {
+        session,
+        user: user("ann"),
+        place,
+        selection: None,
+        writing: false,
+        active: true,
+        last_seen: 5,
+    }
 }
 
 fn record(session: u128) -> SessionRecord {
@@ -95,7 +108,7 @@ async fn memory_passes_the_suite() {
 
 /// A connection to it, once it stands.
 async fn link(url: &str) -> Arc<Link> {
-    let (link, _) = Link::start(url, "ours").unwrap();
+    let (link, _) = Link::start(url, "ours", Default::default()).unwrap();
     until("Redis is there", async || link.is_up()).await;
     link
 }
@@ -130,7 +143,7 @@ async fn every_key_in_redis_is_ours_and_an_idle_one_empties_itself() {
 #[tokio::test]
 async fn installations_that_share_a_redis_do_not_see_each_other() {
     let Some(redis) = Redis::start().unwrap() else { return };
-    let (theirs, _) = Link::start(&redis.url(), "theirs").unwrap();
+    let (theirs, _) = Link::start(&redis.url(), "theirs", Default::default()).unwrap();
     until("Redis is there", async || theirs.is_up()).await;
     let (ours, theirs) = (RedisPresence::new(link(&redis.url()).await), RedisPresence::new(theirs));
     let review = ReviewId(Uuid::from_u128(1));
@@ -196,7 +209,8 @@ async fn a_user_with_a_password_who_may_do_no_more_than_is_needed() {
         .await
         .unwrap();
     suite(&RedisPresence::new(link(&redis.url().replace("//", "//node:word@")).await)).await;
-    let (wrong, _) = Link::start(&redis.url().replace("//", "//node:wrong@"), "ours").unwrap();
+    let (wrong, _) =
+        Link::start(&redis.url().replace("//", "//node:wrong@"), "ours", Default::default()).unwrap();
     let store = RedisPresence::new(wrong.clone());
     let review = ReviewId(Uuid::from_u128(1));
     assert!(store.put(review, presence(1, 1), LONG).await.is_err() && !wrong.is_up());

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use interline_core::id::{ReviewId, SessionId};
 
-use super::{Counts, Fanout, News, Subscription};
+use super::{Fanout, News, Subscription};
 
 /// The fan-out of a node that is the only one.
 #[derive(Debug, Default)]
@@ -32,8 +32,4 @@ impl Fanout for LocalFanout {
     fn close(&self, _: SessionId) {}
 
     async fn flush(&self) {}
-
-    fn counts(&self) -> Counts {
-        Counts::default()
-    }
 }

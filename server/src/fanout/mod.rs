@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use interline_core::id::{ReviewId, SessionId};
-use serde::Serialize;
 
 pub use self::redis::RedisFanout;
 pub use local::LocalFanout;
@@ -47,24 +46,6 @@ pub trait Fanout: Send + Sync + 'static {
 
     /// Waits until everything that was to be said is said, or cannot be.
     async fn flush(&self);
-
-    /// What happened so far.
-    fn counts(&self) -> Counts;
-}
-
-/// What happened so far, for whoever watches.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize)]
-pub struct Counts {
-    /// Messages that Redis took.
-    pub published: u64,
-    /// Messages that it did not, or that there was no place for.
-    pub dropped: u64,
-    /// Messages of other nodes that came.
-    pub heard: u64,
-    /// Times that something may have been said and not heard.
-    pub missed: u64,
-    /// Connections made.
-    pub connections: u64,
 }
 
 /// The fan-out of a node that is the only one.

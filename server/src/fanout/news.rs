@@ -1,7 +1,7 @@
 //! One message between nodes: sixteen bytes that say which node it is from, then JSON.
 
 use interline_core::entry::{EncodedEntry, Head};
-use interline_core::id::SessionId;
+use interline_core::id::{SessionId, UserId};
 use interline_core::presence::Presence;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -24,6 +24,8 @@ pub enum News {
     Present(Presence),
     /// Somebody is gone.
     Gone(SessionId),
+    /// A user has read or viewed something: the store has what.
+    Marked(UserId),
     /// Nobody says this: something may have been said that was not heard.
     Missed,
 }
@@ -39,6 +41,7 @@ enum Message {
     Ahead(Head),
     Present(Presence),
     Gone(SessionId),
+    Marked(UserId),
     #[serde(other)]
     Unknown,
 }
@@ -49,7 +52,7 @@ impl News {
         match self {
             News::Entry(entry) => Some(Head { version: entry.version, hash: entry.hash }),
             News::Ahead(head) => Some(*head),
-            News::Present(_) | News::Gone(_) | News::Missed => None,
+            News::Present(_) | News::Gone(_) | News::Marked(_) | News::Missed => None,
         }
     }
 
@@ -66,6 +69,7 @@ impl News {
             News::Ahead(head) => Message::Ahead(*head),
             News::Present(presence) => Message::Present(presence.clone()),
             News::Gone(session) => Message::Gone(*session),
+            News::Marked(user) => Message::Marked(user.clone()),
             News::Missed => Message::Unknown,
         };
         let mut bytes = node.as_bytes().to_vec();
@@ -87,6 +91,7 @@ impl News {
             Message::Ahead(head) => News::Ahead(head),
             Message::Present(presence) => News::Present(presence),
             Message::Gone(session) => News::Gone(session),
+            Message::Marked(user) => News::Marked(user),
             Message::Unknown => return None,
         })
     }
@@ -105,7 +110,8 @@ mod tests {
     fn news_are_understood_by_other_nodes_only() {
         let [ours, theirs] = [1, 2].map(Uuid::from_u128);
         let head = Head { version: 9, hash: Hash::of(b"9") };
-        for news in [entry(10), News::Ahead(head), News::Gone(SessionId(Uuid::from_u128(3)))] {
+        let (gone, user) = (SessionId(Uuid::from_u128(3)), UserId::new("ann").unwrap());
+        for news in [entry(10), News::Ahead(head), News::Gone(gone), News::Marked(user)] {
             let bytes = news.encode(theirs);
             assert_eq!(News::decode(&bytes, ours), Some(news));
             assert_eq!(News::decode(&bytes, theirs), None);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use interline_core::entry::Head;
 use interline_core::id::{ReviewId, SessionId};
@@ -12,6 +11,7 @@ use uuid::Uuid;
 
 use super::News;
 use crate::link::Link;
+use crate::metrics::Metrics;
 
 /// How many messages wait for Redis.
 const QUEUE: usize = 2_048;
@@ -32,29 +32,23 @@ pub(super) enum Saying {
 /// The way to the task.
 pub(super) struct Publisher {
     queue: mpsc::Sender<Saying>,
-    pub(super) counts: Arc<PublishCounts>,
-}
-
-#[derive(Default)]
-pub(super) struct PublishCounts {
-    pub(super) published: AtomicU64,
-    pub(super) dropped: AtomicU64,
+    metrics: Metrics,
 }
 
 impl Publisher {
     pub(super) fn start(link: Arc<Link>, node: Uuid) -> (Publisher, JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let counts = Arc::<PublishCounts>::default();
-        let task = Task { link, node, counts: counts.clone(), unsaid: BTreeMap::new(), since: 0 };
-        (Publisher { queue, counts }, tokio::spawn(task.run(waiting)))
+        let metrics = link.metrics.clone();
+        let task = Task { link, node, unsaid: BTreeMap::new(), since: 0 };
+        (Publisher { queue, metrics }, tokio::spawn(task.run(waiting)))
     }
 
     /// Says something, if there is a place for it.
     pub(super) fn say(&self, saying: Saying) {
-        let presence = matches!(saying, Saying::News(_, News::Present(_) | News::Gone(_)));
+        let presence = matches!(saying, Saying::News(_, News::Present(_) | News::Gone(_) | News::Marked(_)));
         let full = presence && self.queue.capacity() < PRESENCE_LEAVES;
         if full || self.queue.try_send(saying).is_err() {
-            self.counts.dropped.fetch_add(1, Relaxed);
+            self.metrics.dropped.increment(1);
         }
     }
 
@@ -70,7 +64,6 @@ impl Publisher {
 struct Task {
     link: Arc<Link>,
     node: Uuid,
-    counts: Arc<PublishCounts>,
     /// Where logs reach to, of which the others could not be told.
     unsaid: BTreeMap<ReviewId, Head>,
     /// How many connections there had been then.
@@ -116,9 +109,9 @@ impl Task {
         if count > 0 {
             let connections = self.link.connections();
             match self.link.ask::<()>(&pipeline).await {
-                Ok(()) => drop(self.counts.published.fetch_add(count, Relaxed)),
+                Ok(()) => self.link.metrics.published.increment(count),
                 Err(_) => {
-                    self.counts.dropped.fetch_add(count, Relaxed);
+                    self.link.metrics.dropped.increment(count);
                     self.since = connections;
                     for (review, head) in heads {
                         if self.unsaid.len() < UNSAID || self.unsaid.contains_key(&review) {

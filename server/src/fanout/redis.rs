@@ -1,7 +1,6 @@
 //! Telling other nodes over Redis: one channel for each review that is loaded somewhere, and one for all nodes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use async_trait::async_trait;
 use interline_core::id::{ReviewId, SessionId};
@@ -9,16 +8,15 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::publisher::{Publisher, Saying};
-use super::{Close, Counts, Fanout, Inbox, News, Subscription};
+use super::{Close, Fanout, Inbox, News, Subscription};
 use crate::link::{Heard, Link, Listening};
+use crate::metrics::Metrics;
 
 /// The fan-out over Redis.
 pub struct RedisFanout {
     link: Arc<Link>,
     node: Uuid,
     publisher: Publisher,
-    heard: Arc<AtomicU64>,
-    missed: Arc<AtomicU64>,
     _closing: Listening,
 }
 
@@ -26,13 +24,13 @@ pub struct RedisFanout {
 struct Room {
     inbox: Inbox,
     node: Uuid,
-    heard: Arc<AtomicU64>,
+    metrics: Metrics,
 }
 
 impl Heard for Room {
     fn heard(&self, message: &[u8]) {
         if let Some(news) = News::decode(message, self.node) {
-            self.heard.fetch_add(1, Relaxed);
+            self.metrics.heard.increment(1);
             self.inbox.put(news);
         }
     }
@@ -60,8 +58,7 @@ impl RedisFanout {
     pub fn start(link: Arc<Link>, node: Uuid, close: Close) -> (RedisFanout, JoinHandle<()>) {
         let (publisher, task) = Publisher::start(link.clone(), node);
         let closing = link.listen(link.keys().closing(), Arc::new(Closing(close)));
-        let (heard, missed) = Default::default();
-        (RedisFanout { link, node, publisher, heard, missed, _closing: closing }, task)
+        (RedisFanout { link, node, publisher, _closing: closing }, task)
     }
 }
 
@@ -84,8 +81,8 @@ impl Fanout for RedisFanout {
     }
 
     fn subscribe(&self, review: ReviewId) -> Subscription {
-        let (inbox, subscription) = Subscription::new(self.missed.clone());
-        let room = Room { inbox, node: self.node, heard: self.heard.clone() };
+        let (inbox, subscription) = Subscription::new(self.link.metrics.clone());
+        let room = Room { inbox, node: self.node, metrics: self.link.metrics.clone() };
         subscription.holding(self.link.listen(self.link.keys().news(review), Arc::new(room)))
     }
 
@@ -95,15 +92,5 @@ impl Fanout for RedisFanout {
 
     async fn flush(&self) {
         self.publisher.flush().await;
-    }
-
-    fn counts(&self) -> Counts {
-        Counts {
-            published: self.publisher.counts.published.load(Relaxed),
-            dropped: self.publisher.counts.dropped.load(Relaxed),
-            heard: self.heard.load(Relaxed),
-            missed: self.missed.load(Relaxed),
-            connections: self.link.connections(),
-        }
     }
 }

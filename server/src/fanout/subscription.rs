@@ -3,11 +3,12 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::sync::{Notify, mpsc};
 
 use super::News;
+use crate::metrics::Metrics;
 
 /// How many messages wait for a room.
 const WAITING: usize = 256;
@@ -30,7 +31,7 @@ struct Overflow {
 pub(super) struct Inbox {
     queue: mpsc::Sender<News>,
     overflow: Arc<Overflow>,
-    missed: Arc<AtomicU64>,
+    metrics: Metrics,
 }
 
 impl Subscription {
@@ -39,11 +40,11 @@ impl Subscription {
         Subscription { queue: None, overflow: Arc::default(), _held: None }
     }
 
-    /// An inbox, and what comes out of it; `missed` counts what it had no place for.
-    pub(super) fn new(missed: Arc<AtomicU64>) -> (Inbox, Subscription) {
+    /// An inbox, and what comes out of it; what it had no place for is counted.
+    pub(super) fn new(metrics: Metrics) -> (Inbox, Subscription) {
         let (sender, queue) = mpsc::channel(WAITING);
         let overflow = Arc::<Overflow>::default();
-        let inbox = Inbox { queue: sender, overflow: overflow.clone(), missed };
+        let inbox = Inbox { queue: sender, overflow: overflow.clone(), metrics };
         (inbox, Subscription { queue: Some(queue), overflow, _held: None })
     }
 
@@ -81,7 +82,7 @@ impl Inbox {
 
     /// Something may have been said that was not heard.
     pub(super) fn missed(&self) {
-        self.missed.fetch_add(1, Relaxed);
+        self.metrics.missed.increment(1);
         self.overflow.missed.store(true, Relaxed);
         self.overflow.told.notify_one();
     }
@@ -95,7 +96,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_room_that_does_not_listen_hears_that_it_has_missed_something() {
-        let (inbox, mut subscription) = Subscription::new(Arc::default());
+        let (inbox, mut subscription) = Subscription::new(Metrics::default());
         let gone = |n: usize| News::Gone(SessionId(Uuid::from_u128(n as u128)));
         (0..WAITING + 3).for_each(|n| inbox.put(gone(n)));
         assert_eq!(subscription.next().await, News::Missed);

@@ -8,12 +8,12 @@ use futures_util::StreamExt;
 use interline_core::diff::{DiffError, MAX_DIFF_BYTES, PatchSet};
 use interline_core::entry::Hash;
 use interline_core::id::ReviewId;
-use interline_core::review::{FieldValue, Holder, spec};
+use interline_core::review::{FieldValue, Holder, StatusPolicy, spec};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::ApiError;
+use super::{ApiError, query};
 use crate::app::AppState;
 use crate::store::{Creation, NewReview, ReviewRow};
 use crate::time::now_ms;
@@ -32,6 +32,8 @@ const READ_ON: usize = 4 * MAX_DIFF_BYTES;
 pub(super) struct Query {
     title: Option<String>,
     key: Option<String>,
+    #[serde(default, deserialize_with = "query::status_policy")]
+    status_policy: StatusPolicy,
 }
 
 #[derive(Serialize)]
@@ -49,17 +51,12 @@ pub(super) async fn create(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     state.origins.check(&request)?;
-    let Query { title, key } = query.into_inner();
+    let Query { title, key, status_policy } = query.into_inner();
     let title = checked_title(title)?;
     let key = key.filter(|key| !key.is_empty()).map(checked_key).transpose()?;
-    let body = timeout(UPLOAD, read(body)).await;
-    let body = body.map_err(|_| ApiError::timeout("the diff took too long to arrive"))??;
-    let body_hash = Hash::of(&body);
-    // A large diff takes tens of milliseconds: not on the thread that serves sockets.
-    let parsed = web::block(move || PatchSet::parse(&body)).await;
-    let patch_set = parsed.map_err(|error| ApiError::internal(error.to_string()))??;
+    let (patch_set, body_hash) = parsed(body).await?;
     let id = ReviewId(Uuid::now_v7());
-    let new = NewReview { id, key: key.clone(), title, patch_set, body_hash, at: now_ms() };
+    let new = NewReview { id, key: key.clone(), title, status_policy, patch_set, body_hash, at: now_ms() };
     let (row, mut response) = match state.store.create_review(new).await? {
         Creation::Created(row) => (row, HttpResponse::Created()),
         Creation::Existing(row) => (row, HttpResponse::Ok()),
@@ -78,6 +75,16 @@ pub(super) fn url_of(state: &AppState, request: &HttpRequest, row: &ReviewRow) -
         Some(key) => format!("{address}/r/{}", key.replace('/', "%2F")),
         None => format!("{address}/r/{}", row.id),
     }
+}
+
+/// Reads a diff, and what its bytes hash to.
+pub(super) async fn parsed(body: web::Payload) -> Result<(PatchSet, Hash), ApiError> {
+    let body = timeout(UPLOAD, read(body)).await;
+    let body = body.map_err(|_| ApiError::timeout("the diff took too long to arrive"))??;
+    let body_hash = Hash::of(&body);
+    // A large diff takes tens of milliseconds: not on the thread that serves sockets.
+    let parsed = web::block(move || PatchSet::parse(&body)).await;
+    Ok((parsed.map_err(|error| ApiError::internal(error.to_string()))??, body_hash))
 }
 
 async fn read(mut body: web::Payload) -> Result<Vec<u8>, ApiError> {
@@ -102,7 +109,7 @@ fn checked_title(title: Option<String>) -> Result<String, ApiError> {
     if fits { Ok(title) } else { Err(ApiError::bad_request("bad_title", message)) }
 }
 
-fn checked_key(key: String) -> Result<String, ApiError> {
+pub(super) fn checked_key(key: String) -> Result<String, ApiError> {
     let known = |b: u8| b.is_ascii_alphanumeric() || b"._/-".contains(&b);
     // A part of dots alone would not survive a browser's idea of a path.
     let parts = key.split('/').all(|part| !part.is_empty() && part != "." && part != "..");

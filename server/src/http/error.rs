@@ -3,6 +3,7 @@
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
 use interline_core::diff::DiffError;
+use interline_core::id::Version;
 use interline_core::wire::ErrorCode;
 use serde::Serialize;
 
@@ -48,9 +49,26 @@ impl ApiError {
         ApiError::new(StatusCode::NOT_FOUND, "unknown_comment", message)
     }
 
+    pub(crate) fn unknown_version(version: Version, head: Version) -> ApiError {
+        Failure::unknown_version(version, head).into()
+    }
+
+    pub(crate) fn not_kept(version: Version, oldest: Version) -> ApiError {
+        Failure::not_kept(version, oldest).into()
+    }
+
     pub(crate) fn key_in_use(key: &str) -> ApiError {
         let message = format!("the key {key} belongs to a review with another diff");
         ApiError::new(StatusCode::CONFLICT, "key_in_use", message)
+    }
+
+    pub(crate) fn patch_set_key_in_use(key: &str) -> ApiError {
+        let message = format!("the key {key} belongs to another patch set of the review");
+        ApiError::new(StatusCode::CONFLICT, "key_in_use", message)
+    }
+
+    pub(crate) fn too_many_patch_sets(message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::CONFLICT, "too_many_patch_sets", message)
     }
 
     pub(crate) fn method_not_allowed(method: &Method) -> ApiError {

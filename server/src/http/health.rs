@@ -8,14 +8,13 @@ use uuid::Uuid;
 
 use super::ApiError;
 use crate::app::AppState;
-use crate::fanout::Counts;
 
 #[derive(Serialize)]
 struct Health {
     status: &'static str,
     /// Which of the nodes this is, as in session records; another one after each start.
     node: Uuid,
-    /// How many reviews are loaded.
+    /// How many reviews are loaded, without private drafts.
     rooms: usize,
     /// How many connections there are.
     sessions: usize,
@@ -29,8 +28,6 @@ struct Readiness {
     store: &'static str,
     presence: &'static str,
     fanout: &'static str,
-    /// What happened between nodes since the start.
-    nodes: Counts,
 }
 
 /// The process is alive.
@@ -53,6 +50,17 @@ pub(super) async fn readyz(state: web::Data<AppState>) -> Result<HttpResponse, A
         store: "ok",
         presence: word(presence),
         fanout: word(fanout),
-        nodes: state.fanout.counts(),
     }))
+}
+
+/// What Prometheus reads.
+pub(super) async fn metrics(state: web::Data<AppState>) -> HttpResponse {
+    let number = |is: bool| f64::from(u8::from(is));
+    let (presence, fanout) = (state.board.healthy(), state.fanout.is_healthy());
+    let metrics = &state.metrics;
+    metrics.sessions.set(state.sessions.load(Ordering::Relaxed) as f64);
+    metrics.rooms.set(state.rooms.count() as f64);
+    metrics.presence_up.set(number(presence));
+    metrics.degraded.set(number(!presence || !fanout));
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(metrics.render())
 }

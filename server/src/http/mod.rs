@@ -1,14 +1,17 @@
 //! HTTP: reviews in and out, the socket, health, and the demo.
 
 mod create;
+mod decisions;
 mod demo;
 mod error;
 mod guard;
 mod health;
 mod history;
+mod patch_sets;
 mod query;
 mod read;
 mod sessions;
+mod since;
 mod socket;
 
 use actix_web::http::Method;
@@ -18,6 +21,7 @@ use actix_web::{HttpRequest, Resource, web};
 pub(crate) use demo::is_embedded as demo_is_embedded;
 pub(crate) use error::ApiError;
 pub(crate) use guard::{Origins, check_host};
+pub(crate) use since::Since;
 
 /// Only what this server serves runs in its pages, and no other page frames them.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -46,14 +50,23 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/sessions").route(web::get().to(sessions::list)))
         .service(resource("/sessions/{session}").route(web::delete().to(sessions::close)))
         // A key may hold slashes.
+        .service(resource("/reviews/{name:.+}/patchsets/{number}/since").route(web::get().to(since::since)))
         .service(resource("/reviews/{name:.+}/patchsets/{number}").route(web::get().to(read::patch_set)))
+        .service(
+            resource("/reviews/{name:.+}/patchsets")
+                .route(web::post().to(patch_sets::add))
+                .route(web::get().to(patch_sets::list)),
+        )
         .service(resource(&format!("{COMMENT}/history")).route(web::get().to(history::history)))
         .service(resource(COMMENT).route(web::get().to(history::comment)))
+        .service(resource("/reviews/{name:.+}/conflicts").route(web::get().to(decisions::conflicts)))
+        .service(resource("/reviews/{name:.+}/log").route(web::get().to(decisions::log)))
         .service(resource("/reviews/{name:.+}").route(web::get().to(read::show)))
         .default_service(web::to(unknown_path));
     config
         .service(resource("/healthz").route(web::get().to(health::healthz)))
         .service(resource("/readyz").route(web::get().to(health::readyz)))
+        .service(resource("/metrics").route(web::get().to(health::metrics)))
         .service(api)
         .default_service(web::to(demo::serve));
 }

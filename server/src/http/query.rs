@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use interline_core::id::{ReviewId, Version};
+use interline_core::review::StatusPolicy;
 use serde::de::{Deserialize, Deserializer, Error};
 
 /// A value of this parameter.
@@ -26,6 +27,15 @@ pub(super) fn after_review<'de, D: Deserializer<'de>>(deserializer: D) -> Result
 
 pub(super) fn after_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Version, D::Error> {
     named(deserializer, "after")
+}
+
+pub(super) fn status_policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusPolicy, D::Error> {
+    let unknown = |error: D::Error| D::Error::custom(format!("status_policy: {error}"));
+    StatusPolicy::deserialize(deserializer).map_err(unknown)
+}
+
+pub(super) fn wait<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    named(deserializer, "wait")
 }
 
 pub(super) fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Version>, D::Error> {

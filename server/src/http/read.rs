@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use interline_core::clock::{Millis, Stamp};
 use interline_core::entry::Hash;
 use interline_core::id::{CommentId, ReviewId, User, UserId, Version};
-use interline_core::review::{Anchor, Comment, Place, Review};
+use interline_core::review::{Anchor, Comment, Conflict, Place, Review, Standing, Status};
 use serde::{Deserialize, Serialize};
 
 use super::create::url_of;
@@ -62,8 +62,27 @@ struct Shown<'a> {
     hash: Hash,
     created_at: Millis,
     patch_set: u32,
+    tags: Vec<&'a str>,
+    /// What each reviewer decided.
+    decisions: Vec<ShownDecision<'a>>,
+    /// What waits for a person.
+    conflicts: Vec<&'a Conflict>,
     comments: Vec<ShownComment<'a>>,
     users: &'a [User],
+}
+
+#[derive(Serialize)]
+struct ShownDecision<'a> {
+    author: ShownUser<'a>,
+    value: Status,
+    patch_set: u32,
+    seen: Version,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+    at: Millis,
+    version: Version,
+    /// It was made on code that is not the newest.
+    stale: bool,
 }
 
 #[derive(Serialize)]
@@ -73,11 +92,16 @@ struct ShownComment<'a> {
     thread: CommentId,
     #[serde(skip_serializing_if = "Option::is_none")]
     anchor: Option<&'a Anchor>,
+    /// How it came there, if the code has moved on since it was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standing: Option<&'a Standing>,
     author: ShownUser<'a>,
     text: &'a str,
     created_at: Millis,
     resolved: bool,
     removed: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -122,6 +146,7 @@ pub(super) async fn show(
         Some(version) => review_at(&*state.store, row.id, version, row.head.version).await?,
     };
     let url = url_of(&state, &request, &row);
+    let names: Names<'_> = users.iter().map(|user| (&user.id, user.display_name.as_str())).collect();
     let shown = Shown {
         id: row.id,
         key: row.key.as_deref(),
@@ -132,7 +157,10 @@ pub(super) async fn show(
         hash: head.hash,
         created_at: review.created_at,
         patch_set: review.patch_set,
-        comments: comments(&review, &users),
+        tags: review.sets.elements(TAGS).collect(),
+        decisions: decisions(&review, &names),
+        conflicts: review.conflicts.open().collect(),
+        comments: comments(&review, &names),
         users: &users,
     };
     Ok(HttpResponse::Ok().json(shown))
@@ -156,10 +184,32 @@ pub(super) async fn find(state: &AppState, name: &str) -> Result<ReviewRow, ApiE
     state.store.find_review(name).await?.ok_or_else(ApiError::unknown_review)
 }
 
+/// The set that holds tags.
+const TAGS: &str = "tags";
+
+type Names<'a> = HashMap<&'a UserId, &'a str>;
+
+fn person<'a>(id: &'a UserId, names: &Names<'a>) -> ShownUser<'a> {
+    ShownUser { id, display_name: names.get(id).copied().unwrap_or(id.as_str()) }
+}
+
+/// By user.
+fn decisions<'a>(review: &'a Review, names: &Names<'a>) -> Vec<ShownDecision<'a>> {
+    let shown = review.decisions.iter().map(|(user, decision)| ShownDecision {
+        author: person(user, names),
+        value: decision.value,
+        patch_set: decision.patch_set,
+        seen: decision.seen,
+        note: decision.note.as_deref(),
+        at: decision.at,
+        version: decision.version,
+        stale: decision.is_stale(review.patch_set),
+    });
+    shown.collect()
+}
+
 /// Thread by thread, each in the order in which it was written.
-fn comments<'a>(review: &'a Review, users: &'a [User]) -> Vec<ShownComment<'a>> {
-    let names: HashMap<&UserId, &str> =
-        users.iter().map(|user| (&user.id, user.display_name.as_str())).collect();
+fn comments<'a>(review: &'a Review, names: &Names<'a>) -> Vec<ShownComment<'a>> {
     let order = |comment: &Comment| -> (Option<Stamp>, CommentId, bool, Stamp, CommentId) {
         let thread = review.thread_of(comment);
         let root = review.comments.get(&thread).map(|root| root.created);
@@ -174,14 +224,13 @@ fn comments<'a>(review: &'a Review, users: &'a [User]) -> Vec<ShownComment<'a>> 
             Place::Line(anchor) => Some(anchor),
             Place::Reply(_) => None,
         },
-        author: ShownUser {
-            id: &comment.author,
-            display_name: names.get(&comment.author).copied().unwrap_or(comment.author.as_str()),
-        },
+        standing: comment.standing.as_ref(),
+        author: person(&comment.author, names),
         text: comment.text.as_str(),
         created_at: comment.created.at.ms,
         resolved: comment.resolved(),
         removed: comment.removed.is_some(),
+        tags: comment.sets.elements(TAGS).collect(),
     });
     shown.collect()
 }

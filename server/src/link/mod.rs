@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
+use crate::metrics::Metrics;
 pub(crate) use keys::Keys;
 use listeners::Listeners;
 pub(crate) use listeners::{Heard, Listening};
@@ -69,11 +70,16 @@ pub struct Link {
     broken: watch::Sender<u64>,
     listeners: Arc<Listeners>,
     connections: AtomicU64,
+    pub(crate) metrics: Metrics,
 }
 
 impl Link {
     /// Makes connections to a Redis from now on; what is kept there begins with `prefix`.
-    pub fn start(url: &str, prefix: &str) -> Result<(Arc<Link>, JoinHandle<()>), BadAddress> {
+    pub fn start(
+        url: &str,
+        prefix: &str,
+        metrics: Metrics,
+    ) -> Result<(Arc<Link>, JoinHandle<()>), BadAddress> {
         let client = client(url)?;
         let info = client.get_connection_info();
         let link = Arc::new(Link {
@@ -84,6 +90,7 @@ impl Link {
             broken: watch::Sender::new(0),
             listeners: Arc::default(),
             connections: AtomicU64::new(0),
+            metrics,
         });
         let task = tokio::spawn(link.clone().run());
         Ok((link, task))
@@ -159,8 +166,11 @@ impl Link {
                     was_up = true;
                     self.up.send_replace(Some(Up { connection: connection.clone(), number }));
                     self.connections.store(number, Relaxed);
+                    self.metrics.redis_connections.increment(1);
+                    self.metrics.redis_up.set(1.0);
                     let why = self.keep(connection, number, &lost).await;
                     self.up.send_replace(None);
+                    self.metrics.redis_up.set(0.0);
                     self.listeners.all_missed();
                     warn!(%why, "the connection to {} is gone; edits go on through the store", self.place);
                 }

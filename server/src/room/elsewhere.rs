@@ -4,19 +4,21 @@
 //! with nothing under way here, is taken as it is; after anything else the store is read. While an append is under
 //! way nothing is taken: if somebody else was first, it is lost, and that is when the store is read.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use interline_core::entry::{Answer, EncodedEntry, Head};
+use interline_core::entry::{Answer, EncodedEntry, Fact, Head};
 use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
 use interline_core::sync::SequencerEffect;
 use serde::Deserialize;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::load::PAGE;
-use super::task::{Broken, Came, Event, Room};
+use super::load::{PAGE, line_map, patch_set};
+use super::task::{Broken, Came, Event, PatchSetCame, Room};
 use super::{Failure, Join};
 use crate::fanout::News;
 use crate::store::{Store, StoreError};
@@ -26,6 +28,8 @@ use crate::time::now_ms;
 const LOOK_MS: std::ops::Range<u64> = 2_000..4_000;
 /// The same while nodes cannot hear each other.
 const LOOK_ALONE_MS: std::ops::Range<u64> = 250..750;
+/// The same where nobody else appends: only what happens to the database itself is to be noticed.
+const LOOK_ONLY_NODE_MS: std::ops::Range<u64> = 3_000..6_000;
 /// What a room knows of other nodes.
 pub(super) struct Elsewhere {
     /// The log reaches at least to here.
@@ -81,7 +85,17 @@ impl Room {
                 self.guest_gone(session);
                 Ok(())
             }
+            News::Marked(user) => {
+                self.look_for_marks(user);
+                Ok(())
+            }
             News::Missed => {
+                self.marks
+                    .keys()
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .for_each(|u| self.look_for_marks(u));
                 // Not all rooms of all nodes at one moment.
                 let soon = Instant::now() + Duration::from_millis(fastrand::u64(0..LOOK_ALONE_MS.start));
                 self.elsewhere.look_at = self.elsewhere.look_at.min(soon);
@@ -111,6 +125,7 @@ impl Room {
         let behind = self.elsewhere.ahead > self.sequencer.head().version;
         if behind && !self.elsewhere.reading && self.sequencer.tentative() == 0 {
             self.elsewhere.reading = true;
+            self.context.metrics.gaps.increment(1);
             self.read_what_came(None);
         }
     }
@@ -136,8 +151,8 @@ impl Room {
                 return Ok(());
             }
         }
-        let (mut entries, answers) = match read {
-            Ok(Came::Read { entries, answers }) => (entries, answers),
+        let (mut entries, patch_sets, answers) = match read {
+            Ok(Came::Read { entries, patch_sets, answers }) => (entries, patch_sets, answers),
             // Nobody is told anything more of it: whoever opens the review again sees what is left.
             Ok(Came::LogLost(version)) => {
                 return Err(Broken::Log(format!(
@@ -159,8 +174,14 @@ impl Room {
             return Ok(());
         }
         entries.retain(|entry| entry.version > self.sequencer.head().version);
+        if under_way.is_none() {
+            self.context.metrics.gap_entries.increment(entries.len() as u64);
+        }
         let authors = who(&entries);
         let ours = authors.iter().any(|from| under_way.iter().flatten().any(|client| *client == from.client));
+        for (number, code, map) in patch_sets {
+            self.sequencer.learn_patch_set(number, code, map);
+        }
         let lost = self.sequencer.lost(now_ms(), entries, answers.into_iter().collect());
         lost.map_err(|error| Broken::Log(error.to_string()))?;
         self.deliver_foreign(&authors);
@@ -196,6 +217,7 @@ impl Room {
             }
             self.carry_out(effect);
         }
+        self.tell_marks_again();
         let unnamed: HashSet<&UserId> = authors
             .iter()
             .map(|from| &from.author)
@@ -246,27 +268,48 @@ impl Room {
     /// Asks the store where the log ends, and who is here, now and then.
     pub(super) fn look(&mut self) {
         let healthy = self.context.fanout.is_healthy();
-        let wait = fastrand::u64(if healthy { LOOK_MS } else { LOOK_ALONE_MS });
-        self.elsewhere.look_at = Instant::now() + Duration::from_millis(wait);
-        self.look_for_guests(healthy);
+        let wait = match self.is_shared() {
+            true if healthy => LOOK_MS,
+            true => LOOK_ALONE_MS,
+            false => LOOK_ONLY_NODE_MS,
+        };
+        self.elsewhere.look_at = Instant::now() + Duration::from_millis(fastrand::u64(wait));
+        if self.is_shared() {
+            self.look_for_guests(healthy);
+        }
         if !std::mem::replace(&mut self.elsewhere.looking, true) {
-            let (store, review, ours) = (self.context.store.clone(), self.id, self.sequencer.head());
-            self.work.push(async move { Event::Tail(ours, tail(&*store, review).await) }.boxed());
+            let (store, heads) = (self.context.store.clone(), self.context.heads.clone());
+            let (review, ours) = (self.id, self.sequencer.head());
+            let look = async move {
+                let there = heads.of(review).await?;
+                let lost = match there.version.cmp(&ours.version) {
+                    Ordering::Less => true,
+                    Ordering::Equal => there != ours,
+                    // It may have lost its end and gone on with other entries.
+                    Ordering::Greater => !store.holds(review, ours).await?,
+                };
+                Ok::<_, StoreError>((there, lost))
+            };
+            self.work.push(async move { Event::Tail(ours, look.await) }.boxed());
         }
     }
 
-    /// The store has said where the log ends; `ours` is what the room had when it was asked.
-    pub(super) fn tail_seen(&mut self, ours: Head, there: Result<Head, StoreError>) -> Result<(), Broken> {
+    /// The store has said where the log ends, and whether it has lost `ours`, which the room had when it was asked.
+    pub(super) fn tail_seen(
+        &mut self,
+        ours: Head,
+        there: Result<(Head, bool), StoreError>,
+    ) -> Result<(), Broken> {
         self.elsewhere.looking = false;
         match there {
-            Ok(there) if there.version < ours.version || (there.version == ours.version && there != ours) => {
+            Ok((there, true)) => {
                 let (here, there) = (ours.version, there.version);
                 return Err(Broken::Log(format!(
                     "the store's log ends at {there} and is not the one that this node has up to {here}"
                 )));
             }
-            Ok(there) => {
-                if there.version > self.sequencer.head().version {
+            Ok((there, false)) => {
+                if there.version > self.sequencer.head().version && self.sequencer.tentative() == 0 {
                     info!(review = %self.id, version = there.version, "the log has gone on unheard");
                 }
                 self.follow(there.version);
@@ -285,7 +328,7 @@ fn who(entries: &[EncodedEntry]) -> Vec<From> {
 
 /// Where a log ends.
 pub(super) async fn tail(store: &dyn Store, review: ReviewId) -> Result<Head, StoreError> {
-    let row = store.find_review(&review.to_string()).await?;
+    let row = store.find_log(review).await?;
     row.map(|row| row.head).ok_or_else(|| StoreError::corrupt(review, "its head row is gone"))
 }
 
@@ -306,7 +349,8 @@ async fn what_came(
             && let Some(mut found) = found.take()
         {
             let all = clients.into_iter().map(|client| (client, found.remove(&client)));
-            return Ok(Came::Read { entries, answers: all.collect() });
+            let patch_sets = patch_sets_of(store, review, &entries).await?;
+            return Ok(Came::Read { entries, patch_sets, answers: all.collect() });
         }
         // What comes behind another entry than the head is noticed by the chain of hashes.
         if page.is_empty() && entries.is_empty() && !store.holds(review, head).await? {
@@ -317,4 +361,24 @@ async fn what_came(
         // Those that were read before the page may be older than it.
         found = if last { Some(store.last_answers(review, &clients).await?) } else { None };
     }
+}
+
+/// The patch sets that entries speak of. A node that has heard of one has its entry only together with its code:
+/// comments are placed by that.
+async fn patch_sets_of(
+    store: &dyn Store,
+    review: ReviewId,
+    entries: &[EncodedEntry],
+) -> Result<Vec<PatchSetCame>, StoreError> {
+    let mut patch_sets = Vec::new();
+    for encoded in entries {
+        let entry = encoded.decode().map_err(|error| StoreError::corrupt(review, error))?;
+        for fact in entry.facts {
+            if let Fact::PatchSetAdded { number, .. } = fact {
+                let code = patch_set(store, review, number).await?;
+                patch_sets.push((number, Arc::new(code), Arc::new(line_map(store, review, number).await?)));
+            }
+        }
+    }
+    Ok(patch_sets)
 }

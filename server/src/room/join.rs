@@ -123,7 +123,7 @@ impl Room {
         let head = self.sequencer.head();
         let scene = join.told.is_none().then(|| {
             let far = head.version - join.have.map_or(0, |have| have.version) > PIECE as u64;
-            let (users, presence) = (self.users(), self.members.presence_but(join.session));
+            let (users, presence) = (self.users(), self.presence_but(join.session));
             Scene { whole: far.then(|| self.shot()), users, presence }
         });
         let _ = join.reply.send(Joining::Behind(Behind { head, scene, entries }));
@@ -154,30 +154,49 @@ impl Room {
                     last: self.sequencer.last_answer(client),
                     held,
                     users: &self.users(),
-                    presence: &self.members.presence_but(session),
+                    presence: &self.presence_but(session),
                 };
                 outbox.push(opened.encode());
             }
             // Since it was sent `opened` some have come, some moved, some gone.
+            Some(_) if self.is_private() => {}
             Some(told) => owed.extend(told.into_iter().chain(self.members.iter().map(|(other, _)| other))),
         }
         for (_, frame) in self.ring.last(lacks.unwrap_or(0)) {
             outbox.push(frame.clone());
         }
         let place = PresencePlace::default();
-        let presence = Presence { session, user, place, selection: None, active: true, last_seen: now_ms() };
-        self.context.board.here(self.id, presence.clone());
+        let presence = Presence {
+            session,
+            user,
+            place,
+            selection: None,
+            writing: false,
+            active: true,
+            last_seen: now_ms(),
+        };
+        if !self.is_private() {
+            self.context.board.here(self.id, presence.clone());
+        }
         self.members.insert(session, Member::new(client, outbox, presence, owed));
         self.tell_of(session);
         self.pay_owed();
     }
 
+    /// Everybody else who is here. Drafts have no presence of their own.
+    fn presence_but(&self, session: SessionId) -> Vec<Presence> {
+        if self.is_private() { Vec::new() } else { self.members.presence_but(session) }
+    }
+
     pub(super) fn leave(&mut self, session: SessionId) {
         self.joining.retain(|_, (joining, _)| *joining != session);
         let Some(member) = self.members.remove(session) else { return };
-        self.context.board.gone(self.id, session);
+        if !self.is_private() {
+            self.context.board.gone(self.id, session);
+        }
         self.tell_of(session);
         self.forget_client(member.client, &member.presence.user.id);
+        self.forget_marks(&member.presence.user.id);
     }
 
     /// Forgets a client's last answer once nothing can need it: neither a session, nor a batch under way, nor

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use interline_core::diff::PatchSet;
+use interline_core::diff::{LineMap, PatchSet};
 use interline_core::entry::{EncodedEntry, Entry, Head};
 use interline_core::id::{ReviewId, User, UserId, Version};
 use interline_core::review::{PatchSets, Review};
@@ -35,7 +35,7 @@ pub(super) async fn load(context: &RoomContext, id: ReviewId) -> Result<Loaded, 
 
 async fn read(context: &RoomContext, id: ReviewId) -> Result<Loaded, StoreError> {
     let store = &*context.store;
-    let row = store.find_review(&id.to_string()).await?;
+    let row = store.find_log(id).await?;
     let row = row.ok_or_else(|| StoreError::corrupt(id, "its head row is gone"))?;
     let mut fold = start(store, id, None).await?;
     let from = fold.head.version;
@@ -67,6 +67,9 @@ async fn read(context: &RoomContext, id: ReviewId) -> Result<Loaded, StoreError>
     let mut patch_sets = PatchSets::default();
     for number in 1..=fold.review.patch_set {
         patch_sets.insert(number, Arc::new(patch_set(store, id, number).await?));
+        if number > 1 {
+            patch_sets.insert_map(number, Arc::new(line_map(store, id, number).await?));
+        }
     }
     let authors: Vec<UserId> = fold.authors.iter().cloned().collect();
     let names = store.users(&authors).await?.into_iter().map(|user| (user.id.clone(), user)).collect();
@@ -138,13 +141,22 @@ impl Fold {
     }
 }
 
-async fn patch_set(store: &dyn Store, id: ReviewId, number: u32) -> Result<PatchSet, StoreError> {
+pub(super) async fn patch_set(store: &dyn Store, id: ReviewId, number: u32) -> Result<PatchSet, StoreError> {
     let json = store.patch_set(id, number).await?;
     let json = json.ok_or_else(|| StoreError::corrupt(id, format!("patch set {number} is gone")))?;
     // A large diff takes tens of milliseconds.
     let read = tokio::task::spawn_blocking(move || serde_json::from_str(&json));
     let read = read.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
     read.map_err(|error| StoreError::corrupt(id, format!("patch set {number}: {error}")))
+}
+
+/// Where the lines of the patch set before are in one.
+pub(super) async fn line_map(store: &dyn Store, id: ReviewId, number: u32) -> Result<LineMap, StoreError> {
+    let json = store.line_map(id, number).await?;
+    let json =
+        json.ok_or_else(|| StoreError::corrupt(id, format!("the line map of patch set {number} is gone")))?;
+    serde_json::from_str(&json)
+        .map_err(|error| StoreError::corrupt(id, format!("the line map of patch set {number}: {error}")))
 }
 
 #[cfg(test)]

@@ -4,15 +4,19 @@
 //! says. It never waits: an append or a read of the store runs beside the mailbox and comes back as an event,
 //! and a subscriber whose outbox is full is cut off.
 
+mod bells;
 mod comment_past;
 mod elsewhere;
 mod guests;
 mod join;
 mod load;
+mod marks;
 mod members;
 mod opened;
 mod past;
+mod patch_sets;
 mod place;
+mod publish;
 mod registry;
 mod ring;
 mod settle;
@@ -25,17 +29,20 @@ mod tests;
 use std::sync::{Arc, OnceLock};
 
 use bytestring::ByteString;
+use interline_core::diff::PatchSet;
 use interline_core::entry::Head;
-use interline_core::id::{ClientId, CommentId, ReviewId, Seq, SessionId, User, Version};
+use interline_core::id::{ClientId, CommentId, ReviewId, Seq, SessionId, User, UserId, Version};
 use interline_core::presence::{Presence, PresenceUpdate};
-use interline_core::review::{Comment, Review};
-use interline_core::sync::Submission;
+use interline_core::review::{Comment, Marks, Review};
+use interline_core::sync::{NewPatchSet, PatchSetOutcome, Submission};
 use interline_core::wire::{ErrorCode, ErrorFrame, ServerFrame, encode};
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use bells::Bells;
 pub(crate) use comment_past::CommentPast;
 pub(crate) use opened::OpenedFrame;
 pub(crate) use past::review_at;
+use publish::Publish;
 pub(crate) use registry::{RoomContext, Rooms};
 pub(crate) use shot::Shot;
 pub(crate) use submit::refused;
@@ -62,6 +69,14 @@ pub(crate) enum Input {
     Read(oneshot::Sender<Result<View, Failure>>),
     /// Somebody wants to look at one comment.
     Comment(CommentId, oneshot::Sender<Result<(Option<Comment>, Head), Failure>>),
+    /// Somebody wants the newest code.
+    Code(oneshot::Sender<Result<Code, Failure>>),
+    /// Somebody adds a patch set.
+    PatchSet(Box<NewPatchSet>, oneshot::Sender<Result<PatchSetOutcome, Failure>>),
+    /// A user's private drafts are published.
+    Publish(Box<Publish>),
+    /// What a user has read and viewed, as it is stored by now, because a session of theirs asked under a number.
+    Marks(Box<(UserId, Marks, (SessionId, u64))>),
     /// The server stops: finish what is under way, then end.
     Stop,
 }
@@ -137,6 +152,13 @@ pub(crate) struct View {
     pub(crate) users: Vec<User>,
 }
 
+/// The newest code, as far as it is durable.
+#[derive(Clone, Debug)]
+pub(crate) struct Code {
+    pub(crate) number: u32,
+    pub(crate) code: Arc<PatchSet>,
+}
+
 /// Why a room cannot do something.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
@@ -187,6 +209,16 @@ impl RoomHandle {
         self.id
     }
 
+    /// A room that has ended, where there is none and none is to be had.
+    fn none(id: ReviewId) -> RoomHandle {
+        RoomHandle { id, mailbox: mpsc::channel(1).0, unloadable: Arc::default() }
+    }
+
+    /// Whether it is that of a log of private drafts.
+    pub(crate) fn is_private(&self) -> bool {
+        self.id.publisher().is_reserved()
+    }
+
     /// Why it answers nothing.
     fn why(&self) -> Failure {
         self.unloadable.get().cloned().unwrap_or_else(Failure::ended)
@@ -216,6 +248,11 @@ impl RoomHandle {
         let _ = self.mailbox.send(Input::Presence(session, Box::new(update))).await;
     }
 
+    /// Tells a user's sessions what they have read and viewed; waits for a place in the mailbox.
+    pub(crate) async fn marks(&self, user: UserId, marks: Marks, asked: (SessionId, u64)) {
+        let _ = self.mailbox.send(Input::Marks(Box::new((user, marks, asked)))).await;
+    }
+
     /// Takes a session out, behind everything that it has sent; waits for a place in the mailbox.
     pub(crate) async fn leave(self, session: SessionId) {
         let _ = self.mailbox.send(Input::Leave(session)).await;
@@ -233,6 +270,21 @@ impl RoomHandle {
         let (reply, view) = oneshot::channel();
         let _ = self.mailbox.send(Input::Read(reply)).await;
         view.await.unwrap_or_else(|_| Err(self.why()))
+    }
+
+    /// The newest code.
+    pub(crate) async fn code(&self) -> Result<Code, Failure> {
+        let (reply, code) = oneshot::channel();
+        let _ = self.mailbox.send(Input::Code(reply)).await;
+        code.await.unwrap_or_else(|_| Err(Failure::ended()))
+    }
+
+    /// Adds a patch set; waits until it is durable, or is not. `None` if the room ended under it: only the store can
+    /// tell then.
+    pub(crate) async fn add_patch_set(&self, new: NewPatchSet) -> Option<Result<PatchSetOutcome, Failure>> {
+        let (reply, outcome) = oneshot::channel();
+        let _ = self.mailbox.send(Input::PatchSet(Box::new(new), reply)).await;
+        outcome.await.ok()
     }
 
     /// Looks at one comment, and where the log ends.

@@ -15,13 +15,13 @@ pub(super) static LOOKING_BACK: Semaphore = Semaphore::const_new(4);
 
 impl Failure {
     /// What happened up to a version cannot be told any more.
-    pub(super) fn not_kept(version: Version, oldest: Version) -> Failure {
+    pub(crate) fn not_kept(version: Version, oldest: Version) -> Failure {
         let message = format!("version {version} is not kept any more; the oldest that is is {oldest}");
         Failure::new(ErrorCode::VersionNotKept, message)
     }
 
     /// There is no such version.
-    pub(super) fn unknown_version(version: Version, head: Version) -> Failure {
+    pub(crate) fn unknown_version(version: Version, head: Version) -> Failure {
         let message = format!("there is no version {version}; the newest is {head}");
         Failure::new(ErrorCode::UnknownVersion, message)
     }

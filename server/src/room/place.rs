@@ -18,6 +18,9 @@ const EVERY: Duration = Duration::from_millis(50);
 
 impl Room {
     pub(super) fn presence(&mut self, session: SessionId, update: PresenceUpdate) {
+        if self.is_private() {
+            return;
+        }
         let committed = self.sequencer.head().version;
         let Some(member) = self.members.get_mut(session) else { return };
         if let Err(message) = check(&update, committed) {
@@ -25,9 +28,10 @@ impl Room {
             member.outbox.push(failure.frame(Some(self.id), None));
             return;
         }
-        let PresenceUpdate { place, selection, active } = update;
+        let PresenceUpdate { place, selection, writing, active } = update;
         member.presence.place = place;
         member.presence.selection = selection;
+        member.presence.writing = writing;
         member.presence.active = active;
         member.presence.last_seen = now_ms();
         member.moved = true;
@@ -42,6 +46,9 @@ impl Room {
 
     /// Tells everybody the latest of a session of this node, on other nodes too.
     pub(super) fn tell_of(&mut self, session: SessionId) {
+        if self.is_private() {
+            return;
+        }
         let news = match self.members.get(session) {
             Some(member) => News::Present(member.presence.clone()),
             None => News::Gone(session),
@@ -89,6 +96,9 @@ impl Room {
 fn check(update: &PresenceUpdate, committed: Version) -> Result<(), &'static str> {
     if update.place.file.as_ref().is_some_and(|file| file.len() > Limits::PATH_BYTES) {
         return Err("the path is too long");
+    }
+    if update.place.patch_set.is_some_and(|number| !(1..=Limits::PATCH_SETS).contains(&number)) {
+        return Err("no review has such a patch set");
     }
     match &update.selection {
         Some(selection) if selection.version > committed => {

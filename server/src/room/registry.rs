@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,11 +14,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
-use super::{Input, MAILBOX, RoomHandle, task};
+use super::{Bells, Input, MAILBOX, RoomHandle, task};
 use crate::fanout::Fanout;
+use crate::metrics::Metrics;
 use crate::presence::Board;
 use crate::store::Store;
 use crate::store::committer::Committer;
+use crate::store::heads::Heads;
 use crate::store::keeper::SnapshotKeeper;
 
 /// What every room needs.
@@ -27,14 +30,20 @@ pub(crate) struct RoomContext {
     pub(crate) store: Arc<dyn Store>,
     /// Where they are appended to.
     pub(crate) committer: Committer,
+    /// Where it is asked where they end.
+    pub(crate) heads: Heads,
     /// Who takes snapshots of them.
     pub(crate) snapshots: SnapshotKeeper,
     /// Who is where, for other nodes.
     pub(crate) board: Arc<Board>,
     /// What nodes tell each other.
     pub(crate) fanout: Arc<dyn Fanout>,
+    /// What is counted.
+    pub(crate) metrics: Metrics,
     /// What clients may do.
     pub(crate) limits: Limits,
+    /// Who waits for the next entry.
+    pub(crate) bells: Bells,
     /// How long a room stays loaded once nobody wants it.
     pub(crate) idle: Duration,
 }
@@ -45,6 +54,8 @@ pub(crate) struct Rooms {
     /// Rooms are not tied to the thread that somebody opened them on.
     runtime: Handle,
     loaded: Mutex<HashMap<ReviewId, Loaded>>,
+    /// Set, under the lock, when no room is started any more.
+    stopped: AtomicBool,
 }
 
 struct Loaded {
@@ -55,10 +66,16 @@ struct Loaded {
 impl Rooms {
     /// No rooms yet; they will run on the runtime that this is called on.
     pub(crate) fn new(context: RoomContext) -> Arc<Rooms> {
-        Arc::new(Rooms { context, runtime: Handle::current(), loaded: Mutex::default() })
+        Arc::new(Rooms {
+            context,
+            runtime: Handle::current(),
+            loaded: Mutex::default(),
+            stopped: AtomicBool::new(false),
+        })
     }
 
-    /// The room of a review that exists, loaded or about to be.
+    /// The room of a review that exists, loaded or about to be. While the server stops it is one that has ended, if it
+    /// is not loaded: nobody would wait for a new one.
     pub(crate) fn get(self: &Arc<Self>, id: ReviewId) -> RoomHandle {
         let start = || {
             let (mailbox, inputs) = mpsc::channel(MAILBOX);
@@ -67,10 +84,13 @@ impl Rooms {
             let task = self.runtime.spawn(task::run(id, context, rooms, inputs, handle.unloadable.clone()));
             Loaded { handle, task }
         };
-        match self.lock().entry(id) {
+        let mut loaded = self.lock();
+        let stopped = self.stopped.load(Ordering::Relaxed);
+        match loaded.entry(id) {
+            Entry::Vacant(_) if stopped => RoomHandle::none(id),
             Entry::Vacant(entry) => entry.insert(start()).handle.clone(),
             Entry::Occupied(mut entry) => {
-                if entry.get().handle.ended() {
+                if entry.get().handle.ended() && !stopped {
                     entry.insert(start());
                 }
                 entry.get().handle.clone()
@@ -78,9 +98,15 @@ impl Rooms {
         }
     }
 
-    /// How many rooms are loaded.
+    /// Who waits for entries.
+    pub(crate) fn bells(&self) -> &Bells {
+        &self.context.bells
+    }
+
+    /// How many reviews are loaded. Logs of private drafts are not counted: others would see that there are any.
     pub(crate) fn count(&self) -> usize {
-        self.lock().values().filter(|room| !room.handle.ended()).count()
+        let loaded = self.lock();
+        loaded.values().filter(|room| !room.handle.is_private() && !room.handle.ended()).count()
     }
 
     /// Lets an idle room go, unless somebody has a handle to it or has just left something in its mailbox.
@@ -96,21 +122,36 @@ impl Rooms {
 
     /// Lets every room finish what is under way, and waits for them until a deadline.
     pub(crate) async fn stop(&self, deadline: Instant) {
-        let rooms: Vec<Loaded> = self.lock().drain().map(|(_, room)| room).collect();
         let all = async {
-            for room in &rooms {
-                let _ = room.handle.mailbox.send(Input::Stop).await;
-            }
-            for room in rooms {
-                let _ = room.task.await;
-            }
+            // Drafts first: what is being published from there still needs the review's room.
+            let private = self.lock().extract_if(|_, room| room.handle.is_private()).collect();
+            let now = Instant::now();
+            let half = now + deadline.saturating_duration_since(now) / 2;
+            let in_time = timeout_at(half, finish(private)).await.is_ok();
+            let rest = {
+                let mut loaded = self.lock();
+                self.stopped.store(true, Ordering::Relaxed);
+                loaded.drain().collect()
+            };
+            finish(rest).await;
+            in_time
         };
-        if timeout_at(deadline, all).await.is_err() {
+        if timeout_at(deadline, all).await != Ok(true) {
             warn!("some reviews did not finish in time; what was not acknowledged will be sent again");
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ReviewId, Loaded>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Stops rooms, and waits for them.
+async fn finish(rooms: Vec<(ReviewId, Loaded)>) {
+    for (_, room) in &rooms {
+        let _ = room.handle.mailbox.send(Input::Stop).await;
+    }
+    for (_, room) in rooms {
+        let _ = room.task.await;
     }
 }

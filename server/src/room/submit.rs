@@ -1,6 +1,6 @@
 //! Batches on their way through the sequencer: in, into the store, and only then out to everybody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::FutureExt;
 use interline_core::change::{Batch, Change, Entity};
@@ -8,10 +8,13 @@ use interline_core::entry::{EncodedEntry, Entry, Fact, Head};
 use interline_core::id::{ClientId, CommentId, ReviewId, Seq, UserId, Version};
 use interline_core::review::{FieldValue, Review};
 use interline_core::sync::{Append, Refusal, SequencerEffect, Submission};
+use interline_core::text::Text;
 use interline_core::wire::{ErrorCode, Refused, ServerFrame, encode, entry_frame};
 use serde::Deserialize;
+use tracing::debug;
 
 use super::load::PAGE;
+use super::past::review_at;
 use super::task::{Broken, Event, Room};
 use super::{Failure, Submit};
 use crate::fanout::News;
@@ -48,63 +51,91 @@ impl Room {
         let Submit { session, submission, unreadable, outbox } = submit;
         let seq = submission.batch.seq;
         if self.members.get(session).is_none() {
-            outbox.push(refused(self.id, seq, ErrorCode::NotOpen, "the review is not open in this session"));
+            outbox.push(self.refused(seq, ErrorCode::NotOpen, "the review is not open in this session"));
         } else if self.sequencer.asked_before(&submission) {
             // Whatever it says, and however busy the room is.
-            self.sequence(submission, Vec::new());
+            self.sequence(submission, Older::default());
         } else if let Some(why) = unreadable {
-            outbox.push(refused(self.id, seq, ErrorCode::BadBatch, &why));
+            outbox.push(self.refused(seq, ErrorCode::BadBatch, &why));
         } else if self.tail.values().sum::<usize>() >= TAIL_EDITS {
-            outbox.push(refused(self.id, seq, ErrorCode::Overloaded, "too much is waiting for the store"));
+            outbox.push(self.refused(seq, ErrorCode::Overloaded, "too much is waiting for the store"));
         } else {
-            self.sequence(submission, Vec::new());
+            let ready = self.read_code(submission);
+            ready.into_iter().for_each(|submission| self.sequence_coded(submission));
         }
     }
 
     /// Hands a batch to the sequencer, or first reads the entries that are missing between `older` and what
     /// the sequencer has: that may have grown while `older` were read. A batch that was answered needs none.
-    fn sequence(&mut self, submission: Submission, older: Vec<Entry>) {
-        if !self.sequencer.asked_before(&submission)
-            && let Some((base, oldest)) = self.sequencer.missing_history(&submission.batch)
-        {
-            let read_to = older.last().map_or(base, |entry| entry.version);
-            if read_to < oldest {
-                return self.read_history(submission, older, read_to, oldest);
+    fn sequence(&mut self, submission: Submission, older: Older) {
+        if !self.sequencer.asked_before(&submission) {
+            let batch = &submission.batch;
+            let wanted = self.sequencer.missing_past(batch).filter(|_| !older.given_up);
+            if let Some((from, oldest)) = wanted.or_else(|| self.sequencer.missing_history(batch)) {
+                let read_to = older.entries.last().map_or(from, |entry| entry.version);
+                if read_to < oldest {
+                    return self.read_history(submission, older, read_to, oldest);
+                }
             }
         }
         let edits =
             submission.batch.changes.iter().filter(|c| matches!(c, Change::TextEdited { .. })).count();
         let (client, before) = (submission.client, self.sequencer.tentative());
-        self.sequencer.submit(now_ms(), submission, &older);
+        self.sequencer.submit_with(now_ms(), submission, &older.entries, &older.texts);
         if self.sequencer.tentative() > before {
             self.tail.insert(client, edits);
         }
         self.execute();
     }
 
-    fn read_history(&mut self, submission: Submission, older: Vec<Entry>, from: Version, to: Version) {
+    /// Hands in a batch whose code is here.
+    pub(super) fn sequence_coded(&mut self, submission: Submission) {
+        self.sequence(submission, Older::default());
+    }
+
+    /// Tells a batch's author that it was not taken.
+    pub(super) fn refuse(&mut self, submission: &Submission, failure: &Failure) {
+        let frame = self.refused(submission.batch.seq, failure.code, &failure.message);
+        self.members.tell_client(submission.client, &frame);
+    }
+
+    fn read_history(&mut self, submission: Submission, mut older: Older, from: Version, to: Version) {
         if self.reading_history >= HISTORY_READS {
             let message = "too many batches wait for older entries";
-            let frame = refused(self.id, submission.batch.seq, ErrorCode::Overloaded, message);
+            let frame = self.refused(submission.batch.seq, ErrorCode::Overloaded, message);
             return self.members.tell_client(submission.client, &frame);
         }
         self.reading_history += 1;
-        let (store, review) = (self.context.store.clone(), self.id);
+        let (store, review, newest) = (self.context.store.clone(), self.id, self.sequencer.head().version);
         let read = async move {
-            let older = history(&*store, review, &submission.batch, older, from, to, CARRIED_OVER).await;
+            let batch = &submission.batch;
+            if older.entries.is_empty() {
+                older.texts = texts(&*store, review, batch, from, newest).await;
+            }
+            let entries = std::mem::take(&mut older.entries);
+            let read = history(&*store, review, batch, entries, from, to, CARRIED_OVER).await;
+            let older = match read {
+                Ok(entries) => Ok(Older { entries, ..older }),
+                // What edits were made on may be gone: they are taken without being held against it.
+                Err(failure)
+                    if failure.code != ErrorCode::StoreFailed
+                        && !older.given_up
+                        && batch.seen() < batch.base =>
+                {
+                    Ok(Older { given_up: true, ..Older::default() })
+                }
+                Err(failure) => Err(failure),
+            };
             Event::History(Box::new(submission), older)
         };
         self.work.push(read.boxed());
     }
 
-    pub(super) fn history_read(&mut self, submission: Submission, older: Result<Vec<Entry>, Failure>) {
+    pub(super) fn history_read(&mut self, submission: Submission, older: Result<Older, Failure>) {
         self.reading_history -= 1;
         match older {
             Ok(older) => self.sequence(submission, older),
-            Err(Failure { code, message }) => {
-                let frame = refused(self.id, submission.batch.seq, code, &message);
-                self.members.tell_client(submission.client, &frame);
-            }
+            Err(failure) => self.refuse(&submission, &failure),
         }
     }
 
@@ -126,18 +157,31 @@ impl Room {
                 let frame = encode(&ServerFrame::Answer { review: self.id, answer }).into();
                 self.members.tell_client(client, &frame);
             }
+            SequencerEffect::PatchSet(number, outcome) => self.patch_set_done(number, outcome),
+            SequencerEffect::Publication(drafts, outcome) => self.publication_done(drafts, outcome),
             SequencerEffect::Refuse(client, seq, refusal) => {
                 let (code, message) = reason(refusal);
-                self.members.tell_client(client, &refused(self.id, seq, code, message));
+                self.members.tell_client(client, &self.refused(seq, code, message));
             }
         }
     }
 
+    /// A `refused` frame, which counts.
+    fn refused(&self, seq: Seq, code: ErrorCode, message: &str) -> bytestring::ByteString {
+        self.context.metrics.refused(code);
+        refused(self.id, seq, code, message)
+    }
+
     fn append(&mut self, append: Append) {
+        let publishes = append.records.iter().find_map(|record| record.publication.clone());
+        if let Some(publication) = publishes.filter(|_| self.is_private()) {
+            return self.publish_there(append, publication);
+        }
+        let linked = self.linked(&append);
         let committer = self.context.committer.clone();
         let clients = append.records.iter().map(|record| record.client).collect();
         let summary = summary_after(self.sequencer.committed(), &append);
-        let append = ReviewAppend { review: self.id, append, summary };
+        let append = ReviewAppend { review: self.id, append, summary, linked };
         let others_turn = self.context.store.courtesy(self.id);
         let appended = async move {
             if !others_turn.is_zero() {
@@ -155,6 +199,7 @@ impl Room {
         let frame: bytestring::ByteString = entry_frame(self.id, entry).into();
         self.ring.push(Head { version: entry.version, hash: entry.hash }, frame.clone());
         self.members.broadcast(&frame);
+        self.context.bells.ring(self.id);
     }
 
     pub(super) fn appended(
@@ -170,8 +215,13 @@ impl Room {
                 let (review, head) = (self.sequencer.committed(), self.sequencer.head());
                 self.context.snapshots.after_commit(self.id, review, head, &self.authors);
                 self.settle_again();
+                self.tell_marks_again();
             }
             Ok(AppendOutcome::Lost) => {
+                self.read_what_came(Some(clients.to_vec()));
+            }
+            Ok(AppendOutcome::LinkedLost) => {
+                self.sequencer.unlinked();
                 self.read_what_came(Some(clients.to_vec()));
             }
             // It may have happened, and only a log that is read anew can tell.
@@ -188,6 +238,42 @@ impl Room {
         self.moved();
         self.forget_departed();
         Ok(())
+    }
+}
+
+/// What a batch needs of the past beside what the sequencer has.
+#[derive(Debug, Default)]
+pub(super) struct Older {
+    entries: Vec<Entry>,
+    /// The texts that the batch edits, as they were right before those.
+    texts: BTreeMap<CommentId, Text>,
+    /// What its edits were made on cannot be had: only what they have to be carried over is read.
+    given_up: bool,
+}
+
+/// The texts that a batch edits, as they were at a version. They are for show: where they cannot be had, they are not
+/// shown.
+async fn texts(
+    store: &dyn Store,
+    review: ReviewId,
+    batch: &Batch,
+    version: Version,
+    newest: Version,
+) -> BTreeMap<CommentId, Text> {
+    let edited = batch.changes.iter().filter(|change| matches!(change, Change::TextEdited { .. }));
+    let edited: BTreeSet<CommentId> = edited.filter_map(Change::comment).collect();
+    if edited.is_empty() {
+        return BTreeMap::new();
+    }
+    match review_at(store, review, version, newest).await {
+        Ok(view) => {
+            let text = |id| view.review.comments.get(&id).map(|comment| (id, comment.text.clone()));
+            edited.into_iter().filter_map(text).collect()
+        }
+        Err(Failure { message, .. }) => {
+            debug!(%review, version, %message, "older texts cannot be had");
+            BTreeMap::new()
+        }
     }
 }
 
@@ -241,11 +327,12 @@ pub(super) async fn history(
 }
 
 /// What lists show once an append has happened.
-fn summary_after(committed: &Review, append: &Append) -> ReviewSummary {
+pub(super) fn summary_after(committed: &Review, append: &Append) -> ReviewSummary {
     let mut title = committed.title().to_owned();
     let mut status = committed.status().name().to_owned();
     let mut comments = committed.comments.values().filter(|comment| comment.removed.is_none()).count();
-    let mut removed = BTreeSet::new();
+    let mut gone = BTreeMap::new();
+    let was_gone = |comment: &CommentId| committed.comments.get(comment).is_some_and(|c| c.removed.is_some());
     for entry in append.records.iter().filter_map(|record| record.entry.as_ref()?.decode().ok()) {
         for fact in entry.facts {
             match fact {
@@ -257,10 +344,14 @@ fn summary_after(committed: &Review, append: &Append) -> ReviewSummary {
                     }
                 }
                 Fact::CommentAdded { .. } => comments += 1,
-                // One batch may remove a comment twice.
+                // One batch may remove a comment twice, and a later one restore it.
                 Fact::CommentRemoved { comment } => {
-                    let stood = committed.comments.get(&comment).is_none_or(|c| c.removed.is_none());
-                    comments -= usize::from(removed.insert(comment) && stood);
+                    let before = gone.insert(comment, true).unwrap_or_else(|| was_gone(&comment));
+                    comments -= usize::from(!before);
+                }
+                Fact::CommentRestored { comment } => {
+                    let before = gone.insert(comment, false).unwrap_or_else(|| was_gone(&comment));
+                    comments += usize::from(before);
                 }
                 _ => {}
             }

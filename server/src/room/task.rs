@@ -6,10 +6,12 @@ use std::sync::{Arc, OnceLock, Weak};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use interline_core::entry::{Answer, EncodedEntry, Entry, Head};
+use interline_core::diff::{LineMap, PatchSet};
+use interline_core::entry::{Answer, EncodedEntry, Head};
 use interline_core::id::{ClientId, ReviewId, SessionId, User, UserId, Version};
 use interline_core::presence::Presence;
-use interline_core::sync::{Sequencer, Submission};
+use interline_core::review::Marks;
+use interline_core::sync::{PublicationOutcome, Sequencer, Submission};
 use interline_core::wire::ErrorCode;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -18,10 +20,13 @@ use tracing::{debug, error};
 use super::elsewhere::Elsewhere;
 use super::load::{Loaded, load};
 use super::members::Members;
+use super::patch_sets::Adding;
+use super::publish::{Codes, Publishing};
 use super::ring::Ring;
-use super::submit::refused;
+use super::submit::{Older, refused};
 use super::{Failure, Input, Join, Joining, RoomContext, Rooms, Shot, View};
 use crate::fanout::Subscription;
+use crate::metrics::Metrics;
 use crate::presence::PresenceError;
 use crate::store::{AppendOutcome, StoreError};
 
@@ -48,6 +53,20 @@ pub(super) struct Room {
     pub(super) work: FuturesUnordered<BoxFuture<'static, Event>>,
     /// How many text edits the tentative batch of each client has; a client has one at most.
     pub(super) tail: HashMap<ClientId, usize>,
+    /// Who waits for what becomes of a patch set.
+    pub(super) adding: Adding,
+    /// Whose drafts are being published here.
+    pub(super) publishing: Publishing,
+    /// Where this log ended when the review last said that it had gone on.
+    pub(super) overtaken_at: Option<Head>,
+    /// Where the review's room is to be had from, of a log of drafts.
+    pub(super) rooms: Weak<Rooms>,
+    /// What users who are here have read and viewed, as far as they asked.
+    pub(super) marks: BTreeMap<UserId, Marks>,
+    /// Users whose marks are being read because of what another node said; whether it has said so again since.
+    pub(super) looking_for_marks: BTreeMap<UserId, bool>,
+    /// The newest patch set when they were last told.
+    pub(super) told_patch_set: u32,
     /// How many batches wait for older entries.
     pub(super) reading_history: usize,
     /// When to tell of presence that was held back.
@@ -63,26 +82,37 @@ pub(super) enum Event {
     Overtaken(Option<Vec<ClientId>>, Result<Came, StoreError>),
     /// A joining client's last answer, the number of the join, and where the log ended behind it.
     LastAnswer(u64, Box<Join>, Result<(Option<Answer>, Version), StoreError>),
-    /// Where the log ends, and where it did for this room when that was asked.
-    Tail(Head, Result<Head, StoreError>),
+    /// Where it did for this room when that was asked, where the log ends, and whether it has lost what was there.
+    Tail(Head, Result<(Head, bool), StoreError>),
     /// Who is in the review on any node, asked then.
     Guests(Instant, Result<Vec<Presence>, PresenceError>),
     /// Names of authors on other nodes.
     Names(Vec<User>),
+    /// What a user has read and viewed, wherever they did.
+    Marks(UserId, Result<Marks, StoreError>),
+    /// What became of a publication of these clients' in the review.
+    Published(Vec<ClientId>, Result<PublicationOutcome, StoreError>),
+    /// The code that a batch of drafts is about, as far as there is any.
+    Code(Box<Submission>, Result<Codes, StoreError>),
     /// The entries that a batch has to be carried over.
-    History(Box<Submission>, Result<Vec<Entry>, Failure>),
+    History(Box<Submission>, Result<Older, Failure>),
 }
 
 /// What came into a log from elsewhere.
 pub(super) enum Came {
     Read {
         entries: Vec<EncodedEntry>,
+        /// The patch sets that they speak of.
+        patch_sets: Vec<PatchSetCame>,
         /// No older than any of the entries.
         answers: BTreeMap<ClientId, Option<Answer>>,
     },
     /// Nothing came: the entry of this version, which the room ends with, is not in the log any more.
     LogLost(Version),
 }
+
+/// A patch set's number, its code, and where the lines of the one before are in it.
+pub(super) type PatchSetCame = (u32, Arc<PatchSet>, Arc<LineMap>);
 
 /// Why a room cannot go on. Its sessions open the review again, from what the store has.
 pub(super) enum Broken {
@@ -101,37 +131,43 @@ pub(super) async fn run(
 ) {
     // First of all, so that nothing falls between what is loaded and what is heard.
     let news = context.fanout.subscribe(id);
+    let metrics = context.metrics.clone();
     match load(&context, id).await {
-        Ok(loaded) => Room::new(id, context, loaded).run(rooms, inputs, news).await,
+        Ok(loaded) => Room::new(id, context, loaded, rooms).run(inputs, news).await,
         Err(failure) => {
             error!(review = %id, why = %failure.message, "cannot load review");
             let failure = unloadable.get_or_init(|| failure);
-            turn_away(id, &mut inputs, failure).await;
+            turn_away(id, &mut inputs, failure, &metrics).await;
         }
     }
 }
 
 /// Answers what is in the mailbox, and closes it.
-async fn turn_away(id: ReviewId, inputs: &mut mpsc::Receiver<Input>, failure: &Failure) {
+async fn turn_away(id: ReviewId, inputs: &mut mpsc::Receiver<Input>, failure: &Failure, metrics: &Metrics) {
     inputs.close();
     while let Some(input) = inputs.recv().await {
         match input {
             Input::Join(join) => drop(join.reply.send(Joining::Failed(failure.clone()))),
             Input::Read(reply) => drop(reply.send(Err(failure.clone()))),
             Input::Comment(_, reply) => drop(reply.send(Err(failure.clone()))),
+            Input::Code(reply) => drop(reply.send(Err(failure.clone()))),
+            Input::PatchSet(_, reply) => drop(reply.send(Err(failure.clone()))),
+            Input::Publish(publish) => drop(publish.reply.send(PublicationOutcome::StoreFailed)),
             Input::Submit(submit) => {
                 let seq = submit.submission.batch.seq;
+                metrics.refused(ErrorCode::NotOpen);
                 submit.outbox.push(refused(id, seq, ErrorCode::NotOpen, &failure.message));
             }
-            Input::Leave(_) | Input::Presence(..) | Input::Stop => {}
+            Input::Leave(_) | Input::Presence(..) | Input::Marks(_) | Input::Stop => {}
         }
     }
 }
 
 impl Room {
-    pub(super) fn new(id: ReviewId, context: RoomContext, loaded: Loaded) -> Room {
+    pub(super) fn new(id: ReviewId, context: RoomContext, loaded: Loaded, rooms: Weak<Rooms>) -> Room {
         let Loaded { review, head, patch_sets, authors, names } = loaded;
         debug!(review = %id, version = head.version, "review loaded");
+        let told_patch_set = review.patch_set;
         Room {
             id,
             sequencer: Sequencer::new(review, head, patch_sets, context.limits),
@@ -147,14 +183,22 @@ impl Room {
             names,
             work: FuturesUnordered::new(),
             tail: HashMap::new(),
+            adding: Adding::default(),
+            publishing: Publishing::new(),
+            overtaken_at: None,
+            rooms,
+            marks: BTreeMap::new(),
+            looking_for_marks: BTreeMap::new(),
+            told_patch_set,
             reading_history: 0,
             presence_due: None,
             shot: None,
         }
     }
 
-    async fn run(mut self, rooms: Weak<Rooms>, mut inputs: mpsc::Receiver<Input>, mut news: Subscription) {
+    async fn run(mut self, mut inputs: mpsc::Receiver<Input>, mut news: Subscription) {
         let (mut open, shared) = (true, self.is_shared());
+        let looks = shared || self.context.store.may_lose_its_end();
         let mut idle_at = Instant::now() + self.context.idle;
         loop {
             let busy = !self.work.is_empty();
@@ -171,7 +215,7 @@ impl Room {
                 },
                 Some(event) = self.work.next(), if busy => self.resume(event),
                 news = news.next(), if open && shared => self.heard(news),
-                () = sleep_until(look_at), if open && shared => {
+                () = sleep_until(look_at), if open && looks => {
                     self.look();
                     Ok(())
                 }
@@ -180,7 +224,7 @@ impl Room {
                     Ok(())
                 }
                 () = sleep_until(idle_at), if open && vacant => {
-                    match rooms.upgrade() {
+                    match self.rooms.upgrade() {
                         Some(rooms) if !rooms.unload(self.id, &inputs) => idle_at = Instant::now() + self.context.idle,
                         _ => open = false,
                     }
@@ -212,6 +256,13 @@ impl Room {
                 let comment = self.sequencer.committed().comments.get(&id).cloned();
                 let _ = reply.send(Ok((comment, self.sequencer.head())));
             }
+            Input::Marks(told) => {
+                let (user, marks, asked) = *told;
+                self.marks(user, marks, asked);
+            }
+            Input::Code(reply) => drop(reply.send(self.code())),
+            Input::PatchSet(new, reply) => self.add_patch_set(*new, reply),
+            Input::Publish(publish) => self.publish(*publish),
             Input::Stop => {}
         }
         Ok(())
@@ -224,7 +275,10 @@ impl Room {
             Event::Tail(ours, there) => self.tail_seen(ours, there)?,
             Event::Guests(asked, found) => self.guests_found(asked, found),
             Event::Names(users) => self.named(users),
+            Event::Marks(user, read) => self.marks_found(user, read),
             Event::LastAnswer(number, join, answer) => self.answer_found(number, join, answer),
+            Event::Published(clients, outcome) => self.published(&clients, outcome)?,
+            Event::Code(submission, codes) => self.code_read(*submission, codes),
             Event::History(submission, older) => self.history_read(*submission, older),
         }
         Ok(())
@@ -236,6 +290,7 @@ impl Room {
             Broken::Log(why) => (Failure::ended(), why),
             Broken::Store(error) => (Failure::from(error.clone()), error.to_string()),
         };
+        self.context.metrics.reloads.increment(1);
         error!(review = %self.id, %why, "review has to be reloaded");
         // First the mailbox, so that whoever opens the review again finds a new room.
         inputs.close();
@@ -245,7 +300,7 @@ impl Room {
         for (session, _) in self.members.iter() {
             self.context.board.gone(self.id, session);
         }
-        turn_away(self.id, &mut inputs, &failure).await;
+        turn_away(self.id, &mut inputs, &failure, &self.context.metrics).await;
     }
 
     /// The committed review, copied once a version.

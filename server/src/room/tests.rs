@@ -21,6 +21,7 @@ use super::*;
 use crate::presence::{Board, MemoryPresence};
 use crate::session::{Outbox, Queues};
 use crate::store::committer::Committer;
+use crate::store::heads::Heads;
 use crate::store::keeper::SnapshotKeeper;
 use crate::store::{NewReview, SqliteStore, Store};
 
@@ -39,20 +40,40 @@ impl Log {
         let diff = b"--- a/f\n+++ b/f\n@@ -1 +1 @@\n-old\n+new\n";
         let patch_set = PatchSet::parse(diff).unwrap();
         let title = "A review".to_owned();
-        let new = NewReview { id, key: None, title, patch_set, body_hash: Hash::of(b""), at: 1 };
+        let new = NewReview {
+            id,
+            key: None,
+            title,
+            status_policy: Default::default(),
+            patch_set,
+            body_hash: Hash::of(b""),
+            at: 1,
+        };
         store.create_review(new).await.unwrap();
-        let (committer, _) = Committer::start(store.clone());
+        let (committer, _) = Committer::start(store.clone(), Default::default());
+        let (heads, _) = Heads::start(store.clone());
         let (snapshots, _) = SnapshotKeeper::start(store.clone(), None);
         let (board, _) = Board::start(Arc::new(MemoryPresence::new()));
         let (limits, idle) = (Limits::default(), Duration::from_secs(1));
         let fanout = crate::fanout::local();
-        let context = RoomContext { store, committer, snapshots, board, fanout, limits, idle };
+        let context = RoomContext {
+            store,
+            committer,
+            heads,
+            snapshots,
+            board,
+            fanout,
+            metrics: Default::default(),
+            limits,
+            bells: Bells::default(),
+            idle,
+        };
         Log { context, id, _directory: directory }
     }
 
     async fn room(&self) -> Room {
         let Ok(loaded) = load(&self.context, self.id).await else { panic!("it loads") };
-        Room::new(self.id, self.context.clone(), loaded)
+        Room::new(self.id, self.context.clone(), loaded, std::sync::Weak::new())
     }
 }
 
@@ -129,8 +150,15 @@ async fn whoever_is_caught_up_hears_of_a_large_room_piece_by_piece() {
     for number in 1..=MEMBERS {
         let (outbox, queues) = Outbox::new();
         let (user, place) = (user(number), PresencePlace::default());
-        let presence =
-            Presence { session: session(number), user, place, selection: None, active: true, last_seen: 1 };
+        let presence = Presence {
+            session: session(number),
+            user,
+            place,
+            selection: None,
+            writing: false,
+            active: true,
+            last_seen: 1,
+        };
         room.members.insert(session(number), Member::new(client(number), outbox, presence, BTreeSet::new()));
         others.push(queues);
     }
@@ -343,4 +371,14 @@ async fn a_batch_is_carried_over_so_many_edits_and_no_more() {
     let older = async |edits| history(&*log.context.store, log.id, &edit(2), Vec::new(), 2, 6, edits).await;
     assert_eq!(older(4).await.unwrap().len(), 4);
     assert_eq!(older(3).await.unwrap_err().code, ErrorCode::BadBase);
+}
+
+#[tokio::test]
+async fn no_room_is_started_once_the_server_stops() {
+    let log = Log::new().await;
+    let rooms = Rooms::new(log.context.clone());
+    assert!(rooms.get(log.id).read().await.is_ok());
+    rooms.stop(tokio::time::Instant::now() + Duration::from_secs(60)).await;
+    assert!(rooms.get(log.id).ended());
+    assert!(rooms.get(log.id).read().await.is_err());
 }

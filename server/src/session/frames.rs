@@ -12,10 +12,14 @@ use serde::Deserialize;
 
 use super::outbox::End;
 use super::{OpenReview, Session, opening};
+use crate::metrics::Metrics;
 use crate::room::{self, Failure, RoomHandle, refused};
+use crate::store::{DraftsOf, ReviewRow, StoreError};
 
 /// No key, and no id, is longer.
 const NAME_BYTES: usize = 128;
+/// Of how many reviews it is remembered that a session has opened them: only to count.
+const OPENED: usize = 1_024;
 
 impl Session {
     pub(super) async fn frame(&mut self, text: &str) -> Result<(), End> {
@@ -26,11 +30,12 @@ impl Session {
             Ok(ClientFrame::Open(open)) if open.known.len() > Open::MAX_KNOWN => {
                 let message = format!("no more than {} links may be known", Open::MAX_KNOWN);
                 let error = ErrorFrame::new(ErrorCode::BadFrame, message);
-                self.bad_frame(ErrorFrame { requested: Some(open.review), ..error })
+                self.bad_frame(ErrorFrame { requested: Some(self.requested(&open)), ..error })
             }
             Ok(ClientFrame::Open(open)) => {
-                let requested = open.review.clone();
-                if let Err((failure, review)) = self.open(open).await {
+                let mut requested = self.requested(&open);
+                if let Err((failure, review)) = self.open(open, &mut requested).await {
+                    self.state.metrics.error(failure.code);
                     self.outbox.push(failure.frame(review, Some(requested)));
                 }
                 Ok(())
@@ -45,6 +50,10 @@ impl Session {
             }
             Ok(ClientFrame::History(asked)) => {
                 self.history(asked);
+                Ok(())
+            }
+            Ok(ClientFrame::Marks { review, nonce, marks }) => {
+                self.marks(review, nonce, marks).await;
                 Ok(())
             }
             Ok(ClientFrame::Leave { review }) => {
@@ -67,16 +76,33 @@ impl Session {
         }
     }
 
-    async fn open(&mut self, open: Open) -> Result<(), (Failure, Option<ReviewId>)> {
+    /// By which name a client hears what becomes of an `open`, as far as it follows from what was asked. Drafts go by
+    /// their own id, for the review may be being opened as well; where they are asked for by a key, that has to be
+    /// looked up first.
+    fn requested(&self, open: &Open) -> String {
+        match open.review.parse::<ReviewId>() {
+            Ok(of) if open.drafts && !of.publisher().is_reserved() => {
+                of.drafts_of(&self.principal.user.id).to_string()
+            }
+            _ => open.review.clone(),
+        }
+    }
+
+    async fn open(
+        &mut self,
+        mut open: Open,
+        requested: &mut String,
+    ) -> Result<(), (Failure, Option<ReviewId>)> {
         let failed = |code, message: &str| (Failure::new(code, message), None);
         if open.review.len() > NAME_BYTES {
             return Err(failed(ErrorCode::UnknownReview, "there is no such review"));
         }
-        let row = match self.state.store.find_review(&open.review).await {
+        let row = match self.find(&open, requested).await {
             Ok(Some(row)) => row,
             Ok(None) => return Err(failed(ErrorCode::UnknownReview, "there is no such review")),
             Err(error) => return Err((error.into(), None)),
         };
+        open.review.clone_from(requested);
         {
             let mut reviews = self.open.borrow_mut();
             // A room that broke has told the client to open its review again.
@@ -90,6 +116,9 @@ impl Session {
             }
         }
         let client = open.client.unwrap_or(self.principal.client);
+        if client.is_reserved() {
+            return Err(failed(ErrorCode::ClientTaken, "no client has an id of this kind"));
+        }
         if client != self.principal.client {
             match self.state.store.claim_client(client, &self.principal.user.id).await {
                 Ok(true) => {}
@@ -98,6 +127,14 @@ impl Session {
                 }
                 Err(error) => return Err((error.into(), None)),
             }
+        }
+        let anew = open.have.is_none_or(|have| have.version == 0);
+        let private = row.drafts.is_some();
+        if anew && !private && self.opened.contains(&row.id) {
+            self.state.metrics.resyncs.increment(1);
+        }
+        if self.opened.len() < OPENED {
+            self.opened.insert(row.id);
         }
         let room = self.state.rooms.get(row.id);
         let opening = opening::Opening {
@@ -111,15 +148,40 @@ impl Session {
             outbox: self.outbox.clone(),
             open: self.open.clone(),
             settlings: self.settlings.clone(),
+            metrics: self.state.metrics.clone(),
         };
         // Beside the loop: a long catch-up shall not keep other frames waiting. The review counts as open from
         // here on, so that what the client sends once it has heard so is passed on behind the join.
         let task = rt::spawn(opening.run());
         let opening = task.abort_handle();
-        let review = OpenReview { room, client, opening, joined: false, early: None };
+        let review = OpenReview { room, client, private, opening, joined: false, early: None };
         self.open.borrow_mut().insert(row.id, review);
         self.record();
         Ok(())
+    }
+
+    /// What an `open` means: a review by its id or its key, or the user's own drafts. Of others' drafts nobody hears.
+    /// From where it is known which drafts are meant, `requested` is their id.
+    async fn find(&self, open: &Open, requested: &mut String) -> Result<Option<ReviewRow>, StoreError> {
+        let (store, owner) = (&self.state.store, &self.principal.user.id);
+        let found = store.find_review(&open.review).await?;
+        match (found, open.drafts) {
+            (Some(of), true) => {
+                let of = DraftsOf { review: of.id, owner: owner.clone() };
+                *requested = of.review.drafts_of(owner).to_string();
+                store.open_drafts(&of).await.map(Some)
+            }
+            (Some(review), false) => Ok(Some(review)),
+            (None, _) => {
+                let Ok(id) = open.review.parse() else { return Ok(None) };
+                let log = store.find_log(id).await?;
+                let log = log.filter(|log| log.drafts.as_ref().is_some_and(|drafts| drafts.owner == *owner));
+                if let Some(drafts) = &log {
+                    *requested = drafts.id.to_string();
+                }
+                Ok(log)
+            }
+        }
     }
 
     fn submit(&mut self, submit: &Submit) -> Result<(), End> {
@@ -128,8 +190,10 @@ impl Session {
             let error = ErrorFrame::new(ErrorCode::BadBatch, "the batch has no seq");
             return self.bad_frame(ErrorFrame { review: Some(review), ..error });
         };
+        self.state.metrics.batches.increment(1);
         let Some((room, client)) = self.room(review) else {
             let message = "the review is not open in this session";
+            self.state.metrics.refused(ErrorCode::NotOpen);
             self.outbox.push(refused(review, seq, ErrorCode::NotOpen, message));
             return Ok(());
         };
@@ -138,6 +202,7 @@ impl Session {
             Ok(batch) => (batch, None),
             Err(error) => (Batch { seq, base: 0, changes: Vec::new() }, Some(error.to_string())),
         };
+        self.state.metrics.changes.increment(batch.changes.len() as u64);
         let submission = Submission {
             client,
             user: self.principal.user.id.clone(),
@@ -149,7 +214,7 @@ impl Session {
         let submit = room::Submit { session, submission, unreadable, outbox };
         match self.open.borrow_mut().get_mut(&review) {
             Some(open) if !open.joined => open.early = Some(submit),
-            _ => hand_in(&room, submit),
+            _ => hand_in(&room, submit, &self.state.metrics),
         }
         Ok(())
     }
@@ -159,16 +224,18 @@ impl Session {
         self.open.borrow().get(&review).map(|open| (open.room.clone(), open.client))
     }
 
-    fn not_open(&self, review: ReviewId) {
+    pub(super) fn not_open(&self, review: ReviewId) {
         let failure = Failure::new(ErrorCode::NotOpen, "the review is not open in this session");
+        self.state.metrics.error(failure.code);
         self.outbox.push(failure.frame(Some(review), None));
     }
 }
 
 /// Hands a batch to its room.
-pub(super) fn hand_in(room: &RoomHandle, submit: room::Submit) {
+pub(super) fn hand_in(room: &RoomHandle, submit: room::Submit, metrics: &Metrics) {
     let (seq, outbox) = (submit.submission.batch.seq, submit.outbox.clone());
     if let Err(code) = room.submit(submit) {
+        metrics.refused(code);
         outbox.push(refused(room.id(), seq, code, "the review cannot take it right now"));
     }
 }

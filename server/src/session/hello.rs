@@ -27,7 +27,7 @@ pub(super) async fn expect(
         let heard = tokio::select! {
             heard = incoming.next() => heard,
             () = sleep_until(deadline) => {
-                return Err(say(outbox, ErrorCode::HelloExpected, "no hello came in time"));
+                return Err(say(state, outbox, ErrorCode::HelloExpected, "no hello came in time"));
             }
             _ = draining.wait_for(|draining| *draining) => {
                 outbox.push(encode(&ServerFrame::Draining { reconnect_after_ms: RECONNECT_MS }).into());
@@ -38,21 +38,23 @@ pub(super) async fn expect(
             Heard::Text(text) => break text,
             Heard::Ping(payload) => outbox.pong(payload),
             Heard::Pong => {}
-            other => return Err(refuse(outbox, &other)),
+            other => return Err(refuse(&state.metrics, outbox, &other)),
         }
     };
     let hello = match decode_client(&text) {
         Ok(ClientFrame::Hello(hello)) => hello,
-        Ok(_) => return Err(say(outbox, ErrorCode::HelloExpected, "the first frame must be hello")),
-        Err(BadFrame { code, message }) => return Err(say(outbox, newer(&text).unwrap_or(code), &message)),
+        Ok(_) => return Err(say(state, outbox, ErrorCode::HelloExpected, "the first frame must be hello")),
+        Err(BadFrame { code, message }) => {
+            return Err(say(state, outbox, newer(&text).unwrap_or(code), &message));
+        }
     };
     if hello.protocol != PROTOCOL {
         let message = format!("this server speaks protocol {PROTOCOL}, the client speaks {}", hello.protocol);
-        return Err(say(outbox, ErrorCode::UpgradeRequired, &message));
+        return Err(say(state, outbox, ErrorCode::UpgradeRequired, &message));
     }
     if hello.user.id.as_str() == SYSTEM {
         let message = format!("the user id {SYSTEM} is the server's own");
-        return Err(say(outbox, ErrorCode::BadFrame, &message));
+        return Err(say(state, outbox, ErrorCode::BadFrame, &message));
     }
     welcome(state, outbox, hello).await
 }
@@ -75,6 +77,10 @@ async fn welcome(state: &AppState, outbox: &Outbox, hello: Hello) -> Result<Prin
     let now = now_ms();
     let Hello { client, user, now: theirs, .. } = hello;
     let owned = async {
+        // Logs of drafts publish under such ids, which anybody can work out.
+        if client.is_reserved() {
+            return Ok(false);
+        }
         let owned = state.store.claim_client(client, &user.id).await?;
         if owned {
             state.store.put_user(&user).await?;
@@ -84,10 +90,10 @@ async fn welcome(state: &AppState, outbox: &Outbox, hello: Hello) -> Result<Prin
     match owned.await {
         Ok(true) => {}
         Ok(false) => {
-            return Err(say(outbox, ErrorCode::ClientTaken, "the client id belongs to another user"));
+            return Err(say(state, outbox, ErrorCode::ClientTaken, "the client id belongs to another user"));
         }
         Err(error) => {
-            say(outbox, error.code(), &error.to_string());
+            say(state, outbox, error.code(), &error.to_string());
             return Err(End::FAILED);
         }
     }
@@ -100,7 +106,8 @@ async fn welcome(state: &AppState, outbox: &Outbox, hello: Hello) -> Result<Prin
     Ok(Principal { session, client, user, skew, since: now })
 }
 
-fn say(outbox: &Outbox, code: ErrorCode, message: &str) -> End {
+fn say(state: &AppState, outbox: &Outbox, code: ErrorCode, message: &str) -> End {
+    state.metrics.error(code);
     outbox.push(encode(&ServerFrame::Error(ErrorFrame::new(code, message))).into());
     End::POLICY
 }

@@ -30,15 +30,18 @@ impl Session {
         while self.histories.tasks.try_join_next().is_some() {}
         let Some((room, _)) = self.room(review) else {
             let failure = Failure::new(ErrorCode::NotOpen, "the review is not open in this session");
+            self.state.metrics.error(failure.code);
             self.outbox.push(failure.history_frame(review, nonce));
             return;
         };
         if self.histories.tasks.len() >= WAITING {
             let failure = Failure::new(ErrorCode::Overloaded, "too many histories are asked for at once");
+            self.state.metrics.error(failure.code);
             self.outbox.push(failure.history_frame(review, nonce));
             return;
         }
-        let (store, outbox) = (self.state.store.clone(), self.outbox.clone());
+        let (store, outbox, metrics) =
+            (self.state.store.clone(), self.outbox.clone(), self.state.metrics.clone());
         let turn = self.histories.turn.clone();
         self.histories.tasks.spawn_local(async move {
             // In the order in which they came: the semaphore is fair.
@@ -46,7 +49,10 @@ impl Session {
             let past = CommentPast { store: &*store, room: &room, comment };
             let frame = match past.history(after).await {
                 Ok(history) => encode(&ServerFrame::History(HistoryFrame { review, nonce, history })).into(),
-                Err(failure) => failure.history_frame(review, nonce),
+                Err(failure) => {
+                    metrics.error(failure.code);
+                    failure.history_frame(review, nonce)
+                }
             };
             // An error means that the session has ended.
             let _ = outbox.push_bulk(frame).await;

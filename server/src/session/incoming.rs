@@ -8,6 +8,8 @@ use actix_web::web::Bytes;
 use actix_ws::{Item, Message, MessageStream, ProtocolError};
 use bytestring::ByteString;
 
+use crate::metrics::Metrics;
+
 /// What came from a client.
 #[derive(Debug)]
 pub(super) enum Heard {
@@ -29,13 +31,14 @@ pub(super) enum Heard {
 pub(super) struct Incoming {
     stream: MessageStream,
     limit: usize,
+    metrics: Metrics,
     /// A text that comes in pieces.
     partial: Option<Vec<u8>>,
 }
 
 impl Incoming {
-    pub(super) fn new(stream: MessageStream, limit: usize) -> Incoming {
-        Incoming { stream: stream.max_frame_size(limit), limit, partial: None }
+    pub(super) fn new(stream: MessageStream, limit: usize, metrics: Metrics) -> Incoming {
+        Incoming { stream: stream.max_frame_size(limit), limit, metrics, partial: None }
     }
 
     /// Waits for the client to go. What is wrong may be what comes again and again, without end.
@@ -69,6 +72,7 @@ impl Incoming {
                 Some(Err(_)) => return Heard::Garbage,
                 Some(Ok(message)) => message,
             };
+            self.metrics.received_bytes.increment(bytes(&message));
             match message {
                 Message::Text(text) => return Heard::Text(text),
                 Message::Binary(_) | Message::Continuation(Item::FirstBinary(_)) => return Heard::Binary,
@@ -108,4 +112,17 @@ impl Incoming {
             _ => Some(Heard::NotText),
         }
     }
+}
+
+/// How much a message carries.
+fn bytes(message: &Message) -> u64 {
+    let bytes = match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
+        Message::Continuation(
+            Item::FirstText(bytes) | Item::FirstBinary(bytes) | Item::Continue(bytes) | Item::Last(bytes),
+        ) => bytes.len(),
+        Message::Close(_) | Message::Nop => 0,
+    };
+    bytes as u64
 }

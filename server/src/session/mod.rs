@@ -8,13 +8,14 @@ mod frames;
 mod hello;
 mod history;
 mod incoming;
+mod marks;
 mod opening;
 mod outbox;
 mod registry;
 mod settlings;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -30,6 +31,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::debug;
 
 use crate::app::AppState;
+use crate::metrics::Metrics;
 use crate::presence::SessionRecord;
 use crate::room::{RoomHandle, Submit};
 pub(crate) use connection::Connection;
@@ -65,6 +67,8 @@ struct OpenReview {
     room: RoomHandle,
     /// Whose part is taken in it.
     client: ClientId,
+    /// Whether it is the user's private drafts: nobody is told that they are open.
+    private: bool,
     /// The task that catches the client up, while it does.
     opening: AbortHandle,
     /// Whether the room knows of the session.
@@ -83,6 +87,8 @@ struct Session {
     open: OpenReviews,
     histories: Histories,
     settlings: Rc<RefCell<Settlings>>,
+    /// What it has ever opened.
+    opened: HashSet<ReviewId>,
     bad_frames: u32,
 }
 
@@ -95,8 +101,9 @@ pub(crate) async fn run(
 ) {
     let _counted = Counted::new(&state.sessions);
     let (outbox, queues) = Outbox::new();
-    let writer = rt::spawn(outbox::write(socket, queues));
-    let mut incoming = Incoming::new(stream, Limits::HELLO_BYTES);
+    let metrics = state.metrics.clone();
+    let writer = rt::spawn(outbox::write(socket, queues, metrics.clone()));
+    let mut incoming = Incoming::new(stream, Limits::HELLO_BYTES, metrics.clone());
     let end = match hello::expect(&state, &mut incoming, &outbox).await {
         Ok(principal) => {
             incoming = incoming.limited(state.limits.frame_bytes);
@@ -106,6 +113,9 @@ pub(crate) async fn run(
     };
     outbox.finish(end);
     let ended = writer.await.unwrap_or(End::Gone);
+    if ended == End::TooSlow {
+        metrics.slow_readers.increment(1);
+    }
     debug!(?ended, "session ended");
     // A client that answers the close frame has had everything before it.
     if matches!(ended, End::Close(_)) {
@@ -120,7 +130,8 @@ impl Session {
     fn new(state: AppState, principal: Principal, outbox: Outbox) -> Session {
         let (open, histories) = (OpenReviews::default(), Histories::default());
         let settlings = Rc::new(RefCell::new(Settlings::new(Instant::now())));
-        let session = Session { state, principal, outbox, open, histories, settlings, bad_frames: 0 };
+        let opened = HashSet::new();
+        let session = Session { state, principal, outbox, open, histories, settlings, opened, bad_frames: 0 };
         session.state.connected.add(session.principal.session, session.outbox.clone());
         session.record();
         session
@@ -165,12 +176,13 @@ impl Session {
                 Ok(())
             }
             Heard::Pong => Ok(()),
-            other => Err(refuse(&self.outbox, &other)),
+            other => Err(refuse(&self.state.metrics, &self.outbox, &other)),
         }
     }
 
     /// Counts a frame that is none against the session.
     fn bad_frame(&mut self, error: ErrorFrame) -> Result<(), End> {
+        self.state.metrics.error(error.code);
         self.outbox.push(encode(&ServerFrame::Error(error)).into());
         self.bad_frames += 1;
         if self.bad_frames < BAD_FRAMES { Ok(()) } else { Err(End::BAD_FRAMES) }
@@ -179,7 +191,10 @@ impl Session {
     /// Tells other nodes which reviews are open.
     fn record(&self) {
         let Principal { session, client, user, since, .. } = self.principal.clone();
-        let mut reviews: Vec<ReviewId> = self.open.borrow().keys().copied().collect();
+        let mut reviews: Vec<ReviewId> = {
+            let open = self.open.borrow();
+            open.iter().filter(|(_, review)| !review.private).map(|(id, _)| *id).collect()
+        };
         reviews.sort();
         let node = self.state.node;
         self.state.board.connected(SessionRecord { session, user, client, node, reviews, since });
@@ -199,7 +214,7 @@ impl Drop for Session {
 }
 
 /// How a session ends on what no client sends.
-fn refuse(outbox: &Outbox, heard: &Heard) -> End {
+fn refuse(metrics: &Metrics, outbox: &Outbox, heard: &Heard) -> End {
     let (code, message, end) = match heard {
         Heard::Binary => (ErrorCode::BinaryFrame, "frames are text", End::BINARY),
         Heard::TooLarge => (ErrorCode::FrameTooLarge, "the frame is over the limit", End::TOO_LARGE),
@@ -208,6 +223,7 @@ fn refuse(outbox: &Outbox, heard: &Heard) -> End {
         Heard::Garbage => return End::PROTOCOL,
         Heard::Gone | Heard::Text(_) | Heard::Ping(_) | Heard::Pong => return End::Gone,
     };
+    metrics.error(code);
     outbox.push(encode(&ServerFrame::Error(ErrorFrame::new(code, message))).into());
     end
 }

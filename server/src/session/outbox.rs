@@ -15,6 +15,8 @@ use interline_core::wire::{ErrorCode, ErrorFrame, ServerFrame, encode};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+use crate::metrics::Metrics;
+
 /// Frames that wait for a client.
 pub(crate) const OUTBOX: usize = 512;
 /// Bytes that wait for a client, beside the largest frame: that one may be of any size.
@@ -198,7 +200,7 @@ pub(super) async fn ended(end: &mut watch::Receiver<Option<End>>) -> End {
 }
 
 /// Sends what waits until the session ends, then says goodbye.
-pub(super) async fn write(mut socket: actix_ws::Session, mut queues: Queues) -> End {
+pub(super) async fn write(mut socket: actix_ws::Session, mut queues: Queues, metrics: Metrics) -> End {
     let (mut ending, mut watch) = (queues.end.subscribe(), queues.end.subscribe());
     let end = loop {
         let out = tokio::select! {
@@ -216,6 +218,7 @@ pub(super) async fn write(mut socket: actix_ws::Session, mut queues: Queues) -> 
                 }
             },
         };
+        metrics.sent_bytes.increment(out.len() as u64);
         tokio::select! {
             biased;
             sent = send(&mut socket, out) => if let Err(end) = sent { break end },
@@ -325,7 +328,7 @@ mod tests {
         let (response, socket, _stream) = actix_ws::handle(&request, body).unwrap();
         let (outbox, queues) = Outbox::new();
         let mut watch = outbox.watch();
-        let writer = actix_web::rt::spawn(write(socket, queues));
+        let writer = actix_web::rt::spawn(write(socket, queues, Metrics::default()));
         drop(response);
         outbox.ping();
         assert_eq!(timeout(SEND, ended(&mut watch)).await.unwrap(), End::Gone);

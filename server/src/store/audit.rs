@@ -10,7 +10,7 @@ use super::{ReviewSummary, StoreError, StoredSnapshot};
 pub(super) const LISTED: u32 = 20;
 
 /// The tables whose rows belong to reviews.
-pub(super) const OF_REVIEWS: [&str; 4] = ["entries", "answers", "snapshots", "patch_sets"];
+pub(super) const OF_REVIEWS: [&str; 5] = ["entries", "answers", "snapshots", "patch_sets", "marks"];
 
 /// A head row.
 pub(crate) struct HeadRow {
@@ -18,6 +18,9 @@ pub(crate) struct HeadRow {
     pub(crate) trimmed_to: Version,
     pub(crate) created_at: u64,
     pub(crate) summary: ReviewSummary,
+    /// Of a log of private drafts: the review that they are drafts in, and whose they are.
+    pub(crate) drafts_of: Option<ReviewId>,
+    pub(crate) owner: Option<String>,
 }
 
 /// Rows of a review that has no head row.
@@ -105,6 +108,9 @@ pub(crate) trait Audit: Send {
     /// A patch set that there is, as it is stored.
     async fn patch_set(&mut self, review: ReviewId, number: i64) -> Result<String, StoreError>;
 
+    /// Where the lines of the patch set before are in one, as it is stored.
+    async fn line_map(&mut self, review: ReviewId, number: i64) -> Result<String, StoreError>;
+
     /// Last answers, in the order of their clients, behind one if it is given.
     async fn answers(
         &mut self,
@@ -139,7 +145,8 @@ macro_rules! audit {
 
             async fn head(&mut self, review: ReviewId) -> Result<Option<HeadRow>, StoreError> {
                 let row = sqlx::query(
-                    "SELECT version, hash, trimmed_to, created_at, title, status, comments FROM reviews WHERE id = $1",
+                    "SELECT version, hash, trimmed_to, created_at, title, status, comments, drafts_of, owner \
+                     FROM reviews WHERE id = $1",
                 )
                 .bind(review.0)
                 .fetch_optional(&mut self.connection)
@@ -157,7 +164,10 @@ macro_rules! audit {
                         comments: u32::try_from(comments)
                             .map_err(|_| StoreError::corrupt(review, format!("{comments} comments")))?,
                     };
-                    Ok(HeadRow { head, trimmed_to, created_at, summary })
+                    let drafts_of: Option<Uuid> = row.try_get("drafts_of").map_err($classify)?;
+                    let drafts_of = drafts_of.map(ReviewId);
+                    let owner = row.try_get("owner").map_err($classify)?;
+                    Ok(HeadRow { head, trimmed_to, created_at, summary, drafts_of, owner })
                 })
                 .transpose()
             }
@@ -260,6 +270,17 @@ macro_rules! audit {
                     .fetch_one(&mut self.connection)
                     .await
                     .map_err($classify)
+            }
+
+            async fn line_map(&mut self, review: ReviewId, number: i64) -> Result<String, StoreError> {
+                sqlx::query_scalar(
+                    "SELECT COALESCE(line_map, '') FROM patch_sets WHERE review = $1 AND number = $2",
+                )
+                .bind(review.0)
+                .bind(number)
+                .fetch_one(&mut self.connection)
+                .await
+                .map_err($classify)
             }
 
             async fn answers(

@@ -45,7 +45,7 @@ pub(super) fn asked(appends: &[ReviewAppend]) -> BTreeSet<(ReviewId, ClientId)> 
         let review = append.review;
         append.append.records.iter().map(move |record| (review, record.client)).collect::<Vec<_>>()
     };
-    appends.iter().flat_map(pairs).collect()
+    appends.iter().flat_map(ReviewAppend::parts).flat_map(pairs).collect()
 }
 
 /// The last answer of each client in appends that happen. That none of them is set back is the fence's doing.

@@ -8,6 +8,7 @@ pub mod committer;
 mod error;
 mod fence;
 mod fullness;
+pub mod heads;
 pub mod keeper;
 mod postgres;
 mod rows;
@@ -22,6 +23,7 @@ use interline_core::clock::Millis;
 use interline_core::diff::PatchSet;
 use interline_core::entry::{Answer, EncodedEntry, Hash, Head};
 use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
+use interline_core::review::{Marks, StatusPolicy};
 use interline_core::sync::Append;
 
 pub(crate) use audit::{Audit, RawAnswer, RawEntry};
@@ -61,6 +63,17 @@ pub struct ReviewRow {
     pub head: Head,
     /// What lists show of it.
     pub summary: ReviewSummary,
+    /// Set if it is a log of private drafts.
+    pub drafts: Option<DraftsOf>,
+}
+
+/// What a log of private drafts belongs to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DraftsOf {
+    /// The review that they are drafts in.
+    pub review: ReviewId,
+    /// Whose they are.
+    pub owner: UserId,
 }
 
 /// A review to be created.
@@ -72,6 +85,8 @@ pub struct NewReview {
     pub key: Option<String>,
     /// What it is called.
     pub title: String,
+    /// What happens when two people move its status.
+    pub status_policy: StatusPolicy,
     /// The code.
     pub patch_set: PatchSet,
     /// The hash of the request's body: the same again under the same key is the same review.
@@ -91,6 +106,19 @@ pub enum Creation {
     KeyInUse,
 }
 
+/// A patch set, without its code.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PatchSetRow {
+    /// Counted from 1.
+    pub number: u32,
+    /// The name of the caller's that it was added with.
+    pub key: Option<String>,
+    /// The hash of the body of the request that added it; of the first, of the one that created the review.
+    pub body_hash: Hash,
+    /// How long its code is in JSON, in bytes.
+    pub bytes: u64,
+}
+
 /// One review's part of a transaction.
 #[derive(Clone, Debug)]
 pub struct ReviewAppend {
@@ -100,6 +128,15 @@ pub struct ReviewAppend {
     pub append: Append,
     /// What lists show afterwards.
     pub summary: ReviewSummary,
+    /// Another review's part that happens with this one, or neither does. It has none of its own.
+    pub linked: Option<Box<ReviewAppend>>,
+}
+
+impl ReviewAppend {
+    /// This part, and the one that is linked to it.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &ReviewAppend> + Clone {
+        std::iter::once(self).chain(self.linked.as_deref())
+    }
 }
 
 /// What became of one review's part of a transaction.
@@ -110,6 +147,8 @@ pub enum AppendOutcome {
     /// The log does not end where the appender believed, or one of the clients has moved on; nothing of it
     /// happened.
     Lost,
+    /// The same of the linked review's log, whatever this one's: nothing of either happened.
+    LinkedLost,
 }
 
 /// What holds the logs.
@@ -121,10 +160,19 @@ pub trait Store: Send + Sync + 'static {
     /// Creates a review: its row, its first patch set and its first entry, in one transaction.
     async fn create_review(&self, new: NewReview) -> Result<Creation, StoreError>;
 
-    /// Finds a review by its id, or else by its key.
+    /// Finds a review by its id, or else by its key. A log of private drafts is none.
     async fn find_review(&self, name: &str) -> Result<Option<ReviewRow>, StoreError>;
 
-    /// Reviews, newest first, behind one if it is given.
+    /// Finds a log by its id: a review's, or one of private drafts. Whoever asks for others has to look whose it is.
+    async fn find_log(&self, id: ReviewId) -> Result<Option<ReviewRow>, StoreError>;
+
+    /// Where logs end. Those that are not there, or whose head row cannot be read, are left out.
+    async fn heads(&self, logs: &[ReviewId]) -> Result<HashMap<ReviewId, Head>, StoreError>;
+
+    /// Finds the log of a user's private drafts in a review that there is, and makes it if there is none yet.
+    async fn open_drafts(&self, of: &DraftsOf) -> Result<ReviewRow, StoreError>;
+
+    /// Reviews, newest first, behind one if it is given. Without logs of private drafts.
     async fn list_reviews(&self, after: Option<ReviewId>, limit: u32) -> Result<Vec<ReviewRow>, StoreError>;
 
     /// Entries behind a version, in order. Where the first of them was trimmed that is
@@ -179,6 +227,16 @@ pub trait Store: Send + Sync + 'static {
     /// A patch set, in JSON.
     async fn patch_set(&self, review: ReviewId, number: u32) -> Result<Option<String>, StoreError>;
 
+    /// Where the lines of the patch set before `number` are in it, in JSON; the first has none.
+    async fn line_map(&self, review: ReviewId, number: u32) -> Result<Option<String>, StoreError>;
+
+    /// Every patch set of a review, in order.
+    async fn patch_sets(&self, review: ReviewId) -> Result<Vec<PatchSetRow>, StoreError>;
+
+    /// Takes in what a user has read and viewed, by [`Marks::merge`], and returns all of it once that is durable.
+    /// Nothing of it is anybody else's business.
+    async fn merge_marks(&self, review: ReviewId, user: &UserId, more: &Marks) -> Result<Marks, StoreError>;
+
     /// Says whether a client belongs to a user; the first to ask owns it.
     async fn claim_client(&self, client: ClientId, user: &UserId) -> Result<bool, StoreError>;
 
@@ -191,6 +249,7 @@ pub trait Store: Send + Sync + 'static {
     /// Appends to several reviews in one transaction. Each part stands or falls by itself, as a whole: it is
     /// lost where the log does not end at its expected head, and where a record's seq is not the one behind the
     /// last that was answered to its client, 1 at first. So no batch can be answered twice, whoever appends.
+    /// What a record has of a patch set is stored with it.
     /// An error means that none of them happened, except for [`StoreError::UnknownOutcome`].
     async fn append(&self, appends: &[ReviewAppend]) -> Result<Vec<AppendOutcome>, StoreError>;
 
@@ -198,6 +257,12 @@ pub trait Store: Send + Sync + 'static {
     /// for it.
     fn courtesy(&self, _review: ReviewId) -> Duration {
         Duration::ZERO
+    }
+
+    /// Whether a log may lose its end under a running node, as by a failover to a standby that lagged behind: then
+    /// rooms look now and then, also where nobody else appends to their logs.
+    fn may_lose_its_end(&self) -> bool {
+        false
     }
 
     /// Whether it can be read, and written as far as is known: where there was no room a moment ago it is

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 
 /// The format of snapshots that this software writes. It reads every one up to this.
-pub const SNAPSHOT_FORMAT: u32 = 1;
+pub const SNAPSHOT_FORMAT: u32 = 2;
 
 /// A review as of a version, and everybody who has an entry up to there.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

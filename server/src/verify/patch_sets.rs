@@ -2,7 +2,7 @@
 //!
 //! What a diff says cannot be checked: nothing else in the database says it.
 
-use interline_core::diff::PatchSet;
+use interline_core::diff::{LineMap, PatchSet};
 use interline_core::id::ReviewId;
 
 use super::problems::Problems;
@@ -31,6 +31,16 @@ pub(super) async fn check(
         };
         if let Err(why) = read {
             problems.add(format!("patch set {number}: it cannot be read: {why}"));
+        }
+        if number == 1 {
+            continue;
+        }
+        let map = match audit.line_map(id, number).await {
+            Ok(json) => serde_json::from_str::<LineMap>(&json).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(why) = map {
+            problems.add(format!("patch set {number}: its line map cannot be read: {why}"));
         }
     }
     missing(due, newest.map_or(1, i64::from), problems);

@@ -66,6 +66,7 @@ async fn read(
             ));
         }
         listed(row.created_at, &row.summary, &mut walk);
+        private(id, row.drafts_of, row.owner, &mut walk);
         let newest = walk.review().map(|review| review.patch_set);
         patch_sets::check(audit, id, newest, &mut walk.problems).await?;
         answers::check(audit, id, row.trimmed_to, &mut walk).await
@@ -88,6 +89,21 @@ fn listed(created_at: u64, summary: &ReviewSummary, walk: &mut Walk) {
     ];
     for (what, listed, folded) in pairs.into_iter().filter(|(_, listed, folded)| listed != folded) {
         walk.problems.add(format!("the head row's {what} is {listed}, by the log it is {folded}"));
+    }
+}
+
+/// Whose drafts it is, is what the log was opened as: the head row keeps everybody else out.
+fn private(id: ReviewId, of: Option<ReviewId>, owner: Option<String>, walk: &mut Walk) {
+    let Some(review) = walk.review() else { return };
+    let drafts = review.drafts.as_ref();
+    let opened = drafts.map(|drafts| (drafts.review, drafts.owner.as_str().to_owned()));
+    let derived = drafts.is_none_or(|drafts| drafts.review.drafts_of(&drafts.owner) == id);
+    if of.zip(owner.clone()) != opened || of.is_some() != owner.is_some() {
+        walk.problems
+            .add("by the head row it is not the log of drafts, or the review, that it was opened as");
+    }
+    if !derived {
+        walk.problems.add("its id is not that of the drafts that it was opened as");
     }
 }
 

@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use interline_core::entry::{Answer, EncodedEntry, Head};
 use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
+use interline_core::review::Marks;
 use interline_server::store::{
-    AppendOutcome, Creation, NewReview, ReviewAppend, ReviewRow, Store, StoreError, StoredSnapshot,
+    AppendOutcome, Creation, DraftsOf, NewReview, PatchSetRow, ReviewAppend, ReviewRow, Store, StoreError,
+    StoredSnapshot,
 };
 
 /// What goes wrong with one append.
@@ -37,6 +39,8 @@ pub(crate) struct Faulty {
     pub(crate) kept: AtomicBool,
     /// How many appends there were.
     pub(crate) commits: AtomicU32,
+    /// How often it was asked where logs end.
+    pub(crate) looks: AtomicU32,
     /// How many entries were read.
     pub(crate) read: AtomicU32,
 }
@@ -50,6 +54,7 @@ impl Faulty {
             no_answers: AtomicBool::new(false),
             kept: AtomicBool::new(false),
             commits: AtomicU32::new(0),
+            looks: AtomicU32::new(0),
             read: AtomicU32::new(0),
         })
     }
@@ -65,6 +70,16 @@ impl Store for Faulty {
     }
     async fn find_review(&self, name: &str) -> Result<Option<ReviewRow>, StoreError> {
         self.inner.find_review(name).await
+    }
+    async fn find_log(&self, id: ReviewId) -> Result<Option<ReviewRow>, StoreError> {
+        self.inner.find_log(id).await
+    }
+    async fn heads(&self, logs: &[ReviewId]) -> Result<HashMap<ReviewId, Head>, StoreError> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.inner.heads(logs).await
+    }
+    async fn open_drafts(&self, of: &DraftsOf) -> Result<ReviewRow, StoreError> {
+        self.inner.open_drafts(of).await
     }
     async fn list_reviews(&self, after: Option<ReviewId>, limit: u32) -> Result<Vec<ReviewRow>, StoreError> {
         self.inner.list_reviews(after, limit).await
@@ -111,6 +126,15 @@ impl Store for Faulty {
     async fn patch_set(&self, review: ReviewId, number: u32) -> Result<Option<String>, StoreError> {
         self.inner.patch_set(review, number).await
     }
+    async fn line_map(&self, review: ReviewId, number: u32) -> Result<Option<String>, StoreError> {
+        self.inner.line_map(review, number).await
+    }
+    async fn patch_sets(&self, review: ReviewId) -> Result<Vec<PatchSetRow>, StoreError> {
+        self.inner.patch_sets(review).await
+    }
+    async fn merge_marks(&self, review: ReviewId, user: &UserId, more: &Marks) -> Result<Marks, StoreError> {
+        self.inner.merge_marks(review, user, more).await
+    }
     async fn claim_client(&self, client: ClientId, user: &UserId) -> Result<bool, StoreError> {
         self.inner.claim_client(client, user).await
     }
@@ -131,6 +155,9 @@ impl Store for Faulty {
             Some(Fault::Silent) => {}
         }
         Err(StoreError::UnknownOutcome("no answer".to_owned()))
+    }
+    fn may_lose_its_end(&self) -> bool {
+        self.inner.may_lose_its_end()
     }
     async fn ping(&self) -> Result<(), StoreError> {
         self.inner.ping().await

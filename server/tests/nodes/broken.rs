@@ -41,7 +41,9 @@ impl Talk {
 
     /// Some node notices, and stays in service.
     async fn degraded(&self, node: usize) {
-        until("it is noticed", async || self.nodes.node(node).status().await == "degraded").await;
+        let node = self.nodes.node(node);
+        until("it is noticed", async || node.status().await == "degraded").await;
+        assert_eq!(node.count("interline_degraded").await, 1);
     }
 
     /// It is well again: both say so, and what she says arrives at once.
@@ -52,7 +54,7 @@ impl Talk {
         for _ in 0..3 {
             self.says(SOON).await;
         }
-        let before = self.nodes.node(1).count("heard").await;
+        let before = self.nodes.node(1).count("interline_heard_total").await;
         let nodes = &self.nodes;
         for _ in 0..3 {
             self.said += 1;
@@ -60,7 +62,10 @@ impl Talk {
             self.ann.next().await;
             assert_eq!(arrives(&mut self.bo).await.0, self.said + 1);
         }
-        assert!(nodes.node(1).count("heard").await > before, "over Redis, not by the tail check");
+        assert!(
+            nodes.node(1).count("interline_heard_total").await > before,
+            "over Redis, not by the tail check"
+        );
     }
 }
 
@@ -70,6 +75,9 @@ async fn a_redis_that_is_killed() {
     talk.nodes.redis.kill().unwrap();
     talk.degraded(0).await;
     talk.degraded(1).await;
+    let connections = talk.nodes.node(0).count("interline_redis_connections_total").await;
+    assert_eq!(talk.nodes.node(0).count("interline_redis_up").await, 0);
+    let gaps = talk.nodes.node(1).count("interline_gap_entries_total").await;
     for _ in 0..5 {
         // By the tail check, which is quicker while nodes cannot hear each other.
         talk.says(Duration::from_secs(3)).await;
@@ -78,8 +86,11 @@ async fn a_redis_that_is_killed() {
         talk.nodes.node(0).server.get("/api/sessions").await.json()["sessions"][0]["user"]["id"],
         "user-1"
     );
+    assert_eq!(talk.nodes.node(1).count("interline_gap_entries_total").await, gaps + 5);
     talk.nodes.redis.restart().unwrap();
     talk.well().await;
+    assert_eq!(talk.nodes.node(0).count("interline_redis_up").await, 1);
+    assert_eq!(talk.nodes.node(0).count("interline_redis_connections_total").await, connections + 1);
     until("everybody is on record again", async || {
         let listed = talk.nodes.node(1).server.get("/api/sessions").await.json();
         listed["sessions"].as_array().unwrap().len() == 2

@@ -37,8 +37,11 @@ async fn what_one_node_takes_arrives_at_the_other() {
     println!("arrival at the other node: median {:?}, slowest {:?}", took[20], took[39]);
     // By the tail check alone it would take seconds.
     assert!(took[35] < SOON, "{took:?}");
-    assert!(nodes.node(0).count("heard").await >= 20 && nodes.node(1).count("heard").await >= 20);
-    assert_eq!(nodes.node(0).count("dropped").await, 0);
+    assert!(
+        nodes.node(0).count("interline_heard_total").await >= 20
+            && nodes.node(1).count("interline_heard_total").await >= 20
+    );
+    assert_eq!(nodes.node(0).count("interline_dropped_total").await, 0);
     let shown = [a.get("/api/reviews/pr").await.json(), b.get("/api/reviews/pr").await.json()];
     assert_eq!((&shown[0]["version"], &shown[0]["hash"]), (&41.into(), &shown[1]["hash"]));
     assert_eq!(shown[0]["comments"], shown[1]["comments"]);

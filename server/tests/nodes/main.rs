@@ -6,6 +6,7 @@ mod broken;
 #[path = "../faulty/mod.rs"]
 mod faulty;
 mod log;
+mod patch_sets;
 mod people;
 mod secure;
 mod set_up;

@@ -34,7 +34,7 @@ impl Load {
         let (stop, acknowledged) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let (mut appenders, mut committers) = (Vec::new(), Vec::new());
         for store in stores {
-            let (committer, task) = Committer::start(store.clone());
+            let (committer, task) = Committer::start(store.clone(), Default::default());
             committers.push(task);
             for _ in 0..APPENDERS {
                 let row = create(&**store, None).await;
@@ -99,7 +99,7 @@ async fn work(
         loop {
             match committer.append(request.clone()).await {
                 Ok(AppendOutcome::Appended) => break,
-                Ok(AppendOutcome::Lost) => {
+                Ok(AppendOutcome::Lost | AppendOutcome::LinkedLost) => {
                     let held = async { store.holds(row.id, head_after(&request)).await };
                     match held.await {
                         Ok(held) => {

@@ -59,7 +59,7 @@ async fn a_commit_that_has_happened_is_found_by_appending_again() {
     assert_eq!(row.head.version, 2, "it had happened");
     let request = append(&row, &[(client(1), 2)]);
     let head = head_after(&request);
-    let (committer, task) = Committer::start(store.clone());
+    let (committer, task) = Committer::start(store.clone(), Default::default());
     let appending = tokio::spawn(async move { committer.append(request).await });
     end(&database, committing(&database, "SyncRep").await);
     assert_eq!(appending.await.unwrap().unwrap(), AppendOutcome::Lost, "the room reads that it had happened");
@@ -95,7 +95,7 @@ async fn a_commit_that_has_not_happened_is_made_up_for() {
     let error = appending.await.unwrap().unwrap_err();
     assert!(matches!(error, StoreError::UnknownOutcome(_)), "{error}");
     assert_eq!(store.entries(row.id, 0, 10).await.unwrap().len(), 1, "it had not happened");
-    let (committer, task) = Committer::start(store.clone());
+    let (committer, task) = Committer::start(store.clone(), Default::default());
     let appending = tokio::spawn(async move { committer.append(request).await });
     let pid = committing(&database, "PgSleep").await;
     // The next attempt goes through.

@@ -43,6 +43,12 @@ async fn bad_frames_cost_their_sender_an_answer_and_others_nothing() {
             .to_string(),
             "bad_presence",
         ),
+        (
+            json!({ "presence": { "review": review, "update": { "active": true,
+            "place": { "file": "src/lib.rs", "line": 1, "patch_set": 0 } } } })
+            .to_string(),
+            "bad_presence",
+        ),
     ] {
         mallory.send_text(&frame).await;
         assert_eq!(error(&mut mallory).await, code, "{frame}");
@@ -195,7 +201,7 @@ async fn hello_comes_first_and_is_checked() {
     assert_eq!(error(&mut silent).await, "hello_expected");
     assert_eq!(silent.closed().await, 1008);
 
-    for changed in [json!(2), json!(0)] {
+    for changed in [json!(1), json!(3), json!(0)] {
         let mut newer = hello(1);
         newer["hello"]["protocol"] = changed;
         newer["hello"]["compression"] = json!("zstd");

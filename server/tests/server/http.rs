@@ -110,6 +110,8 @@ async fn reviews_are_listed_newest_first() {
         ("/api/reviews/pr-4?version=", "version"),
         ("/api/reviews/pr-4?version=1&version=2", "version"),
         ("/api/reviews?limit=1&limit=2", "limit"),
+        ("/api/reviews/pr-4/log?after=soon", "after"),
+        ("/api/reviews/pr-4/log?wait=long", "wait"),
     ] {
         let bad = server.get(query).await;
         assert_eq!((bad.status, code(&bad).as_str()), (400, "bad_query"), "{query}");

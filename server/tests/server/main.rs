@@ -4,6 +4,7 @@
 
 mod damage;
 mod data;
+mod drafts;
 mod faults;
 #[path = "../faulty/mod.rs"]
 mod faulty;
@@ -11,9 +12,13 @@ mod faulty;
 mod full;
 mod hostile;
 mod http;
+mod marks;
+mod metrics;
 mod opening;
 mod past;
+mod patch_sets;
 mod postgres;
+mod postgres_tls;
 mod restored;
 mod retention;
 mod sessions;

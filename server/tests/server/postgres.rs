@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use interline_server::verify::verify_postgres;
 use interline_services::{Database, Postgres};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::data::{EDITS, write};
 use super::support::{Client, PATIENCE, Running, comment, config, edit, entry, head, id};
@@ -105,15 +105,9 @@ async fn a_database_that_is_away_is_said_and_come_back_to() {
     server.stop().await;
 }
 
-/// The database of a node is replaced under it by one that lacks what was acknowledged last, as by failing over to a
-/// standby that lagged behind.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_failover_has_lost_is_told_and_never_written_over() {
-    let Some(database) = database() else { return };
-    let server = node(&database).await;
-    let review = server.review("pr").await;
-    let mut ann = server.client(1).await;
-    ann.open("pr", None).await;
+/// Writes six entries, and replaces the database under its node by one that lacks the last two, as by failing over to
+/// a standby that lagged behind. The heads of all six.
+async fn fail_over(database: &Database, ann: &mut Client, review: &str) -> Vec<Value> {
     let end_sessions = format!(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{}'",
         database.name()
@@ -121,7 +115,7 @@ async fn what_a_failover_has_lost_is_told_and_never_written_over() {
     let mut heads = Vec::new();
     let mut lagging = None;
     for seq in 1..=6 {
-        ann.submit(&review, &comment(seq, seq, 10 + seq, "text")).await;
+        ann.submit(review, &comment(seq, seq, 10 + seq, "text")).await;
         heads.push(head(&ann.next().await));
         if seq == 4 {
             // Nobody may be connected while it is copied; sessions that come back meanwhile are sent away again.
@@ -141,8 +135,34 @@ async fn what_a_failover_has_lost_is_told_and_never_written_over() {
     assert!(swapped);
     let renamed = format!("ALTER DATABASE {} RENAME TO {name}", lagging.name());
     database.postgres().sql("postgres", &renamed).unwrap();
+    heads
+}
 
-    // The node still shows what it has in memory, until somebody writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_failover_has_lost_is_noticed_though_nobody_writes() {
+    let Some(database) = database() else { return };
+    let server = node(&database).await;
+    let review = server.review("pr").await;
+    let mut ann = server.client(1).await;
+    ann.open("pr", None).await;
+    let heads = fail_over(&database, &mut ann, &review).await;
+    let frame = ann.next().await;
+    assert!(frame["error"]["message"].as_str().unwrap().contains("open it again"), "{frame}");
+    assert_eq!(server.metric("interline_room_reloads_total").await, 1.0);
+    let error = ann.ask_to_open(json!({ "review": "pr", "have": heads[5] })).await["error"].clone();
+    assert_eq!((&error["code"], &error["retryable"]), (&"history_lost".into(), &false.into()));
+    assert_eq!(ann.open("pr", None).await["head"]["version"], 5);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_failover_has_lost_is_told_and_never_written_over() {
+    let Some(database) = database() else { return };
+    let server = node(&database).await;
+    let review = server.review("pr").await;
+    let mut ann = server.client(1).await;
+    ann.open("pr", None).await;
+    let heads = fail_over(&database, &mut ann, &review).await;
     ann.submit(&review, &comment(7, 7, 17, "more")).await;
     let mut frame = ann.next().await;
     while frame.get("error").is_none() {

@@ -105,6 +105,13 @@ impl Running {
         self.ask("GET", path, &[], b"").await
     }
 
+    /// What it has counted under a name, labels included.
+    pub(super) async fn metric(&self, name: &str) -> f64 {
+        let shown = self.get("/metrics").await.body;
+        let value = shown.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("{name} in {shown}")).trim().parse().unwrap()
+    }
+
     pub(super) async fn post(&self, path: &str, body: &[u8]) -> Response {
         self.ask("POST", path, &[], body).await
     }
@@ -151,7 +158,7 @@ impl Running {
         client.number = number;
         client.send(hello(number)).await;
         let welcome = client.next().await;
-        assert_eq!(welcome["welcome"]["protocol"], 1, "{welcome}");
+        assert_eq!(welcome["welcome"]["protocol"], 2, "{welcome}");
         client
     }
 }
@@ -294,7 +301,7 @@ impl Client {
 
 pub(super) fn hello(number: u64) -> Value {
     json!({ "hello": {
-        "protocol": 1,
+        "protocol": 2,
         "client": id(number),
         "user": { "id": format!("user-{number}"), "display_name": format!("User {number}") },
         "now": 0,

@@ -13,6 +13,13 @@ use sqlx::sqlite::SqliteConnectOptions;
 use super::data::{Data, EDITS, write};
 use super::support::{Running, comment, entry, id};
 
+/// A database with which nothing is wrong.
+pub(super) async fn checked(directory: &std::path::Path) {
+    let mut out = Vec::new();
+    let summary = verify(directory, &[], &mut out).await.unwrap();
+    assert_eq!(summary.problems, 0, "{}", String::from_utf8_lossy(&out));
+}
+
 impl Data {
     pub(super) async fn verify(&self, receipts: &[PathBuf]) -> (Summary, String) {
         let mut out = Vec::new();
@@ -189,7 +196,7 @@ async fn every_kind_of_damage_is_named() {
         ),
         (
             &whole,
-            "INSERT INTO patch_sets SELECT review, 2, diff FROM patch_sets WHERE review = ?1",
+            "INSERT INTO patch_sets (review, number, diff) SELECT review, 2, diff FROM patch_sets WHERE review = ?1",
             &["patch set 2: the log does not speak of it"],
         ),
         (

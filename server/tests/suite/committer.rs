@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use interline_core::entry::AnswerResult;
+use interline_core::id::ReviewId;
 use interline_server::store::committer::Committer;
-use interline_server::store::{AppendOutcome, Store};
+use interline_server::store::heads::Heads;
+use interline_server::store::{AppendOutcome, Store, StoreError};
 
 use super::material::{answer_only, append, client, create};
 use crate::faulty::{Fault, Faulty};
@@ -19,7 +21,7 @@ pub(super) async fn unknown_outcomes_are_settled(store: Arc<dyn Store>) {
         // A certain failure does not settle what an uncertain one has left open.
         (&[SilentlyDone, Full], AppendOutcome::Lost),
     ] {
-        let (committer, task) = Committer::start(Faulty::new(store.clone(), faults));
+        let (committer, task) = Committer::start(Faulty::new(store.clone(), faults), Default::default());
         let row = create(&*store, None).await;
         let outcome = committer.append(append(&row, &[(client(1), 1)])).await.unwrap();
         assert_eq!(outcome, expected, "lost means that it had happened: the room reads what came");
@@ -27,7 +29,7 @@ pub(super) async fn unknown_outcomes_are_settled(store: Arc<dyn Store>) {
         drop(committer);
         task.await.unwrap();
         // Nor is a batch that leaves no entry answered twice.
-        let (committer, task) = Committer::start(Faulty::new(store.clone(), faults));
+        let (committer, task) = Committer::start(Faulty::new(store.clone(), faults), Default::default());
         let now = store.find_review(&row.id.to_string()).await.unwrap().unwrap();
         let rejected = answer_only(&now, client(2), 1, AnswerResult::Rejected(Vec::new()));
         assert_eq!(committer.append(rejected).await.unwrap(), expected);
@@ -37,9 +39,26 @@ pub(super) async fn unknown_outcomes_are_settled(store: Arc<dyn Store>) {
     }
 }
 
+pub(super) async fn where_logs_end_is_asked_together(store: Arc<dyn Store>) {
+    let counting = Faulty::new(store.clone(), &[]);
+    let (heads, task) = Heads::start(counting.clone());
+    let mut rows = Vec::new();
+    for _ in 0..300 {
+        rows.push(create(&*store, None).await);
+    }
+    let asked = futures_util::future::try_join_all(rows.iter().map(|row| heads.of(row.id))).await.unwrap();
+    assert!(asked.iter().zip(&rows).all(|(head, row)| *head == row.head));
+    let looks = counting.looks.load(Ordering::Relaxed);
+    assert!((2..=6).contains(&looks), "{looks} queries for 300 logs, 256 at once at most");
+    let unknown = heads.of(ReviewId(uuid::Uuid::now_v7())).await.unwrap_err();
+    assert!(matches!(unknown, StoreError::Corrupt { .. }), "{unknown}");
+    drop(heads);
+    task.await.unwrap();
+}
+
 pub(super) async fn many_reviews_share_transactions(store: Arc<dyn Store>) {
     let counting = Faulty::new(store.clone(), &[]);
-    let (committer, task) = Committer::start(counting.clone());
+    let (committer, task) = Committer::start(counting.clone(), Default::default());
     let mut rows = Vec::new();
     for _ in 0..100 {
         rows.push(create(&*store, None).await);

@@ -18,6 +18,7 @@ pub(crate) fn new_review(key: Option<&str>, title: &str) -> NewReview {
         id: ReviewId(Uuid::now_v7()),
         key: key.map(str::to_owned),
         title: title.to_owned(),
+        status_policy: Default::default(),
         patch_set: PatchSet::parse(DIFF).unwrap(),
         body_hash: Hash::of(DIFF),
         at: 1_700_000_000_000,
@@ -66,18 +67,19 @@ pub(crate) fn raw(review: ReviewId, expected: Head, entries: Vec<(Entry, ClientI
         let entry = EncodedEntry::new(&entry, hash);
         hash = entry.hash;
         let result = committed(entry.version);
-        Record { entry: Some(entry), client, answer: Answer { seq, payload: Hash::of(b"batch"), result } }
+        let answer = Answer { seq, payload: Hash::of(b"batch"), result };
+        Record { entry: Some(entry), ..Record::new(client, answer) }
     };
     let records = entries.into_iter().map(record).collect();
     let summary = ReviewSummary { title: "renamed".to_owned(), status: "approved".to_owned(), comments: 3 };
-    ReviewAppend { review, append: Append { expected, records }, summary }
+    ReviewAppend { review, append: Append { expected, records }, summary, linked: None }
 }
 
 pub(crate) fn answer_only(row: &ReviewRow, client: ClientId, seq: Seq, result: AnswerResult) -> ReviewAppend {
     let answer = Answer { seq, payload: Hash::of(b"batch"), result };
-    let records = vec![Record { entry: None, client, answer }];
+    let records = vec![Record::new(client, answer)];
     let append = Append { expected: row.head, records };
-    ReviewAppend { review: row.id, append, summary: row.summary.clone() }
+    ReviewAppend { review: row.id, append, summary: row.summary.clone(), linked: None }
 }
 
 pub(crate) fn head_after(request: &ReviewAppend) -> Head {

@@ -2,9 +2,13 @@
 
 mod committer;
 mod fence;
+mod linked;
+mod marks;
 pub(crate) mod material;
+mod patch_sets;
 mod snapshots;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -35,6 +39,11 @@ pub(crate) async fn run(backend: &dyn Backend) {
     fence::a_seq_is_answered_once(store).await;
     fence::an_append_is_lost_as_a_whole(store).await;
     fence::parts_of_one_transaction_see_each_other(store).await;
+    linked::drafts_are_no_review(store).await;
+    linked::linked_parts_happen_together(store).await;
+    linked::linked_parts_are_lost_together(store).await;
+    marks::they_merge_and_stay_apart(store).await;
+    patch_sets::they_come_with_their_entries(store).await;
     snapshots::a_log_holds_its_heads(store).await;
     snapshots::the_newest_snapshot_is_found(store).await;
     snapshots::trimming_stops_at_a_snapshot(store).await;
@@ -46,6 +55,7 @@ pub(crate) async fn run(backend: &dyn Backend) {
     snapshots::snapshots_are_there_after_reopening(backend).await;
     snapshots::appends_get_their_turn_between_trims(backend.open().await).await;
     committer::unknown_outcomes_are_settled(backend.open().await).await;
+    committer::where_logs_end_is_asked_together(backend.open().await).await;
     committer::many_reviews_share_transactions(backend.open().await).await;
 }
 
@@ -109,6 +119,10 @@ async fn appends_move_the_head(store: &dyn Store) {
     assert_eq!(store.append(std::slice::from_ref(&request)).await.unwrap(), [AppendOutcome::Appended]);
     let now = store.find_review(&row.id.to_string()).await.unwrap().unwrap();
     assert_eq!((now.head, &now.summary), (head, &request.summary));
+    let (other, unknown) = (create(store, None).await, ReviewId(Uuid::now_v7()));
+    let heads = store.heads(&[row.id, unknown, other.id, row.id]).await.unwrap();
+    assert_eq!(heads, HashMap::from([(row.id, head), (other.id, other.head)]));
+    assert!(store.heads(&[]).await.unwrap().is_empty());
     assert_eq!(store.entries(row.id, 1, 1).await.unwrap()[0].version, 2);
     let last = store.entries(row.id, 2, 10).await.unwrap();
     assert_eq!((last.len(), last[0].version, last[0].hash), (1, 3, head.hash));

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::*;
 use crate::presence::{Board, MemoryPresence};
 use crate::store::committer::Committer;
+use crate::store::heads::Heads;
 use crate::store::keeper::{SNAPSHOT_EVERY, SnapshotKeeper};
 use crate::store::{AppendOutcome, Creation, NewReview, ReviewAppend, ReviewSummary, SqliteStore};
 
@@ -25,11 +26,26 @@ const CHARS: usize = 400;
 /// Makes rooms' surroundings over a directory, as a server that was just started has them.
 async fn context(directory: &std::path::Path) -> (RoomContext, tokio::task::JoinHandle<()>) {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(directory).await.unwrap());
-    let (committer, _) = Committer::start(store.clone());
+    let (committer, _) = Committer::start(store.clone(), Default::default());
+    let (heads, _) = Heads::start(store.clone());
     let (board, _) = Board::start(Arc::new(MemoryPresence::new()));
     let (snapshots, task) = SnapshotKeeper::start(store.clone(), None);
     let (limits, idle) = (Limits::default(), Duration::from_secs(1));
-    (RoomContext { store, committer, snapshots, board, fanout: crate::fanout::local(), limits, idle }, task)
+    (
+        RoomContext {
+            store,
+            committer,
+            heads,
+            snapshots,
+            board,
+            fanout: crate::fanout::local(),
+            metrics: Default::default(),
+            limits,
+            bells: crate::room::Bells::default(),
+            idle,
+        },
+        task,
+    )
 }
 
 /// A review of one comment with so many edits, each by the same client; the last ones are the same for every
@@ -37,17 +53,34 @@ async fn context(directory: &std::path::Path) -> (RoomContext, tokio::task::Join
 async fn edited(store: &dyn Store, edits: u64) -> ReviewId {
     let id = ReviewId(Uuid::now_v7());
     let patch_set = PatchSet::parse(b"--- a/f\n+++ b/f\n@@ -1 +1 @@\n-old\n+new\n").unwrap();
-    let new =
-        NewReview { id, key: None, title: "A review".to_owned(), patch_set, body_hash: Hash::of(b""), at: 1 };
+    let new = NewReview {
+        id,
+        key: None,
+        title: "A review".to_owned(),
+        status_policy: Default::default(),
+        patch_set,
+        body_hash: Hash::of(b""),
+        at: 1,
+    };
     let Creation::Created(row) = store.create_review(new).await.unwrap() else { panic!("it is new") };
     let (client, comment) = (ClientId(Uuid::from_u128(1)), CommentId(Uuid::from_u128(2)));
-    let anchor = Anchor { patch_set: 1, file: "f".into(), side: Side::Head, line: 1, hash: None };
+    let anchor = Anchor {
+        patch_set: 1,
+        file: "f".into(),
+        side: Side::Head,
+        line: 1,
+        hash: None,
+        last: None,
+        span: None,
+    };
     let mut text = Text::new("x".repeat(CHARS));
     let added = Fact::CommentAdded {
         comment,
         place: Place::Line(anchor),
         text: text.as_str().to_owned(),
         created: Stamp { at: HlcTime { ms: 1, n: 0 }, client },
+        standing: None,
+        beside: vec![],
     };
     let mut head = row.head;
     let mut records = Vec::new();
@@ -86,11 +119,12 @@ async fn append(
         head = Head { version, hash: entry.hash };
         let result: AnswerResult =
             serde_json::from_str(&format!(r#"{{"committed":{{"version":{version}}}}}"#)).unwrap();
-        Record { entry: Some(entry), client, answer: Answer { seq, payload: Hash::of(b""), result } }
+        let answer = Answer { seq, payload: Hash::of(b""), result };
+        Record { entry: Some(entry), ..Record::new(client, answer) }
     };
     let records = facts.into_iter().map(record).collect();
     let summary = ReviewSummary { title: "A review".to_owned(), status: "pending".to_owned(), comments: 1 };
-    let append = ReviewAppend { review, append: Append { expected, records }, summary };
+    let append = ReviewAppend { review, append: Append { expected, records }, summary, linked: None };
     assert_eq!(store.append(&[append]).await.unwrap(), [AppendOutcome::Appended]);
     head
 }
@@ -178,9 +212,11 @@ async fn snapshots_come_at_intervals_and_when_a_review_is_unloaded() {
         keeper.after_commit(id, &review, head, &authors);
         if head.version % SNAPSHOT_EVERY == 0 {
             expected.push(head);
-            // One at a time: wait for it, so that the next falls due where it should.
+            // One at a time: wait for it, so that the next falls due where it should. The one before may only just be
+            // in the store: then this one is due with the next commit.
             let taken = async {
                 while context.store.newest_snapshot(id, None).await.unwrap().map(|s| s.head) != Some(head) {
+                    keeper.after_commit(id, &review, head, &authors);
                     tokio::task::yield_now().await;
                 }
             };

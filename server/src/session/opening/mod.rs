@@ -23,6 +23,7 @@ use super::frames::hand_in;
 use super::outbox::Ended;
 use super::settlings::Settlings;
 use super::{OpenReviews, Outbox, Principal};
+use crate::metrics::Metrics;
 use crate::room::{Behind, Failure, Join, Joining, OpenedFrame, PIECE, RoomHandle, Scene};
 use crate::store::{Store, StoreError};
 use steps::{Caught, catch_up};
@@ -41,6 +42,7 @@ pub(super) struct Opening {
     pub(super) outbox: Outbox,
     pub(super) open: OpenReviews,
     pub(super) settlings: Rc<RefCell<Settlings>>,
+    pub(super) metrics: Metrics,
 }
 
 /// Why it is not opened.
@@ -91,15 +93,19 @@ impl Opening {
         let id = self.room.id();
         match self.catch_up(id).await {
             Ok(()) => {
+                if !self.room.is_private() {
+                    self.metrics.opened.increment(1);
+                }
                 let early = self.open.borrow_mut().get_mut(&id).and_then(|review| {
                     review.joined = true;
                     review.early.take()
                 });
                 if let Some(early) = early {
-                    hand_in(&self.room, early);
+                    hand_in(&self.room, early, &self.metrics);
                 }
             }
             Err(Stopped::Failed(failure)) => {
+                self.metrics.error(failure.code);
                 // First this, so that the client can try again as soon as it hears of it.
                 self.open.borrow_mut().remove(&id);
                 self.outbox.push(failure.frame(Some(id), Some(self.asked.review)));

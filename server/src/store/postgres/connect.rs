@@ -25,6 +25,28 @@ const WAIT: Duration = Duration::from_secs(1);
 /// A connection that was used so long ago is asked whether it is still there before it is used.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// What an address may say behind its question mark.
+const PARAMETERS: [&str; 18] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
 /// What every session is told. Whoever is gone in the midst of a transaction shall not hold its locks for long, and
 /// nobody waits for ever for a lock.
 const SETTINGS: &str = "SET lock_timeout = '8s'; SET idle_in_transaction_session_timeout = '10s'; \
@@ -57,6 +79,13 @@ pub(super) fn address(url: &str) -> Result<PgConnectOptions, OpenError> {
     let bad = |why: String| OpenError::BadAddress(why);
     if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
         return Err(bad("it does not begin with postgres://".to_owned()));
+    }
+    // Read on, one that is not known would be logged with its value, which may be a secret.
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let keys = query.split('&').filter_map(|pair| pair.split('=').next()).filter(|key| !key.is_empty());
+    if let Some(key) = keys.into_iter().find(|key| !PARAMETERS.contains(key) && !key.starts_with("options["))
+    {
+        return Err(bad(format!("there is no parameter {key:?}")));
     }
     let options = PgConnectOptions::from_str(url).map_err(|error| bad(error.to_string()))?;
     Ok(options.application_name("interline"))
@@ -214,7 +243,11 @@ mod tests {
         );
         assert_eq!(shown("postgresql://ann@db.example").unwrap(), "db.example:5432/ann");
         assert_eq!(shown("postgres://ann@%2Frun%2Fpg/reviews").unwrap(), "/run/pg:5432/reviews");
-        for bad in ["", "reviews", "mysql://ann:secret@db/reviews", "postgres://ann:secret@db:port/reviews"] {
+        assert!(shown("postgres://ann@db/reviews?sslmode=verify-full&options[work_mem]=1MB").is_ok());
+        let unknown = "postgres://ann@db/reviews?sslmode=disable&sslpassword=secret";
+        for bad in
+            ["", "reviews", "mysql://ann:secret@db/reviews", "postgres://ann:secret@db:port/reviews", unknown]
+        {
             let error = shown(bad).unwrap_err().to_string();
             assert!(error.contains("--database-url") && !error.contains("secret"), "{error}");
             assert!(!error.contains('\n'), "{error}");

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::columns::{self, Tip};
 use super::error::Result;
-use super::session::{PATIENCE, Prepared, Session, read, write};
+use super::patch_sets;
+use super::session::{LONG_PATIENCE, PATIENCE, Prepared, Session, read, write};
 use super::snapshots::kept_after;
 use crate::store::fence::{Fence, asked};
 use crate::store::rows::{self, hash, natural};
@@ -115,7 +116,8 @@ pub(super) async fn append(
     node: i64,
     appends: &[ReviewAppend],
 ) -> Stored<(Vec<AppendOutcome>, Vec<(ReviewId, Option<i64>)>)> {
-    write(PATIENCE, || async {
+    let code = appends.iter().any(|a| a.append.records.iter().any(|record| record.patch_set.is_some()));
+    write(if code { LONG_PATIENCE } else { PATIENCE }, || async {
         let mut session = Session::begin(pool).await?;
         let mut tips = lock(&mut session, appends).await?;
         // A statement of its own, so that it sees what was committed while the first one waited for its locks. Who
@@ -136,7 +138,9 @@ pub(super) async fn append(
         }
         if !marks.is_empty() {
             let done = appends.iter().zip(&outcomes).filter(|(_, o)| **o == AppendOutcome::Appended);
-            columns::store(&mut session, done.map(|(append, _)| append), &tips).await?;
+            let done = done.flat_map(|(append, _)| append.parts());
+            columns::store(&mut session, done.clone(), &tips).await?;
+            patch_sets::insert(&mut session, done).await?;
         }
         Ok(Prepared::Commit(session, (outcomes, marks)))
     })
@@ -148,7 +152,8 @@ async fn lock<'a>(
     session: &mut PgConnection,
     appends: &[ReviewAppend],
 ) -> Result<HashMap<ReviewId, Tip<'a>>> {
-    let reviews: Vec<Uuid> = appends.iter().map(|append| append.review.0).collect();
+    let parts = appends.iter().flat_map(ReviewAppend::parts);
+    let reviews: Vec<Uuid> = parts.map(|part| part.review.0).collect();
     let rows = sqlx::query(
         "SELECT id, version, hash, lost_by FROM reviews WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE",
     )
@@ -195,20 +200,30 @@ async fn raise(session: &mut PgConnection, appends: &[ReviewAppend]) -> Result<F
     Ok(Fence::new(rows.iter().map(last).collect::<Result<_>>()?))
 }
 
-/// Moves a head, if it is where the appender believes it to be and every record follows its client's last.
+/// Moves the heads of an append's parts, if they are where the appender believes them to be and every record follows
+/// its client's last.
 fn advance<'a>(
     tips: &mut HashMap<ReviewId, Tip<'a>>,
     fence: &mut Fence,
     append: &'a ReviewAppend,
 ) -> AppendOutcome {
-    let Some(tip) = tips.get_mut(&append.review) else { return AppendOutcome::Lost };
-    let Some(answered) = fence.passed(append).filter(|_| tip.head == append.append.expected) else {
-        return AppendOutcome::Lost;
-    };
-    fence.move_on(answered);
-    if let Some(last) = append.append.records.iter().rev().find_map(|record| record.entry.as_ref()) {
-        tip.head = Head { version: last.version, hash: last.hash };
+    let mut answered = Vec::with_capacity(2);
+    // The linked one first: where that is lost, the other need not try again.
+    for part in append.parts().collect::<Vec<_>>().into_iter().rev() {
+        let stands = tips.get(&part.review).is_some_and(|tip| tip.head == part.append.expected);
+        match fence.passed(part).filter(|_| stands) {
+            Some(passed) => answered.push(passed),
+            None if part.review == append.review => return AppendOutcome::Lost,
+            None => return AppendOutcome::LinkedLost,
+        }
     }
-    tip.summary = Some(&append.summary);
+    answered.into_iter().for_each(|passed| fence.move_on(passed));
+    for part in append.parts() {
+        let Some(tip) = tips.get_mut(&part.review) else { continue };
+        if let Some(last) = part.append.records.iter().rev().find_map(|record| record.entry.as_ref()) {
+            tip.head = Head { version: last.version, hash: last.hash };
+        }
+        tip.summary = Some(&part.summary);
+    }
     AppendOutcome::Appended
 }

@@ -8,8 +8,11 @@
 mod audit;
 mod columns;
 mod connect;
+mod drafts;
 mod error;
 mod log;
+mod marks;
+mod patch_sets;
 mod people;
 mod reviews;
 mod session;
@@ -22,12 +25,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use interline_core::entry::{Answer, EncodedEntry, Head};
 use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
+use interline_core::review::Marks;
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 
 use super::{
-    AppendOutcome, Creation, Fullness, NewReview, OpenError, ReviewAppend, ReviewRow, Store, StoreError,
-    StoredSnapshot,
+    AppendOutcome, Creation, DraftsOf, Fullness, NewReview, OpenError, PatchSetRow, ReviewAppend, ReviewRow,
+    Store, StoreError, StoredSnapshot,
 };
 pub(crate) use audit::PostgresAudit;
 use connect::{Found, address, connect};
@@ -92,6 +96,18 @@ impl Store for PostgresStore {
         reviews::find(&self.pool, name).await
     }
 
+    async fn find_log(&self, id: ReviewId) -> Result<Option<ReviewRow>, StoreError> {
+        reviews::find_log(&self.pool, id).await
+    }
+
+    async fn heads(&self, logs: &[ReviewId]) -> Result<HashMap<ReviewId, Head>, StoreError> {
+        reviews::heads(&self.pool, logs).await
+    }
+
+    async fn open_drafts(&self, of: &DraftsOf) -> Result<ReviewRow, StoreError> {
+        self.fullness.watch_failures(drafts::open(&self.pool, of).await)
+    }
+
     async fn list_reviews(&self, after: Option<ReviewId>, limit: u32) -> Result<Vec<ReviewRow>, StoreError> {
         reviews::list(&self.pool, after, limit).await
     }
@@ -138,7 +154,19 @@ impl Store for PostgresStore {
     }
 
     async fn patch_set(&self, review: ReviewId, number: u32) -> Result<Option<String>, StoreError> {
-        reviews::patch_set(&self.pool, review, number).await
+        patch_sets::code(&self.pool, review, number).await
+    }
+
+    async fn line_map(&self, review: ReviewId, number: u32) -> Result<Option<String>, StoreError> {
+        patch_sets::line_map(&self.pool, review, number).await
+    }
+
+    async fn patch_sets(&self, review: ReviewId) -> Result<Vec<PatchSetRow>, StoreError> {
+        patch_sets::all(&self.pool, review).await
+    }
+
+    async fn merge_marks(&self, review: ReviewId, user: &UserId, more: &Marks) -> Result<Marks, StoreError> {
+        self.fullness.watch_failures(marks::merge(&self.pool, review, user, more).await)
     }
 
     async fn claim_client(&self, client: ClientId, user: &UserId) -> Result<bool, StoreError> {
@@ -162,6 +190,10 @@ impl Store for PostgresStore {
 
     fn courtesy(&self, review: ReviewId) -> Duration {
         self.turns.wait(review)
+    }
+
+    fn may_lose_its_end(&self) -> bool {
+        true
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -1,7 +1,9 @@
-//! Head rows and patch sets.
+//! Head rows.
 
+use std::collections::HashMap;
 use std::str::FromStr;
 
+use interline_core::entry::Head;
 use interline_core::id::ReviewId;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, PgPool, Row};
@@ -10,18 +12,20 @@ use uuid::Uuid;
 
 use super::error::Result;
 use super::session::{LONG_PATIENCE, PATIENCE, Prepared, Session, read, write};
-use crate::store::rows::{FirstRows, HeadColumns, integer};
+use crate::store::rows::{EndColumns, FirstRows, HeadColumns, integer};
 use crate::store::{Creation, NewReview, ReviewRow, StoreError};
 
 type Stored<T> = std::result::Result<T, StoreError>;
 
-const SELECT_BY_ID: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash \
-    FROM reviews WHERE id = $1";
-const SELECT_BY_KEY: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash \
-    FROM reviews WHERE key = $1";
+const SELECT_BY_ID: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash, \
+    drafts_of, owner FROM reviews WHERE id = $1";
+const SELECT_REVIEW: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash, \
+    drafts_of, owner FROM reviews WHERE id = $1 AND drafts_of IS NULL";
+const SELECT_BY_KEY: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash, \
+    drafts_of, owner FROM reviews WHERE key = $1 AND drafts_of IS NULL";
 // Ids are made in the order of time.
-const SELECT_PAGE: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash \
-    FROM reviews WHERE id < $1 ORDER BY id DESC LIMIT $2";
+const SELECT_PAGE: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash, \
+    drafts_of, owner FROM reviews WHERE id < $1 AND drafts_of IS NULL ORDER BY id DESC LIMIT $2";
 
 pub(super) async fn create(pool: &PgPool, new: NewReview) -> Stored<Creation> {
     let rows = FirstRows::of(&new)?;
@@ -97,7 +101,7 @@ pub(super) async fn find(pool: &PgPool, name: &str) -> Stored<Option<ReviewRow>>
         let mut session = Session::take(pool).await?;
         // A key never reads as an id: they are told apart when a review is created.
         let query = match ReviewId::from_str(name) {
-            Ok(id) => sqlx::query_as(SELECT_BY_ID).bind(id.0),
+            Ok(id) => sqlx::query_as(SELECT_REVIEW).bind(id.0),
             Err(_) => sqlx::query_as(SELECT_BY_KEY).bind(name.to_owned()),
         };
         let found = query.fetch_optional(&mut *session).await?;
@@ -105,6 +109,28 @@ pub(super) async fn find(pool: &PgPool, name: &str) -> Stored<Option<ReviewRow>>
     })
     .await?;
     found.map(HeadColumns::row).transpose()
+}
+
+pub(super) async fn find_log(pool: &PgPool, id: ReviewId) -> Stored<Option<ReviewRow>> {
+    let found: Option<HeadColumns> = read(PATIENCE, || async {
+        let mut session = Session::take(pool).await?;
+        let found = sqlx::query_as(SELECT_BY_ID).bind(id.0).fetch_optional(&mut *session).await?;
+        session.done(found)
+    })
+    .await?;
+    found.map(HeadColumns::row).transpose()
+}
+
+pub(super) async fn heads(pool: &PgPool, logs: &[ReviewId]) -> Stored<HashMap<ReviewId, Head>> {
+    let logs: Vec<Uuid> = logs.iter().map(|log| log.0).collect();
+    let found: Vec<EndColumns> = read(PATIENCE, || async {
+        let mut session = Session::take(pool).await?;
+        let query = sqlx::query_as("SELECT id, version, hash FROM reviews WHERE id = ANY($1)").bind(&logs);
+        let found = query.fetch_all(&mut *session).await?;
+        session.done(found)
+    })
+    .await?;
+    Ok(found.into_iter().filter_map(EndColumns::head).collect())
 }
 
 pub(super) async fn list(pool: &PgPool, after: Option<ReviewId>, limit: u32) -> Stored<Vec<ReviewRow>> {
@@ -143,17 +169,4 @@ fn id(row: &PgRow) -> Result<Uuid> {
 
 fn head(row: &PgRow) -> Result<ReviewRow> {
     Ok(HeadColumns::from_row(row)?.row()?)
-}
-
-pub(super) async fn patch_set(pool: &PgPool, review: ReviewId, number: u32) -> Stored<Option<String>> {
-    read(LONG_PATIENCE, || async {
-        let mut session = Session::take(pool).await?;
-        let diff = sqlx::query_scalar("SELECT diff FROM patch_sets WHERE review = $1 AND number = $2")
-            .bind(review.0)
-            .bind(i64::from(number))
-            .fetch_optional(&mut *session)
-            .await?;
-        session.done(diff)
-    })
-    .await
 }

@@ -17,6 +17,7 @@ fn new_review(lines: usize) -> NewReview {
         id: ReviewId(Uuid::now_v7()),
         key: None,
         title: "t".into(),
+        status_policy: Default::default(),
         patch_set: PatchSet::parse(diff.as_bytes()).unwrap(),
         body_hash: Hash::of(b""),
         at: 1,
@@ -50,9 +51,10 @@ fn append(row: &ReviewRow, seq: u64, bytes: usize) -> ReviewAppend {
     let result: AnswerResult =
         serde_json::from_str(&format!(r#"{{"committed":{{"version":{version}}}}}"#)).unwrap();
     let answer = Answer { seq, payload: Hash::of(b""), result };
-    let append = Append { expected: row.head, records: vec![Record { entry: Some(entry), client, answer }] };
+    let record = Record { entry: Some(entry), ..Record::new(client, answer) };
+    let append = Append { expected: row.head, records: vec![record] };
     let summary = ReviewSummary { title: String::new(), status: String::new(), comments: 0 };
-    ReviewAppend { review: row.id, append, summary }
+    ReviewAppend { review: row.id, append, summary, linked: None }
 }
 
 /// Takes room, and gives it back.

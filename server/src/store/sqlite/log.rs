@@ -11,12 +11,10 @@ use super::error::classify;
 use super::fence::raise;
 use super::snapshots::kept_after;
 use super::transaction::Transaction;
-use crate::store::fence;
+use super::{ROWS, patch_sets};
+use crate::store::fence::{self, Fence};
 use crate::store::rows::{self, hash, integer, natural};
 use crate::store::{AppendOutcome, ReviewAppend, StoreError};
-
-/// Rows of one insert: SQLite takes 32,766 parameters.
-const ROWS: usize = 1_000;
 
 pub(super) async fn entries(
     readers: &SqlitePool,
@@ -114,24 +112,57 @@ pub(super) async fn append(
     let mut fence = raise(&mut transaction, appends).await?;
     let mut outcomes = Vec::with_capacity(appends.len());
     for append in appends {
-        let outcome = match fence.passed(append) {
-            Some(answered) => {
-                let outcome = advance(&mut transaction, append).await?;
-                if outcome == AppendOutcome::Appended {
-                    fence.move_on(answered);
-                }
-                outcome
-            }
-            None => AppendOutcome::Lost,
-        };
-        outcomes.push(outcome);
+        outcomes.push(settle(&mut transaction, &mut fence, append).await?);
     }
-    let done =
-        || appends.iter().zip(&outcomes).filter(|(_, o)| **o == AppendOutcome::Appended).map(|(a, _)| a);
+    let done = || {
+        let appended = appends.iter().zip(&outcomes).filter(|(_, o)| **o == AppendOutcome::Appended);
+        appended.flat_map(|(append, _)| append.parts())
+    };
     insert_entries(&mut transaction, done()).await?;
     insert_answers(&mut transaction, done()).await?;
+    patch_sets::insert(&mut transaction, done()).await?;
     transaction.commit().await?;
     Ok(outcomes)
+}
+
+/// Moves the heads of an append's parts, or none of them.
+async fn settle(
+    transaction: &mut Transaction,
+    fence: &mut Fence,
+    append: &ReviewAppend,
+) -> Result<AppendOutcome, StoreError> {
+    // Nobody else writes meanwhile, so what is so stays so.
+    if let Some(linked) = &append.linked
+        && (fence.passed(linked).is_none() || !stands(transaction, linked).await?)
+    {
+        return Ok(AppendOutcome::LinkedLost);
+    }
+    let Some(answered) = fence.passed(append) else { return Ok(AppendOutcome::Lost) };
+    if advance(transaction, append).await? == AppendOutcome::Lost {
+        return Ok(AppendOutcome::Lost);
+    }
+    fence.move_on(answered);
+    if let Some(linked) = &append.linked {
+        if advance(transaction, linked).await? == AppendOutcome::Lost {
+            // Half of it must not be committed: the transaction goes with the error.
+            return Err(StoreError::corrupt(linked.review, "its head moved within a transaction"));
+        }
+        fence.move_on(fence.passed(linked).unwrap_or_default());
+    }
+    Ok(AppendOutcome::Appended)
+}
+
+/// Whether a head is where the appender believes it to be.
+async fn stands(transaction: &mut Transaction, append: &ReviewAppend) -> Result<bool, StoreError> {
+    let expected = append.append.expected;
+    let found = sqlx::query("SELECT 1 FROM reviews WHERE id = ? AND version = ? AND hash = ?")
+        .bind(append.review.0)
+        .bind(integer(expected.version)?)
+        .bind(&expected.hash.0[..])
+        .fetch_optional(&mut **transaction)
+        .await
+        .map_err(classify)?;
+    Ok(found.is_some())
 }
 
 /// Moves a head, if it is where the appender believes it to be.

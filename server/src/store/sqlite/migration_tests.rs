@@ -64,6 +64,9 @@ async fn an_older_database_is_brought_up_to_date_with_all_that_is_in_it() {
         assert_eq!(answer, Answer { seq: 3, payload: row.head.hash, result });
         assert_eq!(store.users(&[UserId::new("ann").unwrap()]).await.unwrap().len(), 1);
         assert!(store.claim_client(client, &UserId::new("ann").unwrap()).await.unwrap());
+        let patch_sets = store.patch_sets(review).await.unwrap();
+        assert_eq!((patch_sets.len(), patch_sets[0].number, &patch_sets[0].key), (1, 1, &None));
+        assert_eq!(store.line_map(review, 1).await.unwrap(), None);
         // Nothing is trimmed and there is no snapshot.
         assert_eq!(store.kept_after(review).await.unwrap(), 0);
         assert!(store.newest_snapshot(review, None).await.unwrap().is_none());

@@ -2,10 +2,13 @@
 //! and `synchronous=FULL` makes a commit mean what it says.
 
 mod audit;
+mod drafts;
 mod error;
 mod fence;
 mod file_size;
 mod log;
+mod marks;
+mod patch_sets;
 mod people;
 mod reviews;
 mod snapshots;
@@ -18,17 +21,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use interline_core::entry::{Answer, EncodedEntry, Head};
 use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
+use interline_core::review::Marks;
 use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::{
-    AppendOutcome, Creation, Fullness, NewReview, OpenError, ReviewAppend, ReviewRow, Store, StoreError,
-    StoredSnapshot,
+    AppendOutcome, Creation, DraftsOf, Fullness, NewReview, OpenError, PatchSetRow, ReviewAppend, ReviewRow,
+    Store, StoreError, StoredSnapshot,
 };
 pub(crate) use audit::SqliteAudit;
 use error::classify;
 
+/// Rows of one statement: SQLite takes 32,766 parameters.
+const ROWS: usize = 1_000;
 /// The file in the data directory.
 const FILE: &str = "interline.db";
 /// Reads under way at once.
@@ -112,6 +118,18 @@ impl Store for SqliteStore {
         reviews::find(&self.readers, name).await
     }
 
+    async fn find_log(&self, id: ReviewId) -> Result<Option<ReviewRow>, StoreError> {
+        reviews::find_log(&self.readers, id).await
+    }
+
+    async fn heads(&self, logs: &[ReviewId]) -> Result<HashMap<ReviewId, Head>, StoreError> {
+        reviews::heads(&self.readers, logs).await
+    }
+
+    async fn open_drafts(&self, of: &DraftsOf) -> Result<ReviewRow, StoreError> {
+        self.fullness.watch_failures(drafts::open(&self.readers, &self.writer, of).await)
+    }
+
     async fn list_reviews(&self, after: Option<ReviewId>, limit: u32) -> Result<Vec<ReviewRow>, StoreError> {
         reviews::list(&self.readers, after, limit).await
     }
@@ -158,7 +176,19 @@ impl Store for SqliteStore {
     }
 
     async fn patch_set(&self, review: ReviewId, number: u32) -> Result<Option<String>, StoreError> {
-        reviews::patch_set(&self.readers, review, number).await
+        patch_sets::code(&self.readers, review, number).await
+    }
+
+    async fn line_map(&self, review: ReviewId, number: u32) -> Result<Option<String>, StoreError> {
+        patch_sets::line_map(&self.readers, review, number).await
+    }
+
+    async fn patch_sets(&self, review: ReviewId) -> Result<Vec<PatchSetRow>, StoreError> {
+        patch_sets::all(&self.readers, review).await
+    }
+
+    async fn merge_marks(&self, review: ReviewId, user: &UserId, more: &Marks) -> Result<Marks, StoreError> {
+        self.fullness.watch_failures(marks::merge(&self.readers, &self.writer, review, user, more).await)
     }
 
     async fn claim_client(&self, client: ClientId, user: &UserId) -> Result<bool, StoreError> {

@@ -1,25 +1,30 @@
-//! Head rows and patch sets.
+//! Head rows.
 
+use std::collections::HashMap;
 use std::str::FromStr;
 
+use interline_core::entry::Head;
 use interline_core::id::ReviewId;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row, SqlitePool};
+use sqlx::{FromRow, QueryBuilder, Row, Sqlite, SqlitePool};
 use tracing::error;
 use uuid::Uuid;
 
+use super::ROWS;
 use super::error::classify;
 use super::transaction::Transaction;
-use crate::store::rows::{FirstRows, HeadColumns, integer};
+use crate::store::rows::{EndColumns, FirstRows, HeadColumns, integer};
 use crate::store::{Creation, NewReview, ReviewRow, StoreError};
 
-const SELECT_BY_ID: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash \
-    FROM reviews WHERE id = ?";
-const SELECT_BY_KEY: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash \
-    FROM reviews WHERE key = ?";
+const SELECT_BY_ID: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash, \
+    drafts_of, owner FROM reviews WHERE id = ?";
+const SELECT_REVIEW: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash, \
+    drafts_of, owner FROM reviews WHERE id = ? AND drafts_of IS NULL";
+const SELECT_BY_KEY: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash, \
+    drafts_of, owner FROM reviews WHERE key = ? AND drafts_of IS NULL";
 // Ids are made in the order of time.
-const SELECT_PAGE: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash \
-    FROM reviews WHERE id < ? ORDER BY id DESC LIMIT ?";
+const SELECT_PAGE: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash, \
+    drafts_of, owner FROM reviews WHERE id < ? AND drafts_of IS NULL ORDER BY id DESC LIMIT ?";
 
 pub(super) async fn create(writer: &SqlitePool, new: NewReview) -> Result<Creation, StoreError> {
     let FirstRows { diff, entry, row } = FirstRows::of(&new)?;
@@ -71,10 +76,35 @@ pub(super) async fn create(writer: &SqlitePool, new: NewReview) -> Result<Creati
 pub(super) async fn find(readers: &SqlitePool, name: &str) -> Result<Option<ReviewRow>, StoreError> {
     // A key never reads as an id: they are told apart when a review is created.
     let query = match ReviewId::from_str(name) {
-        Ok(id) => sqlx::query(SELECT_BY_ID).bind(id.0),
+        Ok(id) => sqlx::query(SELECT_REVIEW).bind(id.0),
         Err(_) => sqlx::query(SELECT_BY_KEY).bind(name.to_owned()),
     };
     query.fetch_optional(readers).await.map_err(classify)?.as_ref().map(row).transpose()
+}
+
+pub(super) async fn find_log(readers: &SqlitePool, id: ReviewId) -> Result<Option<ReviewRow>, StoreError> {
+    let found = sqlx::query(SELECT_BY_ID).bind(id.0).fetch_optional(readers).await.map_err(classify)?;
+    found.as_ref().map(row).transpose()
+}
+
+pub(super) async fn heads(
+    readers: &SqlitePool,
+    logs: &[ReviewId],
+) -> Result<HashMap<ReviewId, Head>, StoreError> {
+    let mut heads = HashMap::with_capacity(logs.len());
+    for logs in logs.chunks(ROWS) {
+        let mut select = QueryBuilder::<Sqlite>::new("SELECT id, version, hash FROM reviews WHERE id IN (");
+        let mut list = select.separated(", ");
+        for log in logs {
+            list.push_bind(log.0);
+        }
+        select.push(")");
+        let query = select.build_query_as::<EndColumns>().persistent(logs.len() == 1);
+        heads.extend(
+            query.fetch_all(readers).await.map_err(classify)?.into_iter().filter_map(EndColumns::head),
+        );
+    }
+    Ok(heads)
 }
 
 pub(super) async fn list(
@@ -100,19 +130,6 @@ pub(super) async fn list(
             return Ok(reviews);
         }
     }
-}
-
-pub(super) async fn patch_set(
-    readers: &SqlitePool,
-    review: ReviewId,
-    number: u32,
-) -> Result<Option<String>, StoreError> {
-    sqlx::query_scalar("SELECT diff FROM patch_sets WHERE review = ? AND number = ?")
-        .bind(review.0)
-        .bind(number)
-        .fetch_optional(readers)
-        .await
-        .map_err(classify)
 }
 
 fn row(row: &SqliteRow) -> Result<ReviewRow, StoreError> {
