@@ -126,7 +126,10 @@ impl Client {
     /// The reviews of which the local store has a copy.
     pub async fn stored(&self) -> Result<Vec<ReviewId>, StoreError> {
         let config = &self.handle.shared.config;
-        config.store.list(&config.scope).await
+        let mut ids = config.store.list(&config.scope).await?;
+        // Drafts are opened with the review that they are in.
+        ids.retain(|id| !ClientId(id.0).is_reserved());
+        Ok(ids)
     }
 
     /// What in the local store could not be read and was set aside, in order of time: of this client's, and of

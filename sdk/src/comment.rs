@@ -9,6 +9,7 @@ use interline_core::text::TextOp;
 
 use crate::error::{EditError, HistoryError};
 use crate::history;
+use crate::place::{CommentPlace, place_of};
 use crate::presence::{PresenceUpdate, TextSelection};
 use crate::review::Review;
 
@@ -28,8 +29,10 @@ pub struct CommentData {
     pub id: CommentId,
     /// The root of its thread: its own id, unless it is a reply.
     pub thread: CommentId,
-    /// Where its thread sits.
+    /// Where its thread sits: the anchor of `place`.
     pub anchor: Anchor,
+    /// How its thread came there.
+    pub place: CommentPlace,
     /// Who wrote it first.
     pub author: UserId,
     /// Its text.
@@ -185,14 +188,17 @@ impl Comment {
         self.edit(|replica, now| replica.remove_comment(now, self.id))
     }
 
-    /// Tells the others that this user's caret or selection is here, as [`Review::update_presence`] does.
+    /// Tells the others that this user's caret or selection is here, as [`Review::update_presence`] does. In a draft,
+    /// only that they are writing on its line.
     pub fn select(&self, anchor: usize, head: usize) -> Result<(), EditError> {
-        let Anchor { file, side, line, .. } = self.data()?.anchor;
+        let Anchor { file, side, line, patch_set, .. } = self.data()?.anchor;
         self.review.update_presence(PresenceUpdate {
             file: Some(file),
             line: Some(line),
             side: Some(side),
+            patch_set: Some(patch_set),
             selection: Some(TextSelection { comment: self.id, anchor, head }),
+            writing: false,
             active: true,
         });
         Ok(())
@@ -203,7 +209,7 @@ impl Comment {
         self.edit(|replica, now| replica.set_field(now, root, "resolved", FieldValue::Flag(resolved)))
     }
 
-    fn root(&self) -> Result<CommentId, EditError> {
+    pub(crate) fn root(&self) -> Result<CommentId, EditError> {
         self.shown().map(|comment| root_of(&comment))
     }
 
@@ -241,11 +247,12 @@ pub(crate) fn data_in(
     comment: &review::Comment,
     root: &review::Comment,
 ) -> Option<CommentData> {
-    let Place::Line(anchor) = &root.place else { return None };
+    let place = place_of(replica, root)?;
     Some(CommentData {
         id: comment.id,
         thread: root.id,
-        anchor: anchor.clone(),
+        anchor: place.anchor.clone(),
+        place,
         author: comment.author.clone(),
         text: comment.text.as_str().to_owned(),
         created_at: comment.created.at.ms,

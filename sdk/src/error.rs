@@ -126,6 +126,26 @@ pub enum HistoryError {
     Edit(#[from] EditError),
 }
 
+/// The code under review cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CodeError {
+    /// The server cannot be reached.
+    #[error("the server cannot be reached: {0}")]
+    Unreachable(String),
+    /// The server did not answer in time.
+    #[error("the server did not answer in time")]
+    TimedOut,
+    /// The server has no such code, or cannot tell it.
+    #[error("{}", .0.message)]
+    Server(Problem),
+    /// What answered does not speak as a server does.
+    #[error("the server's answer cannot be read (status {status})")]
+    BadAnswer {
+        /// Its status.
+        status: u16,
+    },
+}
+
 /// Something went wrong that no call can answer for: it arrives as [`Event::Problem`](crate::Event::Problem).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -219,6 +239,25 @@ impl Coded for HistoryError {
     }
 }
 
+impl Coded for CodeError {
+    fn code(&self) -> Cow<'static, str> {
+        match self {
+            CodeError::Unreachable(_) => "server_unavailable".into(),
+            CodeError::TimedOut => "timed_out".into(),
+            CodeError::Server(problem) => problem.code(),
+            CodeError::BadAnswer { .. } => "bad_answer".into(),
+        }
+    }
+
+    fn is_retryable(&self) -> bool {
+        match self {
+            CodeError::Unreachable(_) | CodeError::TimedOut => true,
+            CodeError::Server(problem) => problem.retryable,
+            CodeError::BadAnswer { status } => *status >= 500,
+        }
+    }
+}
+
 impl Coded for Problem {
     fn code(&self) -> Cow<'static, str> {
         self.code.clone()
@@ -267,10 +306,16 @@ impl Coded for InvalidEdit {
             InvalidEdit::UnknownComment => "unknown_comment",
             InvalidEdit::DuplicateComment => "duplicate_comment",
             InvalidEdit::CommentRemoved => "comment_removed",
+            InvalidEdit::Published => "published",
+            InvalidEdit::BadPublication => "bad_publication",
+            InvalidEdit::TooManyDrafts { .. } => "too_many_drafts",
             InvalidEdit::NotAllowed => "not_allowed",
             InvalidEdit::TextTooLong { .. } => "text_too_long",
             InvalidEdit::OpTooLarge { .. } => "op_too_large",
             InvalidEdit::BadPlace => "bad_place",
+            InvalidEdit::UnknownConflict => "unknown_conflict",
+            InvalidEdit::BadResolution => "bad_resolution",
+            InvalidEdit::NoteTooLong { .. } => "note_too_long",
             InvalidEdit::UnknownRejected => "unknown_rejected",
             InvalidEdit::ReviewLost => "review_lost",
             InvalidEdit::UnknownField => "unknown_field",

@@ -1,22 +1,25 @@
 //! What an application hears of.
 
 use std::pin::Pin;
+use std::sync::Weak;
 use std::task::{Context, Poll};
 
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use interline_core::change::Entity;
 use interline_core::id::{CommentId, UserId};
-use interline_core::review::FieldValue;
+use interline_core::review::{FieldValue, Settlement, Status};
 use interline_core::sync::{Event as Change, Origin, Rejected, Unsynced};
 use interline_core::text::TextOp;
 use interline_core::wire::ErrorCode;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::conflict::DetectedConflict;
 use crate::connection::ConnectionState;
 use crate::error::Problem;
 use crate::platform::BoxStream;
+use crate::slot::Slot;
 
 /// How many events wait for a subscriber that is slow, before the oldest are given up.
 pub(crate) const QUEUE: usize = 1_024;
@@ -26,8 +29,35 @@ pub(crate) const QUEUE: usize = 1_024;
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// Anything may have changed: the review was loaded anew, or its code was.
+    /// Anything may have changed: the review was loaded anew.
     Loaded,
+    /// The code under review has changed: comments may stand elsewhere, see [`Review::place`](crate::Review::place).
+    PatchSetAdded {
+        /// The newest patch set's number.
+        number: u32,
+    },
+    /// Two people started threads on one line, neither having seen the other's: it may be the same remark. One of the
+    /// two is this user's. Told to both, where they take in single changes: not where the review was loaded anew.
+    SameLine {
+        /// The one that came later.
+        comment: CommentId,
+        /// The one that came before it.
+        other: CommentId,
+    },
+    /// What this user has read or viewed has changed, here or on another device: see [`Review::unread`] and
+    /// [`Review::viewed`].
+    ///
+    /// [`Review::unread`]: crate::Review::unread
+    /// [`Review::viewed`]: crate::Review::viewed
+    Marks,
+    /// Drafts are being published, or were by another device: [`Draft::publishing`](crate::Draft::publishing). With
+    /// [`Origin::Rollback`] they were not after all. Told by [`Drafts`](crate::Drafts) alone.
+    DraftsPublished {
+        /// Which; none where it was only a decision.
+        comments: Vec<CommentId>,
+        /// Whether it came from here.
+        origin: Origin,
+    },
     /// A comment came.
     CommentAdded {
         /// Which.
@@ -97,6 +127,34 @@ pub enum Event {
         /// Whose it is.
         by: UserId,
     },
+    /// Something came to a set, such as tags, or went from it.
+    SetChanged {
+        /// Whose set.
+        entity: Entity,
+        /// Which.
+        field: String,
+        /// Whose change it was.
+        by: UserId,
+        /// Whether it came from here.
+        origin: Origin,
+    },
+    /// A reviewer decided.
+    Decided {
+        /// What.
+        value: Status,
+        /// Who.
+        by: UserId,
+        /// Whether it came from here.
+        origin: Origin,
+    },
+    /// A conflict is open, or has got another side. Both sides hear of it, and whoever looks on; it can be
+    /// [resolved](DetectedConflict::resolve) right there.
+    Conflict(Box<DetectedConflict>),
+    /// A conflict is over.
+    ConflictSettled(Box<Settlement>),
+    /// A resolution came second: what somebody else had settled stands. No error; a text that was written for it is in
+    /// [`Review::rejected`](crate::Review::rejected).
+    AlreadySettled(Box<Settlement>),
     /// Something is not on the server, or not as it was meant: see its cause. It stays in
     /// [`Review::rejected`](crate::Review::rejected).
     Rejected(Rejected),
@@ -129,12 +187,26 @@ pub enum Event {
     },
 }
 
-impl From<Change> for Event {
-    fn from(change: Change) -> Event {
+impl Event {
+    /// What happened, as a user sees it.
+    pub(crate) fn of(change: Change, viewer: &UserId, slot: &Weak<Slot>) -> Event {
         match change {
+            Change::SetChanged { entity, field, by, origin } => {
+                Event::SetChanged { entity, field, by, origin }
+            }
+            Change::Decided { value, by, origin } => Event::Decided { value, by, origin },
+            Change::Conflict(conflict) => {
+                Event::Conflict(Box::new(DetectedConflict::new(*conflict, viewer.clone(), slot.clone())))
+            }
+            Change::ConflictSettled(settled) => Event::ConflictSettled(settled),
+            Change::AlreadySettled(settled) => Event::AlreadySettled(Box::new(settled)),
             Change::Loaded => Event::Loaded,
             Change::CommentAdded { comment, by, origin } => Event::CommentAdded { comment, by, origin },
             Change::CommentRemoved { comment, by, origin } => Event::CommentRemoved { comment, by, origin },
+            Change::PatchSetAdded { number } => Event::PatchSetAdded { number },
+            Change::Marks => Event::Marks,
+            Change::DraftsPublished { comments, origin } => Event::DraftsPublished { comments, origin },
+            Change::SameLine { comment, other } => Event::SameLine { comment, other },
             Change::CommentRestored { comment } => Event::CommentRestored { comment },
             Change::TextEdited { comment, op, by, origin } => Event::TextEdited { comment, op, by, origin },
             Change::FieldChanged { entity, field, value, by, origin } => {

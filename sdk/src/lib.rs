@@ -1,7 +1,7 @@
 //! The Interline SDK: live code review that goes on working offline.
 //!
 //! ```no_run
-//! use interline::{Anchor, Client, Event, Status};
+//! use interline::{Anchor, Client, ConflictResolution, Event, Status};
 //! use futures_util::StreamExt;
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -14,8 +14,13 @@
 //! review.synced().await?; // durable, or in review.rejected()
 //!
 //! while let Some(event) = events.next().await {
-//!     if let Event::TextEdited { comment, by, .. } = event {
-//!         println!("{by} wrote in {comment}: {}", review.get(comment)?.text());
+//!     match event {
+//!         Event::TextEdited { comment, by, .. } => {
+//!             println!("{by} wrote in {comment}: {}", review.get(comment)?.text());
+//!         }
+//!         // Somebody else wrote the same at the same time; a person would be asked.
+//!         Event::Conflict(conflict) => conflict.resolve(ConflictResolution::KeepTheirs)?,
+//!         _ => {}
 //!     }
 //! }
 //! # Ok(())
@@ -36,6 +41,22 @@
 //! The connection may come and go meanwhile. [`Review::synced`] is the durability barrier, [`Review::unsynced`] tells
 //! how much lies before it, and whatever the server refuses is kept in [`Review::rejected`].
 //!
+//! # Private drafts
+//!
+//! [`Review::drafts`] opens comments that nobody else sees, shared by all devices of their author and written offline
+//! too. Some or all of them are [published](Drafts::publish) in one step, with a decision if there is one:
+//!
+//! ```no_run
+//! # use interline::{Anchor, Review, Status};
+//! # async fn example(review: Review) -> Result<(), Box<dyn std::error::Error>> {
+//! let drafts = review.drafts().await?;
+//! drafts.add(Anchor::head("src/lib.rs", 42), "Is this ever negative?")?.insert(0, "Hm. ")?;
+//! drafts.publish_all(Some((Status::ChangesRequested, Some("see line 42"))))?;
+//! review.synced().await?; // everybody sees all of it, or it is in drafts.rejected()
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Clients that ended
 //!
 //! Clients of one user that live at the same time have an id each, and replicas of their own in the store. What one
@@ -55,15 +76,20 @@
 )]
 
 mod analytics;
+mod beside;
 mod client;
+mod code;
 mod comment;
+mod conflict;
 mod connection;
+mod drafts;
 mod driver;
 mod error;
 mod event;
 mod export;
 mod history;
 mod lock;
+mod place;
 mod platform;
 mod presence;
 mod progress;
@@ -73,13 +99,18 @@ mod shared;
 mod slot;
 pub mod store;
 mod unsynced;
+mod visits;
 
 pub use interline_core::change::{Change, Entity};
 pub use interline_core::clock::Millis;
+pub use interline_core::diff::{ChangedFile, FileDiff, FileStatus, Hunk, Line, LineKind, PatchSet};
 pub use interline_core::entry::{Hash, Reason};
 pub use interline_core::id::{ClientId, CommentId, DisplayName, ReviewId, SessionId, User, UserId, Version};
 pub use interline_core::presence::{Presence, PresencePlace, Selection};
-pub use interline_core::review::{Anchor, CommentHistory, Edited, FieldValue, LineHash, Place, Side, Status};
+pub use interline_core::review::{
+    Anchor, CommentHistory, ConflictId, ConflictSide, ContextLine, Decision, Decisions, Edited, FieldValue,
+    How, LineHash, Place, PlaceState, Settlement, Side, Status, StatusPolicy,
+};
 pub use interline_core::sync::{Cause, EditError as InvalidEdit, Origin, Receipt, Rejected, Unsynced};
 pub use interline_core::text::TextOp;
 pub use interline_core::wire::ErrorCode;
@@ -87,9 +118,12 @@ pub use interline_core::wire::ErrorCode;
 pub use analytics::{Analytics, Latency};
 pub use client::{Client, ClientBuilder};
 pub use comment::{Comment, CommentData, Thread};
+pub use conflict::{ConflictResolution, DetectedConflict};
 pub use connection::{ConnectionState, DisconnectReason};
-pub use error::{BuildError, Coded, EditError, HistoryError, OpenError, Problem, SyncError};
+pub use drafts::{Draft, DraftPlace, Drafts};
+pub use error::{BuildError, CodeError, Coded, EditError, HistoryError, OpenError, Problem, SyncError};
 pub use event::{Event, Events};
+pub use place::CommentPlace;
 pub use platform::{MaybeSend, MaybeSync};
 pub use presence::{PresenceUpdate, TextSelection};
 pub use review::{Observer, Review};

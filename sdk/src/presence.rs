@@ -19,8 +19,12 @@ pub struct PresenceUpdate {
     pub line: Option<u32>,
     /// The half of the diff that the line is counted on.
     pub side: Option<Side>,
+    /// The patch set that they look at; the newest unless they say.
+    pub patch_set: Option<u32>,
     /// Their caret or selection in a comment.
     pub selection: Option<TextSelection>,
+    /// Whether they are writing there what the others do not see yet, such as a draft. What, nobody is told.
+    pub writing: bool,
     /// Whether they have done something lately.
     pub active: bool,
 }
@@ -100,11 +104,12 @@ impl Outgoing {
         self.guessed = update.selection.is_some_and(pending);
         self.dirty = false;
         self.sent_at = now;
-        let place = PresencePlace { file: update.file.clone(), line: update.line, side: update.side };
+        let PresenceUpdate { file, line, side, patch_set, .. } = update;
+        let place = PresencePlace { file: file.clone(), line: *line, side: *side, patch_set: *patch_set };
         let selection = update.selection.and_then(|TextSelection { comment, anchor, head }| {
             let end = replica.comment(comment)?.text.len();
             replica.selection_confirmed(comment, Range { anchor: anchor.min(end), head: head.min(end) })
         });
-        Some(Frame { place, selection, active: update.active })
+        Some(Frame { place, selection, writing: update.writing, active: update.active })
     }
 }

@@ -12,13 +12,14 @@ use interline_core::sync::{EditError as InvalidEdit, Receipt, Rejected, Unsynced
 
 use crate::client::ClientHandle;
 use crate::comment::{Comment, CommentData, Thread, data, data_in};
+use crate::driver::late;
 use crate::error::{EditError, HistoryError, SyncError};
 use crate::event::{Event, Events};
 use crate::platform::{self, MaybeSend, MaybeSync};
 use crate::presence::PresenceUpdate;
 use crate::progress::Durable;
-use crate::shared::Command;
-use crate::slot::{Held, Slot};
+use crate::shared::{Command, Shared};
+use crate::slot::{Held, Inner, Slot};
 use crate::{export, history};
 
 /// An open review: what is confirmed, with everything done here on top.
@@ -63,6 +64,15 @@ impl Review {
 
     pub(crate) fn slot(&self) -> &Slot {
         &self.handle.slot
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.handle.client.shared
+    }
+
+    /// Another one of the same client.
+    pub(crate) fn and(&self, slot: Held) -> Review {
+        Review::new(slot, Arc::clone(&self.handle.client))
     }
 
     /// Its id.
@@ -117,15 +127,17 @@ impl Review {
 
     /// Every comment, removed ones included, in the order of their ids.
     pub fn comments(&self) -> Vec<CommentData> {
-        self.slot().read(|inner| {
+        let ids: BTreeSet<_> = self.slot().read(|inner| {
             let replica = &inner.replica;
             let confirmed = replica.confirmed().comments.keys().copied();
             let threads = replica.threads();
             let shown =
                 threads.iter().flat_map(|thread| std::iter::once(&thread.root).chain(&thread.replies));
-            let ids: BTreeSet<_> = confirmed.chain(shown.map(|comment| comment.id)).collect();
-            ids.into_iter().filter_map(|id| data(replica, &replica.comment(id)?)).collect()
-        })
+            // Of drafts those, too, that answer threads which are not here.
+            let drafts = if replica.drafts_of().is_some() { replica.list_drafts() } else { Vec::new() };
+            confirmed.chain(shown.chain(&drafts).map(|comment| comment.id)).collect()
+        });
+        ids.into_iter().filter_map(|id| self.comment_data(id)).collect()
     }
 
     /// Starts a thread on a line of the diff. A line that the diff does not carry comes back as
@@ -151,7 +163,11 @@ impl Review {
 
     /// A comment as it is shown, if there is one.
     pub fn comment_data(&self, comment: CommentId) -> Option<CommentData> {
-        self.slot().read(|inner| data(&inner.replica, &inner.replica.comment(comment)?))
+        let (found, shown, pending) = self.slot().read(|inner| {
+            let shown = inner.replica.comment(comment)?;
+            Some((data(&inner.replica, &shown), shown, inner.replica.is_pending(comment)))
+        })?;
+        found.or_else(|| self.answer_data(&shown, pending))
     }
 
     /// Decides.
@@ -173,8 +189,17 @@ impl Review {
     /// Tells the others where this user is. The latest update counts; it goes out at most ten times a second, and
     /// again after a reconnect. A selection moves with the text until the next update.
     pub fn update_presence(&self, update: PresenceUpdate) {
-        self.slot().with(|inner, _| inner.presence.update(update));
-        self.handle.client.shared.wake.notify_one();
+        match self.slot().drafts_of() {
+            None => self.slot().with(|inner, _| inner.presence.update(update)),
+            // Drafts have no presence of their own, and nobody hears which of them it is.
+            Some(of) => {
+                let update = PresenceUpdate { selection: None, writing: true, ..update };
+                if let Some(slot) = self.shared().entered(&of.to_string()) {
+                    slot.with(|inner, _| inner.presence.update(update));
+                }
+            }
+        }
+        self.wake();
     }
 
     /// A person by their id: the name under which they were last here, or the id where that is not known.
@@ -210,14 +235,16 @@ impl Review {
         Observer { slot, id }
     }
 
-    /// How much of what was done here is not durable on the server.
+    /// How much of what was done here is not durable on the server; what was done to this user's
+    /// [drafts](Review::drafts) in it counts.
     pub fn unsynced(&self) -> Unsynced {
-        self.slot().read(|inner| inner.replica.unsynced())
+        self.slot().read(Inner::unsynced)
     }
 
     /// Whether the local store has everything that is here, so that it outlasts the program where the store does.
     pub fn is_saved(&self) -> bool {
-        self.slot().read(|inner| inner.replica.is_saved())
+        let saved = |slot: &Slot| slot.read(|inner| inner.replica.is_saved());
+        saved(self.slot()) && self.slot().open_drafts().is_none_or(|drafts| saved(&drafts))
     }
 
     /// The id under which this replica numbers its batches: the client's, unless it had to begin under another.
@@ -269,25 +296,29 @@ impl Review {
     /// Sends what waits for typing to rest, as soon as that is possible.
     pub fn flush(&self) {
         self.slot().with(|inner, now| inner.replica.flush(now));
-        self.handle.client.shared.wake.notify_one();
+        if let Some(drafts) = self.slot().open_drafts() {
+            drafts.with(|inner, now| inner.replica.flush(now));
+        }
+        self.wake();
     }
 
-    /// Waits until everything done here so far is settled by the server: durable, or refused and in
+    /// Waits until everything done here so far, to drafts as well, is settled by the server: durable, or refused and in
     /// [`rejected`](Review::rejected). Flushes. Waits as long as it takes; fails only when the client is closed, or
     /// where the server will never take what is pending or has lost the whole review, as [`Event::Stuck`] has told, or
     /// where somebody else has the store.
     pub async fn synced(&self) -> Result<(), SyncError> {
-        let (edits, mut durable) = self.slot().progress();
         self.flush();
-        let over = |durable: &Durable| {
-            durable.edits >= edits || durable.closed || durable.taken_over || durable.stuck.is_some()
-        };
-        match durable.wait_for(over).await.as_deref() {
-            Ok(durable) if durable.edits >= edits && !durable.lost() => Ok(()),
-            Ok(Durable { closed: false, taken_over: true, .. }) => Err(SyncError::TakenOver),
-            Ok(Durable { closed: false, stuck: Some(code), .. }) => Err(SyncError::Stuck(*code)),
-            _ => Err(SyncError::Closed),
+        if let Some(drafts) = self.slot().open_drafts() {
+            settled(&drafts).await?;
+            // What came too late for a publication goes on here.
+            late::carry(self.shared(), &drafts);
         }
+        settled(self.slot()).await
+    }
+
+    /// There is something to send.
+    pub(crate) fn wake(&self) {
+        self.handle.client.shared.wake.notify_one();
     }
 
     /// Starts over from the server's whole state, for a [problem](Event::Problem) that stays, or for what is
@@ -298,5 +329,21 @@ impl Review {
     pub fn reload(&self) {
         // Fails only for a closed client, which has nothing to start over.
         let _ = self.handle.client.shared.command(Command::Reload(self.id()));
+    }
+}
+
+/// Waits until everything done in a slot so far is settled by the server.
+async fn settled(slot: &Slot) -> Result<(), SyncError> {
+    let (edits, mut durable) = slot.progress();
+    slot.with(|inner, now| inner.replica.flush(now));
+    slot.shared.wake.notify_one();
+    let over = |durable: &Durable| {
+        durable.edits >= edits || durable.closed || durable.taken_over || durable.stuck.is_some()
+    };
+    match durable.wait_for(over).await.as_deref() {
+        Ok(durable) if durable.edits >= edits && !durable.lost() => Ok(()),
+        Ok(Durable { closed: false, taken_over: true, .. }) => Err(SyncError::TakenOver),
+        Ok(Durable { closed: false, stuck: Some(code), .. }) => Err(SyncError::Stuck(*code)),
+        _ => Err(SyncError::Closed),
     }
 }

@@ -1,6 +1,7 @@
 //! What the handles of a client and its driver share.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use interline_core::id::{CommentId, ReviewId, User, Version};
@@ -32,9 +33,22 @@ pub(crate) struct Config {
 
 /// What a handle wants of the driver.
 pub(crate) enum Command {
-    Open { key: String, reply: Reply },
+    Open {
+        key: String,
+        reply: Reply,
+    },
+    /// The user's private drafts in a review.
+    OpenDrafts {
+        of: ReviewId,
+        reply: Reply,
+    },
     Reload(ReviewId),
-    History { review: ReviewId, comment: CommentId, after: Version, reply: HistoryReply },
+    History {
+        review: ReviewId,
+        comment: CommentId,
+        after: Version,
+        reply: HistoryReply,
+    },
 }
 
 /// Gets a part of a comment's history.
@@ -73,6 +87,8 @@ pub(crate) struct Shared {
     pub(crate) saves: watch::Sender<u64>,
     /// Once the driver has ended: whether all that there was to save is saved.
     pub(crate) finished: watch::Sender<Option<Result<(), StoreError>>>,
+    /// Counts what reviews were told of their drafts.
+    pub(crate) told: AtomicU64,
 }
 
 impl State {
@@ -92,6 +108,7 @@ impl Shared {
             look: Notify::new(),
             saves: watch::Sender::new(0),
             finished: watch::Sender::new(None),
+            told: AtomicU64::new(0),
         })
     }
 

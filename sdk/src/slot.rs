@@ -5,15 +5,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Deref;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use interline_core::clock::Millis;
 use interline_core::id::{ClientId, DisplayName, ReviewId, Seq, User, UserId};
 use interline_core::sync::{
     Cause, EditError as InvalidEdit, Event as Change, Frozen, Replica, ReplicaEffect, ResyncReason, Save,
+    Unsynced,
 };
 use tokio::sync::{broadcast, watch};
 
+use crate::driver::late::Late;
 use crate::error::{EditError, Problem};
 use crate::event::{self, Event};
 use crate::lock::lock;
@@ -50,6 +52,8 @@ const TAP_QUEUE: usize = 4_096;
 const UNTOLD: usize = 16;
 
 pub(crate) struct Inner {
+    /// What holds this: for events that can be acted on.
+    slot: Weak<Slot>,
     pub(crate) replica: Replica,
     pub(crate) names: BTreeMap<UserId, DisplayName>,
     pub(crate) door: Door,
@@ -81,18 +85,27 @@ pub(crate) struct Inner {
     missed: u64,
     delivering: bool,
     progress: Progress,
+    /// How much of what was done to the user's drafts in this review is not durable, and when that was told.
+    pub(crate) drafts: (u64, Unsynced),
+    /// Of drafts: how far what came too late for a publication has come.
+    pub(crate) late: Late,
 }
 
 /// One open review.
 pub(crate) struct Slot {
     pub(crate) id: ReviewId,
+    /// The user's private drafts in it; where these are drafts, nothing.
+    pub(crate) beside: ReviewId,
     pub(crate) shared: Arc<Shared>,
     inner: Mutex<Inner>,
 }
 
 impl Slot {
     pub(crate) fn new(shared: Arc<Shared>, replica: Replica) -> Arc<Slot> {
-        let inner = Inner {
+        let id = replica.review();
+        let beside = id.drafts_of(replica.user());
+        let inner = |slot: &Weak<Slot>| Inner {
+            slot: slot.clone(),
             names: BTreeMap::new(),
             door: Door::Shut,
             asked: 0,
@@ -113,24 +126,26 @@ impl Slot {
             missed: 0,
             delivering: false,
             progress: Progress::new(replica.unsynced().count > 0),
+            drafts: (0, Unsynced::default()),
+            late: Late::default(),
             replica,
         };
-        let id = inner.replica.review();
-        Arc::new(Slot { id, shared, inner: Mutex::new(inner) })
+        Arc::new_cyclic(|slot| Slot { id, beside, shared, inner: Mutex::new(inner(slot)) })
     }
 
     /// Calls into the replica and takes care of everything that comes of it.
     pub(crate) fn with<R>(&self, call: impl FnOnce(&mut Inner, Millis) -> R) -> R {
         let now = platform::now_ms();
-        let (result, busy, recovered) = {
+        let (result, busy, recovered, drafts) = {
             let mut inner = lock(&self.inner);
             let (before, online) = (inner.replica.wake_at(), inner.replica.is_online());
             let result = call(&mut inner, now);
             if inner.replica.is_online() && !online {
                 inner.presence.again();
             }
-            let recovered = Self::drain(&mut inner);
-            (result, !inner.work.is_empty() || inner.replica.wake_at() != before, recovered)
+            let (recovered, counted) = Self::drain(&mut inner);
+            let drafts = counted.then(|| self.count_drafts(&inner)).flatten();
+            (result, !inner.work.is_empty() || inner.replica.wake_at() != before, recovered, drafts)
         };
         if busy {
             self.shared.wake.notify_one();
@@ -138,8 +153,16 @@ impl Slot {
         if recovered > 0 {
             lock(&self.shared.counters).counted.recovered += recovered;
         }
+        if let Some((of, told)) = drafts {
+            self.tell_review(of, told);
+        }
         self.deliver();
         result
+    }
+
+    /// The review that these are drafts in, if they are.
+    pub(crate) fn drafts_of(&self) -> Option<ReviewId> {
+        self.read(|inner| inner.replica.drafts_of())
     }
 
     /// Whether the server does not know the review any more.
@@ -253,9 +276,10 @@ impl Slot {
         inner.refuses.get_or_insert(EditError::TakenOver);
     }
 
-    /// Takes all effects out; says how many edits came back for somebody to decide on that the server had lost.
-    fn drain(inner: &mut Inner) -> u64 {
-        let mut recovered = 0;
+    /// Takes all effects out; says how many edits came back for somebody to decide on that the server had lost, and
+    /// whether another number of changes is not durable.
+    fn drain(inner: &mut Inner) -> (u64, bool) {
+        let (mut recovered, mut counted) = (0, false);
         while let Some(effect) = inner.replica.poll() {
             match effect {
                 ReplicaEffect::Save { generation, state } => {
@@ -268,7 +292,15 @@ impl Slot {
                             u64::from(matches!(rejected.cause, Cause::HistoryLost | Cause::CopiedStore));
                     }
                     inner.presence.carry(&change);
-                    inner.emit(change.into());
+                    counted |= matches!(change, Change::Unsynced(_));
+                    if inner.is_carried_over(&change) {
+                        continue;
+                    }
+                    let event = match Event::of(change, inner.replica.user(), &inner.slot) {
+                        Event::Unsynced(own) => Event::Unsynced(inner.with_drafts(own)),
+                        event => event,
+                    };
+                    inner.emit(event);
                 }
             }
         }
@@ -281,7 +313,7 @@ impl Slot {
         if inner.replica.unsynced().count == 0 {
             inner.progress.all_settled();
         }
-        recovered
+        (recovered, counted)
     }
 
     /// Tells the taps, in order, outside of the lock. A call that a tap makes in here leaves what comes of it for
@@ -349,7 +381,7 @@ impl Drop for Held {
 }
 
 impl Inner {
-    fn emit(&mut self, event: Event) {
+    pub(crate) fn emit(&mut self, event: Event) {
         let heard = self.events.as_ref().is_none_or(|events| events.receiver_count() > 0);
         if !heard && self.taps.is_empty() && matches!(event, Event::Problem(_)) {
             if self.untold.len() < UNTOLD {
@@ -366,6 +398,11 @@ impl Inner {
             // Fails only where nobody listens.
             let _ = events.send(event);
         }
+    }
+
+    /// What holds this.
+    pub(crate) fn slot(&self) -> Weak<Slot> {
+        self.slot.clone()
     }
 
     /// What the taps hear next: after the last event before a gap, that there is one. Then nothing older is to come.

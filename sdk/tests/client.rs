@@ -6,7 +6,7 @@
 mod support;
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, StreamExt};
 use interline::{
@@ -378,11 +378,12 @@ async fn presence_is_throttled_and_comes_back() {
     let head =
         || bo.presence().iter().find_map(|presence| presence.selection.map(|selection| selection.head));
     until("the caret is told once the comment is there", || head() == Some(5)).await;
+    assert_eq!(bo.presence()[0].place.patch_set, Some(1), "with the code that it is on");
     comment.insert(5, " world").unwrap();
     until("the caret follows the text", || head() == Some(11)).await;
     bo.get(comment.id()).unwrap().insert(0, ">> ").unwrap();
     until("for both", || head() == Some(14)).await;
-    let before = server.world().presences;
+    let (before, began) = (server.world().presences, Instant::now());
     for at in 0..50 {
         let selection = Some(TextSelection { comment: comment.id(), anchor: 0, head: at % 3 });
         ann.update_presence(PresenceUpdate { selection, active: true, ..PresenceUpdate::default() });
@@ -390,7 +391,9 @@ async fn presence_is_throttled_and_comes_back() {
     }
     until("the last", || head() == Some(49 % 3)).await;
     let told = server.world().presences - before;
-    assert!((2..=5).contains(&told), "{told} updates");
+    // One in 100 ms, however long the machine took for it.
+    let most = 2 + began.elapsed().as_millis() / 100;
+    assert!(told >= 2 && told as u128 <= most, "{told} updates, {most} at most");
     server.cut();
     until("gone", || bo.presence().is_empty()).await;
     client.reconnect();

@@ -243,7 +243,7 @@ async fn a_newer_format_is_left_alone() {
     let scope = Scope { owner: me, client: id };
     let review = server.world().committed("pr-1").id;
     let record = Record {
-        pending: r#"{"format":3}"#.into(),
+        pending: r#"{"format":4}"#.into(),
         ledger: None,
         confirmed: Confirmed::Same,
         precious: true,

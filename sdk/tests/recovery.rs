@@ -130,6 +130,7 @@ async fn a_copied_store_is_noticed() {
         place: Place::Line(line()),
         text: "from the copy".into(),
         at: HlcTime { ms: 1, n: 0 },
+        seen: None,
     };
     let batch = Batch { seq: 2, base: ann.version(), changes: vec![copy] };
     server.world().impersonate("pr-1", before, client.user().clone(), batch);

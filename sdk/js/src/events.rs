@@ -2,6 +2,7 @@
 
 use interline::{Coded, CommentId, Event, Origin, Problem, Review, UserId};
 
+use crate::conflict;
 use crate::json::{self, JsEvent};
 use crate::mirror::Mirror;
 use crate::rejected::JsRejected;
@@ -56,6 +57,24 @@ pub(crate) fn translate(review: &Review, mirror: &mut Mirror, event: &Event) -> 
         Event::Superseded { entity, field, value, by } | Event::Overwritten { entity, field, value, by } => {
             let (comment_id, by) = (json::holder(*entity), person(by));
             vec![JsEvent::Superseded { comment_id, field: field.clone(), by, value: value.clone() }]
+        }
+        Event::PatchSetAdded { number } => vec![JsEvent::PatchSet { number: *number }],
+        Event::Marks => vec![JsEvent::Marks],
+        Event::DraftsPublished { .. } => vec![JsEvent::Published],
+        Event::SameLine { comment, other } => {
+            vec![JsEvent::SameLine { comment_id: comment.to_string(), other_id: other.to_string() }]
+        }
+        Event::SetChanged { entity, field, by, origin } => {
+            let (comment_id, author) = (json::holder(*entity), person(by));
+            vec![JsEvent::Set { comment_id, field: field.clone(), origin: *origin, author }]
+        }
+        Event::Decided { value, by, origin } => {
+            vec![JsEvent::Decision { value: *value, origin: *origin, author: person(by) }]
+        }
+        Event::Conflict(found) => vec![JsEvent::Conflict(conflict::conflict(review, found))],
+        Event::ConflictSettled(settled) => vec![JsEvent::Settled(conflict::settlement(review, settled))],
+        Event::AlreadySettled(settled) => {
+            vec![JsEvent::AlreadySettled(conflict::settlement(review, settled))]
         }
         Event::Rejected(rejected) => vec![JsEvent::Rejected(JsRejected::new(review, rejected))],
         Event::Undoable { comment } => vec![JsEvent::Undoable { comment_id: comment.to_string() }],

@@ -1,13 +1,15 @@
 //! What crosses to JavaScript, in the shapes of `npm/src/types.ts`.
 
 use interline::{
-    Analytics, Anchor, Client, ConnectionState, DisconnectReason, Entity, FieldValue, Millis, Origin,
-    Presence, Problem, Review, Side, Status, Storage, Unsynced, User, UserId,
+    Analytics, Anchor, Client, CommentPlace, ConnectionState, ContextLine, DisconnectReason, Draft, Entity,
+    FieldValue, Millis, Origin, PlaceState, Presence, Problem, Review, Side, Status, Storage, Unsynced, User,
+    UserId,
 };
 use interline_core::text::units::{Utf16Change, to_utf16};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::conflict::{JsConflict, JsSettlement};
 use crate::rejected::JsRejected;
 
 #[derive(Serialize)]
@@ -40,13 +42,34 @@ pub(crate) struct JsAnchor {
     file: String,
     side: Side,
     line: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_line: Option<u32>,
     patch_set: u32,
 }
 
 impl From<Anchor> for JsAnchor {
     fn from(anchor: Anchor) -> JsAnchor {
-        let Anchor { patch_set, file, side, line, .. } = anchor;
-        JsAnchor { file, side, line, patch_set }
+        let Anchor { patch_set, file, side, line, last, .. } = anchor;
+        JsAnchor { file, side, line, last_line: last, patch_set }
+    }
+}
+
+/// Where a thread stands.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JsPlace {
+    state: PlaceState,
+    anchor: JsAnchor,
+    written: JsAnchor,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    context: Vec<ContextLine>,
+}
+
+impl From<CommentPlace> for JsPlace {
+    fn from(place: CommentPlace) -> JsPlace {
+        let CommentPlace { state, anchor, written, file, context } = place;
+        JsPlace { state, anchor: anchor.into(), written: written.into(), file, context }
     }
 }
 
@@ -56,6 +79,7 @@ pub(crate) struct JsComment {
     id: String,
     thread_id: String,
     anchor: JsAnchor,
+    place: JsPlace,
     author: JsUser,
     text: String,
     created_at: Millis,
@@ -69,6 +93,7 @@ pub(crate) fn comment(review: &Review, data: interline::CommentData) -> JsCommen
         id: data.id.to_string(),
         thread_id: data.thread.to_string(),
         anchor: data.anchor.into(),
+        place: data.place.into(),
         author: person(review, &data.author),
         text: data.text,
         created_at: data.created_at,
@@ -76,6 +101,27 @@ pub(crate) fn comment(review: &Review, data: interline::CommentData) -> JsCommen
         removed: data.removed,
         pending: data.pending,
     }
+}
+
+/// A comment that only its author sees.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JsDraft {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thread_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<JsPlace>,
+    text: String,
+    created_at: Millis,
+    pending: bool,
+    publishing: bool,
+}
+
+pub(crate) fn draft(draft: Draft) -> JsDraft {
+    let Draft { id, thread, place, text, created_at, pending, publishing, .. } = draft;
+    let (thread_id, place) = (thread.map(|id| id.to_string()), place.map(JsPlace::from));
+    JsDraft { id: id.to_string(), thread_id, place, text, created_at, pending, publishing }
 }
 
 #[derive(Serialize)]
@@ -133,7 +179,11 @@ pub(crate) struct JsPresence {
     #[serde(skip_serializing_if = "Option::is_none")]
     current_side: Option<Side>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    current_patch_set: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     selection: Option<JsSelection>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    writing: bool,
     last_seen: Millis,
     is_active: bool,
 }
@@ -154,12 +204,14 @@ pub(crate) fn presence(review: &Review) -> Vec<JsPresence> {
         current_file: presence.place.file,
         current_line: presence.place.line,
         current_side: presence.place.side,
+        current_patch_set: presence.place.patch_set,
         selection: presence.selection.and_then(|selection| {
             let text = review.comment_data(selection.comment)?.text;
             let unit = |offset| to_utf16(&text, offset).0;
             let (anchor, head) = (unit(selection.anchor), unit(selection.head));
             Some(JsSelection { comment_id: selection.comment.to_string(), anchor, head })
         }),
+        writing: presence.writing,
         last_seen: presence.last_seen,
         is_active: presence.active,
     };
@@ -232,6 +284,33 @@ pub(crate) enum JsEvent {
         origin: Origin,
         author: JsUser,
     },
+    PatchSet {
+        number: u32,
+    },
+    Marks,
+    #[serde(rename_all = "camelCase")]
+    SameLine {
+        comment_id: String,
+        other_id: String,
+    },
+    #[serde(rename_all = "camelCase")]
+    Set {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        comment_id: Option<String>,
+        field: String,
+        origin: Origin,
+        author: JsUser,
+    },
+    Decision {
+        value: Status,
+        origin: Origin,
+        author: JsUser,
+    },
+    Conflict(JsConflict),
+    Settled(JsSettlement),
+    AlreadySettled(JsSettlement),
+    /// Drafts were published, or were not after all.
+    Published,
     Presence,
     Unsynced(Unsynced),
     Rejected(JsRejected),
@@ -319,6 +398,9 @@ mod tests {
         assert_eq!(text(&unsynced), r#"{"type":"unsynced","count":2,"of":3,"since":5}"#);
         let undoable = JsEvent::Undoable { comment_id: "c".into() };
         assert_eq!(text(&undoable), r#"{"type":"undoable","commentId":"c"}"#);
+        let same = JsEvent::SameLine { comment_id: "c".into(), other_id: "d".into() };
+        assert_eq!(text(&same), r#"{"type":"sameLine","commentId":"c","otherId":"d"}"#);
+        assert_eq!(text(&JsEvent::PatchSet { number: 2 }), r#"{"type":"patchSet","number":2}"#);
         assert_eq!(text(&JsEvent::Presence), r#"{"type":"presence"}"#);
         let closed = ConnectionState::Disconnected {
             reason: DisconnectReason::ServerUnavailable,

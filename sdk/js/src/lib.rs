@@ -13,6 +13,14 @@
 
 #[cfg(target_arch = "wasm32")]
 mod client;
+#[cfg(any(test, target_arch = "wasm32"))]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    allow(dead_code, reason = "only some of it needs no browser to be tested")
+)]
+mod conflict;
+#[cfg(target_arch = "wasm32")]
+mod drafts;
 #[cfg(target_arch = "wasm32")]
 mod events;
 #[cfg(any(test, target_arch = "wasm32"))]

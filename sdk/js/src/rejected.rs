@@ -25,6 +25,18 @@ pub(crate) struct JsRejected {
     text: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     fields: BTreeMap<String, FieldValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    publication: Option<JsPublication>,
+}
+
+/// Drafts that were to be published.
+#[derive(Serialize)]
+struct JsPublication {
+    ids: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<FieldValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 impl JsRejected {
@@ -52,6 +64,7 @@ impl From<&Rejected> for JsRejected {
             base: rejected.base.clone(),
             text: rejected.mine.clone(),
             fields: fields(&rejected.changes),
+            publication: publication(&rejected.changes),
         }
     }
 }
@@ -63,6 +76,7 @@ fn words(cause: Cause) -> (&'static str, String) {
         Cause::Overlap => ("overlap", "it was merged into words that somebody else had rewritten"),
         Cause::HistoryLost => ("history_lost", "the server had saved it and has lost it since"),
         Cause::CopiedStore => ("copied_store", "it waited in a copy of the data that somebody went on with"),
+        Cause::AlreadySettled => ("already_settled", "somebody else had settled the conflict before"),
         Cause::Unplaceable => ("unplaceable", "what it was made on is not here any more"),
     };
     (word, sentence.into())
@@ -77,16 +91,28 @@ fn fields(changes: &[Change]) -> BTreeMap<String, FieldValue> {
     written.flatten().map(|(field, write)| (field.clone(), write.value.clone())).collect()
 }
 
+/// What was to be published, if something was.
+fn publication(changes: &[Change]) -> Option<JsPublication> {
+    changes.iter().find_map(|change| match change {
+        Change::DraftsPublished { comments, decision, .. } => Some(JsPublication {
+            ids: comments.iter().map(ToString::to_string).collect(),
+            decision: decision.as_ref().map(|decision| decision.status.value.clone()),
+            note: decision.as_ref().and_then(|decision| decision.note.clone()),
+        }),
+        _ => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use interline::{Entity, Reason};
-    use interline_core::change::FieldWrite;
+    use interline_core::change::{FieldWrite, PublishedDecision};
 
     use super::*;
     use crate::json;
 
     fn rejected(cause: Cause) -> Rejected {
-        let write = FieldWrite { value: FieldValue::Text("T".into()), seen: 0 };
+        let write = FieldWrite::new(FieldValue::Text("T".into()), 0);
         let fields = BTreeMap::from([("title".to_owned(), write)]);
         let at = Default::default();
         Rejected {
@@ -114,6 +140,19 @@ mod tests {
         assert_eq!((&told["base"], &told["text"]), (&"a".into(), &"ab".into()));
         assert_eq!(told["fields"]["title"], "T");
         assert!(told.get("anchor").is_none());
+    }
+
+    #[test]
+    fn a_publication_says_what_was_to_be_seen() {
+        let id: interline::CommentId = "00000000-0000-0000-0000-000000000001".parse().unwrap();
+        let status = FieldWrite::new(interline::Status::Approved.into(), 0);
+        let decision = Some(PublishedDecision { status, note: Some("fine".into()) });
+        let changes = vec![Change::DraftsPublished { comments: vec![id], decision, at: Default::default() }];
+        let rejected = Rejected { changes, ..rejected(Cause::Refused(Reason::CommentRemoved)) };
+        let told: serde_json::Value =
+            serde_json::from_str(&json::text(&JsRejected::from(&rejected))).unwrap();
+        let expected = serde_json::json!({"ids": [id.to_string()], "decision": "approved", "note": "fine"});
+        assert_eq!(told["publication"], expected);
     }
 
     #[test]

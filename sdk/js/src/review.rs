@@ -12,6 +12,8 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::client::{bad, call, thrown};
+use crate::conflict;
+use crate::drafts::RawDrafts;
 use crate::events::translate;
 use crate::history::JsHistory;
 use crate::json;
@@ -134,19 +136,41 @@ impl RawReview {
         Ok(())
     }
 
+    /// The threads with something unread, as a list of ids in JSON.
+    pub fn unread(&self) -> Thrown<String> {
+        let unread = self.review()?.unread();
+        Ok(json::text(&unread.into_iter().map(|id| id.to_string()).collect::<Vec<_>>()))
+    }
+
+    /// The user has read a thread.
+    pub fn mark_read(&self, id: &str) -> Thrown<()> {
+        let comment = self.of(id)?;
+        self.review()?.mark_read(comment.id()).map_err(|error| thrown(&error))
+    }
+
+    /// The files that were viewed, as a list of paths in JSON.
+    pub fn viewed(&self) -> Thrown<String> {
+        Ok(json::text(&self.review()?.viewed()))
+    }
+
+    /// The user has viewed a file, or takes that back.
+    pub fn set_viewed(&self, file: &str, viewed: bool) -> Thrown<()> {
+        self.review()?.set_viewed(file, viewed).map_err(|error| thrown(&error))
+    }
+
     /// Starts a thread; returns the comment's id.
     pub fn comment(
         &self,
         file: String,
         side: &str,
         line: u32,
+        last_line: Option<u32>,
         patch_set: Option<u32>,
         text: &str,
     ) -> Thrown<String> {
         let review = self.review()?;
-        let patch_set = patch_set.unwrap_or_else(|| review.patch_set());
-        let anchor = Anchor { patch_set, file, side: parse_side(side)?, line, hash: None };
-        let comment = review.comment(anchor, text).map_err(|error| thrown(&error))?;
+        let at = anchor(&review, file, side, line, last_line, patch_set)?;
+        let comment = review.comment(at, text).map_err(|error| thrown(&error))?;
         Ok(comment.id().to_string())
     }
 
@@ -245,6 +269,50 @@ impl RawReview {
         self.review()?.set_status(status).map_err(|error| thrown(&error))
     }
 
+    /// The open conflicts.
+    pub fn conflicts(&self) -> Thrown<String> {
+        Ok(json::text(&conflict::conflicts(&self.review()?)))
+    }
+
+    /// Ends a conflict; what is custom is JSON.
+    pub fn settle(&self, id: &str, how: &str, custom: Option<String>) -> Thrown<()> {
+        let no_such = || bad("unknown_conflict", "there is no such conflict");
+        let how = conflict::resolution(how, custom.as_deref());
+        let how = how.ok_or_else(|| bad("bad_value", "there is no such resolution"))?;
+        let open = self.review()?.conflicts();
+        let open = open.iter().find(|open| open.id().to_string() == id).ok_or_else(no_such)?;
+        open.resolve(how).map_err(|error| thrown(&error))
+    }
+
+    /// Decides as this reviewer.
+    pub fn decide(&self, value: &str, note: Option<String>) -> Thrown<()> {
+        let unknown = || bad("bad_value", "there is no such decision");
+        let value = Status::from_value(&FieldValue::Text(value.into())).ok_or_else(unknown)?;
+        self.review()?.decide(value, note.as_deref()).map_err(|error| thrown(&error))
+    }
+
+    /// What each reviewer decided.
+    pub fn decisions(&self) -> Thrown<String> {
+        Ok(json::text(&conflict::decisions(&self.review()?)))
+    }
+
+    /// The tags of a comment, or of the review.
+    pub fn tags(&self, comment: Option<String>) -> Thrown<Vec<String>> {
+        match comment {
+            Some(id) => Ok(self.of(&id)?.tags()),
+            None => Ok(self.review()?.tags()),
+        }
+    }
+
+    /// Adds tags and takes others off.
+    pub fn change_tags(&self, comment: Option<String>, add: Vec<String>, remove: Vec<String>) -> Thrown<()> {
+        let (add, remove) = (add.iter().map(String::as_str), remove.iter().map(String::as_str));
+        match comment {
+            Some(id) => self.edit(&id, |comment| comment.change_tags(add, remove)),
+            None => self.review()?.change_tags(add, remove).map_err(|error| thrown(&error)),
+        }
+    }
+
     /// Gives it another title.
     pub fn set_title(&self, title: &str) -> Thrown<()> {
         self.review()?.set_title(title).map_err(|error| thrown(&error))
@@ -260,10 +328,12 @@ impl RawReview {
         file: Option<String>,
         line: Option<u32>,
         side: Option<String>,
+        patch_set: Option<u32>,
         comment: Option<String>,
         anchor: u32,
         head: u32,
         active: bool,
+        writing: bool,
     ) -> Thrown<()> {
         let review = self.review()?;
         let side = side.as_deref().map(parse_side).transpose()?;
@@ -272,8 +342,15 @@ impl RawReview {
             let text = review.comment_data(comment)?.text;
             Some(TextSelection { comment, anchor: near(&text, anchor), head: near(&text, head) })
         });
-        review.update_presence(PresenceUpdate { file, line, side, selection, active });
+        review.update_presence(PresenceUpdate { file, line, side, patch_set, selection, writing, active });
         Ok(())
+    }
+
+    /// This user's private drafts in it.
+    pub async fn drafts(&self) -> Thrown<RawDrafts> {
+        let (review, lasting) = (self.review()?, self.lasting);
+        let drafts = review.drafts().await.map_err(|error| thrown(&error))?;
+        Ok(RawDrafts::new(drafts, lasting))
     }
 
     /// Resolves once everything done so far is durable.
@@ -310,10 +387,24 @@ impl From<EditError> for Bad {
 }
 
 /// A number of JavaScript's that names something: whole, and not so large that two of them look alike.
-fn whole(number: f64) -> Thrown<u64> {
+pub(crate) fn whole(number: f64) -> Thrown<u64> {
     const MOST: f64 = 9_007_199_254_740_991.0;
     let good = (0.0..=MOST).contains(&number) && number.fract() == 0.0;
     if good { Ok(number as u64) } else { Err(bad("bad_value", "this takes a whole number")) }
+}
+
+/// Lines of the diff, in the newest patch set unless another is named.
+pub(crate) fn anchor(
+    review: &Review,
+    file: String,
+    side: &str,
+    line: u32,
+    last_line: Option<u32>,
+    patch_set: Option<u32>,
+) -> Thrown<Anchor> {
+    let patch_set = patch_set.unwrap_or_else(|| review.patch_set());
+    let anchor = Anchor { side: parse_side(side)?, ..Anchor::head(file, line).on(patch_set) };
+    Ok(anchor.to(last_line.unwrap_or(line)))
 }
 
 fn parse_side(side: &str) -> Thrown<Side> {

@@ -56,6 +56,10 @@ impl Driver {
                     inner.replica.presence_changed(PresenceChange::Here(presence));
                 });
             }
+            ServerFrame::Marks { review, nonce, marks } => {
+                let Some(slot) = self.open_slot(review) else { return };
+                slot.with(|inner, _| inner.replica.marks_came(nonce, marks));
+            }
             ServerFrame::Gone { review, session } => {
                 let Some(slot) = self.open_slot(review) else { return };
                 slot.with(|inner, _| inner.replica.presence_changed(PresenceChange::Gone(session)));
@@ -144,6 +148,10 @@ impl Driver {
     /// The server cannot do something: about an opening, about an open review, or about the connection.
     fn complaint(&mut self, now: Millis, error: ErrorFrame) {
         if let Some(nonce) = error.nonce {
+            if self.shared.slots().iter().any(|slot| slot.with(|inner, _| inner.replica.marks_failed(nonce)))
+            {
+                return;
+            }
             return self.history_failed(nonce, problem(error));
         }
         if let Some(requested) = error.requested.clone() {

@@ -27,6 +27,9 @@ impl Driver {
     /// Answers those whose review the server did not open: with the copy that their key led to, if it has lost that.
     pub(super) fn not_heard_of(&self, key: &str, waiting: Vec<Reply>, error: &OpenError) {
         let copy = self.lost_keys.get(key).and_then(|id| self.shared.find(&id.to_string()));
+        // Drafts are there without the server.
+        let drafts = || self.shared.find(key).filter(|held| held.drafts_of().is_some());
+        let copy = copy.or_else(drafts);
         for reply in waiting {
             let copy = copy.as_ref().map(|held| Held::new(held.slot()));
             answer(reply, copy.ok_or_else(|| error.clone()));

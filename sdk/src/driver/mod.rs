@@ -4,8 +4,10 @@
 //! want; then wait for whatever comes first of a finished save, the connection, a handle, or the next deadline.
 //! It decides nothing about edits; that is `interline-core`.
 
+mod drafts;
 mod frames;
 mod history;
+pub(crate) mod late;
 mod link;
 mod lost;
 mod open;
@@ -46,8 +48,22 @@ const LAST_SAVES_WAIT_MS: (u64, u64) = (20, 640);
 
 /// What a store operation came to.
 enum Stored {
-    Saved { slot: Arc<Slot>, generation: u64, result: Result<(), StoreError> },
-    Loaded { key: String, reply: Reply, result: Result<Option<Box<Loaded>>, StoreError> },
+    Saved {
+        slot: Arc<Slot>,
+        generation: u64,
+        result: Result<(), StoreError>,
+    },
+    Loaded {
+        key: String,
+        reply: Reply,
+        result: Result<Option<Box<Loaded>>, StoreError>,
+    },
+    /// The user's drafts in a review.
+    Drafts {
+        of: ReviewId,
+        reply: Option<Reply>,
+        result: Result<Option<Box<Loaded>>, StoreError>,
+    },
     Remembered,
 }
 
@@ -178,6 +194,7 @@ impl Driver {
         for command in commands {
             match command {
                 Command::Open { key, reply } => self.open(key, reply),
+                Command::OpenDrafts { of, reply } => self.open_drafts(of, Some(reply)),
                 Command::Reload(review) => self.reload(review),
                 Command::History { review, comment, after, reply } => {
                     self.ask_history(review, comment, after, reply);
@@ -320,7 +337,8 @@ impl Driver {
 
     /// Asks for a review of which nothing is here.
     fn ask_to_open(&mut self, review: String) {
-        let open = Open { review, have: None, client: None, in_flight: None, known: Vec::new() };
+        let open =
+            Open { review, have: None, client: None, in_flight: None, known: Vec::new(), drafts: false };
         self.send(&ClientFrame::Open(open));
     }
 
@@ -353,7 +371,10 @@ impl Driver {
         loop {
             self.serve_slots(platform::now_ms());
             match self.stores.next().await {
-                Some(Stored::Loaded { reply, .. }) => answer(reply, Err(OpenError::Closed)),
+                Some(Stored::Loaded { reply, .. } | Stored::Drafts { reply: Some(reply), .. }) => {
+                    answer(reply, Err(OpenError::Closed));
+                }
+                Some(Stored::Drafts { .. }) => {}
                 Some(stored) => self.stored(stored),
                 None if all_saved(&slots) || self.taken_over || platform::now_ms() >= until => break,
                 // The last chance that what was typed survives: what failed is tried again.
@@ -375,7 +396,9 @@ impl Driver {
         let commands = std::mem::take(&mut lock(&self.shared.state).commands);
         for command in commands {
             match command {
-                Command::Open { reply, .. } => answer(reply, Err(OpenError::Closed)),
+                Command::Open { reply, .. } | Command::OpenDrafts { reply, .. } => {
+                    answer(reply, Err(OpenError::Closed));
+                }
                 // Whoever waits for a history hears that the sender is gone.
                 Command::Reload(_) | Command::History { .. } => {}
             }

@@ -7,8 +7,9 @@ use interline_core::id::ReviewId;
 use interline_core::sync::{Replica, ResyncReason};
 use interline_core::wire::{ClientFrame, ErrorCode, ErrorFrame, Opened};
 
+use super::drafts::is_drafts;
 use super::records::{self, Loaded};
-use super::{Driver, Stored, answer};
+use super::{Driver, Stored, answer, late};
 use crate::connection::ConnectionState;
 use crate::driver::link::Link;
 use crate::error::{Coded, OpenError, Problem};
@@ -65,18 +66,7 @@ impl Driver {
             _ if self.shared.entered(&key).is_some() => self.await_server(key, reply),
             Err(error) => answer(reply, Err(OpenError::Store(error))),
             Ok(Some(loaded)) => {
-                let Loaded { replica, problems } = *loaded;
-                // By another name it is here already.
-                let known = self.shared.entered(&replica.review().to_string());
-                let slot = match known {
-                    Some(slot) => slot,
-                    None => {
-                        let slot = self.enter(replica);
-                        problems.into_iter().for_each(|problem| slot.problem(problem));
-                        self.reopen(&slot);
-                        slot
-                    }
-                };
+                let slot = self.enter_loaded(*loaded);
                 if slot.is_lost() && key.parse() != Ok(slot.id) {
                     self.lost_keys.insert(key.clone(), slot.id);
                     return self.await_server(key, reply);
@@ -97,7 +87,19 @@ impl Driver {
         }
     }
 
-    fn await_server(&mut self, key: String, reply: Reply) {
+    /// Makes a review known that the local store had, unless it is by another name.
+    pub(super) fn enter_loaded(&mut self, loaded: Loaded) -> Arc<Slot> {
+        let Loaded { replica, problems } = loaded;
+        if let Some(slot) = self.shared.entered(&replica.review().to_string()) {
+            return slot;
+        }
+        let slot = self.enter(replica);
+        problems.into_iter().for_each(|problem| slot.problem(problem));
+        self.reopen(&slot);
+        slot
+    }
+
+    pub(super) fn await_server(&mut self, key: String, reply: Reply) {
         if let Link::Down { until } = &mut self.link {
             let state = self.shared.connection.borrow().clone();
             match (until, state) {
@@ -214,6 +216,7 @@ impl Driver {
     /// The server opened a review.
     pub(super) fn opened(&mut self, mut opened: Opened) {
         let (requested, id) = (opened.requested.clone(), opened.review);
+        let drafts = is_drafts(id);
         let config = &self.shared.config;
         let known = lock(&self.shared.state).slots.get(&id).map(Arc::clone);
         let slot = match known {
@@ -268,9 +271,12 @@ impl Driver {
             Some(Err(reason)) => return self.resync(&slot, reason),
             Some(Ok(())) => {}
         }
-        self.remember(&requested, id);
-        for reply in self.take_awaiting(&requested, Some(id)) {
-            answer(reply, Ok(Held::new(&slot)));
+        // Whoever waits for drafts waits for all of them: see `Driver::drafts_are_here`.
+        if !drafts {
+            self.remember(&requested, id);
+            for reply in self.take_awaiting(&requested, Some(id)) {
+                answer(reply, Ok(Held::new(&slot)));
+            }
         }
         // What a client that ended has left of it can be handed over now.
         self.shared.look.notify_one();
@@ -278,6 +284,11 @@ impl Driver {
 
     /// The server does not open a review.
     pub(super) fn not_opened(&mut self, requested: &str, error: ErrorFrame) {
+        if let Some(slot) =
+            self.named_drafts(requested, error.review).filter(|slot| slot.drafts_of().is_some())
+        {
+            return self.drafts_not_opened(&slot, error);
+        }
         let id = error.review.or_else(|| requested.parse().ok());
         let slot = id.and_then(|id| lock(&self.shared.state).slots.get(&id).map(Arc::clone));
         if let (ErrorCode::AlreadyOpen, Some(id)) = (error.code, id) {
@@ -353,6 +364,8 @@ impl Driver {
             slot.taken_over();
         }
         lock(&self.shared.state).slots.insert(slot.id, Arc::clone(&slot));
+        slot.meet();
+        self.look_for_drafts(&slot);
         slot
     }
 
@@ -373,7 +386,7 @@ impl Driver {
     /// Leaves a review that nobody holds any more, once nothing of it is on its way, and while nobody waits for one
     /// that may be this by another name.
     pub(super) fn leave_if_done(&mut self, slot: &Arc<Slot>) {
-        let done = self.awaiting.is_empty() && {
+        let done = self.awaiting.is_empty() && !late::waits(&self.shared, slot) && {
             let mut state = lock(&self.shared.state);
             let done = slot.read(|inner| {
                 inner.handles == 0

@@ -15,7 +15,7 @@ use interline_core::wire::ErrorCode;
 use tokio::sync::oneshot;
 
 use super::records::unreadable;
-use super::{Peeked, own, peek};
+use super::{Peeked, late, own, peek};
 use crate::client::{Client, ClientHandle};
 use crate::connection::{ConnectionState, DisconnectReason};
 use crate::error::{OpenError, Problem, SyncError};
@@ -168,6 +168,9 @@ async fn end(main: &Arc<Shared>, client: &Client, id: ReviewId) -> bool {
         Err(SyncError::Stuck(ErrorCode::UnknownReview)) => true,
         Err(_) => return false,
     };
+    if !late::carried(main, review.slot()).await {
+        return false;
+    }
     let rejected = review.rejected();
     if rejected.is_empty() {
         return true;

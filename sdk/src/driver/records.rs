@@ -155,7 +155,7 @@ fn read_pending(text: &str, id: ReviewId) -> Result<Found, Unread> {
 fn read_part<T: DeserializeOwned>(text: &str, id: ReviewId) -> Result<T, Unread> {
     let Format { format } = serde_json::from_str(text).map_err(damaged)?;
     match format {
-        SAVED_FORMAT => serde_json::from_str(text).map_err(damaged),
+        2..=SAVED_FORMAT => serde_json::from_str(text).map_err(damaged),
         newer if newer > SAVED_FORMAT => {
             let message = format!("the local copy of {id} was saved by newer software, in format {newer}");
             Err(Unread::Newer(StoreError::new(message).with_kind(StoreErrorKind::Newer)))

@@ -58,14 +58,10 @@ impl SavedV1 {
                 next_seq: self.next_seq,
                 clock: self.clock,
                 undo: Default::default(),
+                meant: Default::default(),
+                carried: Default::default(),
             },
-            ledger: Some(SavedLedger {
-                format,
-                rejected,
-                receipts: Vec::new(),
-                last_rejected: 0,
-                lost: false,
-            }),
+            ledger: Some(SavedLedger { format, rejected, ..SavedLedger::default() }),
             confirmed: SavedConfirmed::Whole(Box::new(SavedReview { format, head, review: confirmed })),
             precious,
         }

@@ -9,7 +9,7 @@ use interline_core::wire::{ClientFrame, Submit};
 use serde_json::value::RawValue;
 
 use super::records::record;
-use super::{Driver, Stored};
+use super::{Driver, Stored, late};
 use crate::connection::DisconnectReason;
 use crate::error::{Coded, Problem};
 use crate::lock::lock;
@@ -29,6 +29,11 @@ impl Driver {
     pub(super) fn serve_slots(&mut self, now: Millis) -> Millis {
         let mut wake_at = now + MAX_SLEEP_MS;
         for slot in self.shared.slots() {
+            if late::waits(&self.shared, &slot) {
+                wake_at = wake_at.min(now + late::AGAIN_MS);
+            }
+            late::carry(&self.shared, &slot);
+            self.drafts_are_here(&slot);
             slot.with(|inner, now| inner.replica.tick(now));
             for work in slot.take_work() {
                 match work {
@@ -38,6 +43,7 @@ impl Driver {
                     Work::Send(frozen) => self.submit(&slot, frozen),
                 }
             }
+            self.send_marks(&slot);
             if let Some(at) = self.send_presence(now, &slot) {
                 wake_at = wake_at.min(at);
             }
@@ -65,6 +71,7 @@ impl Driver {
         match stored {
             Stored::Saved { slot, generation, result } => self.save_ended(&slot, generation, result),
             Stored::Loaded { key, reply, result } => self.loaded(key, reply, result),
+            Stored::Drafts { of, reply, result } => self.drafts_loaded(of, reply, result),
             Stored::Remembered => {}
         }
         self.tell_reports();
@@ -126,6 +133,17 @@ impl Driver {
         }
         for problem in self.reports.drain(..) {
             slots.iter().for_each(|slot| slot.problem(problem.clone()));
+        }
+    }
+
+    fn send_marks(&mut self, slot: &Arc<Slot>) {
+        if slot.read(|inner| inner.door != Door::Open) {
+            return;
+        }
+        let nonce = self.nonce + 1;
+        if let Some(marks) = slot.with(|inner, _| inner.replica.marks_to_send(nonce)) {
+            self.nonce = nonce;
+            self.send(&ClientFrame::Marks { review: slot.id, nonce, marks });
         }
     }
 

@@ -1,6 +1,6 @@
 //! What differs between a native program and a browser page: one module per target, the same names in both.
 //!
-//! [`connect`] gives a sender and a receiver of text frames, [`spawn`] runs a task, [`sleep`] waits, [`watch`]
+//! [`connect`] gives a sender and a receiver of text frames, [`fetch`] what an address has, [`spawn`] runs a task, [`sleep`] waits, [`watch`]
 //! tells of the machine going online and of the page coming into view. Everything above this module is written
 //! once.
 
@@ -16,13 +16,13 @@ use crate::connection::DisconnectReason;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use native::{
-    BoxFuture, BoxStream, Callback, Receiver, Sender, Watch, connect, offline, sleep, spawn, watch,
+    BoxFuture, BoxStream, Callback, Receiver, Sender, Watch, connect, fetch, offline, sleep, spawn, watch,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{MaybeSend, MaybeSync};
 #[cfg(target_arch = "wasm32")]
 pub(crate) use web::{
-    BoxFuture, BoxStream, Callback, Receiver, Sender, Watch, connect, offline, sleep, spawn, watch,
+    BoxFuture, BoxStream, Callback, Receiver, Sender, Watch, connect, fetch, offline, sleep, spawn, watch,
 };
 #[cfg(target_arch = "wasm32")]
 pub use web::{MaybeSend, MaybeSync};

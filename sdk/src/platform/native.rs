@@ -87,6 +87,18 @@ pub(crate) async fn connect(url: &str) -> Result<(Sender, Receiver), ConnectErro
     Ok((Sender { queue, waiting }, Receiver { stream }))
 }
 
+/// What an address has: a status and a body. Why nothing answers is for people.
+pub(crate) async fn fetch(url: String) -> Result<(u16, String), String> {
+    let get = move || {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut response = agent.get(&url).call().map_err(|error| error.to_string())?;
+        let limit = MAX_MESSAGE_BYTES as u64;
+        let body = response.body_mut().with_config().limit(limit).read_to_string();
+        Ok((response.status().as_u16(), body.map_err(|error| error.to_string())?))
+    };
+    tokio::task::spawn_blocking(get).await.map_err(|error| error.to_string())?
+}
+
 fn reason(error: &Error) -> DisconnectReason {
     use io::ErrorKind::{NetworkDown, NetworkUnreachable};
     match error {

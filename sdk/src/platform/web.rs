@@ -8,9 +8,10 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use futures_util::Stream;
-use js_sys::Reflect;
+use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{CloseEvent, Event, EventTarget, MessageEvent, WebSocket};
 
 use crate::connection::DisconnectReason;
@@ -49,6 +50,21 @@ pub(crate) async fn sleep(ms: u64) {
 pub(crate) fn offline() -> bool {
     get(&js_sys::global(), "navigator").and_then(|navigator| get(&navigator, "onLine"))
         == Some(JsValue::FALSE)
+}
+
+/// What an address has: a status and a body. Why nothing answers is for people.
+pub(crate) async fn fetch(url: String) -> Result<(u16, String), String> {
+    let told = |error: JsValue| format!("{error:?}");
+    let call = |object: &JsValue, name: &str, argument: &JsValue| -> Result<JsFuture, String> {
+        let function = get(object, name).and_then(|function| function.dyn_into::<Function>().ok());
+        let function = function.ok_or_else(|| format!("there is no {name} here"))?;
+        let promise = function.call1(object, argument).map_err(told)?;
+        Ok(JsFuture::from(promise.unchecked_into::<Promise>()))
+    };
+    let response = call(&js_sys::global(), "fetch", &url.into())?.await.map_err(told)?;
+    let status = get(&response, "status").and_then(|status| status.as_f64()).unwrap_or_default();
+    let body = call(&response, "text", &JsValue::UNDEFINED)?.await.map_err(told)?;
+    Ok((status as u16, body.as_string().unwrap_or_default()))
 }
 
 fn get(object: &JsValue, name: &str) -> Option<JsValue> {

@@ -1,7 +1,7 @@
 //! A store that fails when it is told to.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use interline::store::{Owner, Record, Scope, Stored, Unreadable};
 use interline::{ClientId, MemoryStore, ReviewId, Store, StoreError};
@@ -12,6 +12,9 @@ pub struct Flaky {
     pub inner: Arc<MemoryStore>,
     pub lists: Arc<AtomicU32>,
     pub saves: Arc<AtomicU32>,
+    /// Once a save of this review has had these words in its ledger, no save of it succeeds any more.
+    pub last_words: Arc<Mutex<Option<(ReviewId, &'static str)>>>,
+    pub silenced: Arc<AtomicBool>,
     /// Told when what is in it is gone.
     pub lost: Arc<tokio::sync::Notify>,
 }
@@ -52,7 +55,15 @@ impl Store for Flaky {
     }
     async fn save(&self, scope: &Scope, review: ReviewId, record: &Record) -> Result<(), StoreError> {
         fails(&self.saves)?;
-        self.inner.save(scope, review, record).await
+        let last = self.last_words.lock().unwrap().filter(|(of, _)| *of == review);
+        if last.is_some() && self.silenced.load(Ordering::SeqCst) {
+            return Err(StoreError::new("an I/O error"));
+        }
+        self.inner.save(scope, review, record).await?;
+        let said =
+            |(_, words): (_, &str)| record.ledger.as_ref().is_some_and(|ledger| ledger.contains(words));
+        self.silenced.fetch_or(last.is_some_and(said), Ordering::SeqCst);
+        Ok(())
     }
     async fn set_aside(
         &self,

@@ -1,5 +1,6 @@
 //! A server small enough to misbehave on request: the real sequencer over a log in memory, one lock around it all.
 
+mod drafts;
 pub mod flaky;
 mod opening;
 
@@ -208,7 +209,10 @@ impl World {
             client: ClientId(Uuid::nil()),
             seq: 1,
             at: 1,
-            facts: vec![Fact::ReviewCreated { title: key.into() }, Fact::PatchSetAdded { number: 1 }],
+            facts: vec![
+                Fact::ReviewCreated { title: key.into(), status_policy: Default::default() },
+                Fact::PatchSetAdded { number: 1, moves: vec![] },
+            ],
             verdicts: Vec::new(),
         };
         let encoded = EncodedEntry::new(&entry, Hash::default());
@@ -318,7 +322,7 @@ impl World {
                 let Some((_, presence)) = room.here.get_mut(&session) else { return };
                 presence.place = update.place;
                 presence.selection = update.selection;
-                presence.active = update.active;
+                (presence.active, presence.writing) = (update.active, update.writing);
                 let presence = presence.clone();
                 let others: Vec<_> = room.here.keys().copied().filter(|id| *id != session).collect();
                 let frame = ServerFrame::Presence { review, presence };
@@ -340,6 +344,10 @@ impl World {
                 }
             }
             ClientFrame::Leave { review } => self.leave(session, review),
+            ClientFrame::Marks { review, nonce, marks } => {
+                let nonce = Some(nonce);
+                self.tell(session, &ServerFrame::Marks { review, nonce, marks });
+            }
             ClientFrame::Ping { nonce } => self.tell(session, &ServerFrame::Pong { nonce }),
             ClientFrame::Hello(_) => panic!("hello twice"),
         }
@@ -350,7 +358,10 @@ impl World {
         loop {
             let room = self.rooms.get_mut(&review).unwrap();
             match room.sequencer.poll() {
-                Some(SequencerEffect::Append(append)) => room.appended(append),
+                Some(SequencerEffect::PatchSet(..)) => unreachable!("nobody adds one"),
+                // Both rooms are one lock away: what came of it is known already.
+                Some(SequencerEffect::Publication(..)) => {}
+                Some(SequencerEffect::Append(append)) => self.append(from, review, append),
                 Some(SequencerEffect::Deliver(mut entry)) => {
                     room.log.push(entry.clone());
                     if swallow || std::mem::take(&mut self.mischief.skip) {

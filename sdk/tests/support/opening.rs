@@ -19,7 +19,7 @@ impl Room {
         self.sequencer.appended().unwrap();
     }
 
-    fn last(&self, client: ClientId) -> Option<Answer> {
+    pub(super) fn last(&self, client: ClientId) -> Option<Answer> {
         self.answers.iter().rev().find(|(_, of, _)| *of == client).map(|(.., answer)| answer.clone())
     }
 
@@ -137,9 +137,18 @@ impl World {
 
     pub(super) fn open(&mut self, session: SessionId, client: ClientId, user: User, open: wire::Open) {
         let id = self.keys.get(&open.review).copied().or_else(|| open.review.parse().ok());
+        let id = match id {
+            Some(of) if open.drafts && self.rooms.contains_key(&of) => Some(self.drafts_in(of, &user.id)),
+            id => id,
+        };
+        // Drafts go by their own id from here on.
+        let requested = match id {
+            Some(id) if open.drafts => id.to_string(),
+            _ => open.review.clone(),
+        };
         let room = id.and_then(|id| self.rooms.get_mut(&id).map(|room| (id, room)));
         let mut error = ErrorFrame::new(ErrorCode::UnknownReview, "no such review");
-        error.requested = Some(open.review.clone());
+        error.requested = Some(requested.clone());
         let Some((review, room)) = room else {
             return self.tell(session, &ServerFrame::Error(error));
         };
@@ -179,13 +188,14 @@ impl World {
             user: user.clone(),
             place: Default::default(),
             selection: None,
+            writing: false,
             active: true,
             last_seen: 1,
         };
         let others: Vec<_> = room.here.keys().copied().collect();
         room.here.insert(session, (client, me.clone()));
         let users = presence.iter().map(|presence| presence.user.clone()).chain([user]).collect();
-        let (requested, head, last) = (open.review, room.sequencer.head(), room.last(client));
+        let (head, last) = (room.sequencer.head(), room.last(client));
         let opened =
             Opened { requested, review, head, snapshot, steps, digest: None, last, held, users, presence };
         let opened = wire::encode(&ServerFrame::Opened(Box::new(opened)));

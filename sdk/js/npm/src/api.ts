@@ -1,6 +1,7 @@
+import type { ConflictResolution, Decision, DetectedConflict, FieldValue } from "./conflict.js";
 import type {
-  Analytics, Anchor, ClientEvents, ClientUnsynced, CommentData, ConnectionStatus, PatchSet, PresenceUpdate, Rejected, ReviewData,
-  ReviewEvents, ReviewSummary, Status, StorageReport, TextChange, TextVersion, Thread, Unreadable, Unsynced, User, UserPresence,
+  Analytics, Anchor, ChangedFile, ClientEvents, ClientUnsynced, CommentData, ConnectionStatus, Draft, DraftEvents, PatchSet, PresenceUpdate,
+  Rejected, ReviewData, ReviewEvents, ReviewSummary, Status, StorageReport, TextChange, TextVersion, Thread, Unreadable, Unsynced, User, UserPresence,
 } from "./types.js";
 
 /** Stops the subscription that returned it. */
@@ -72,10 +73,36 @@ export interface Review {
   comment(anchor: Anchor, text: string): Comment;
   /** The handle of an existing comment. Throws `unknown_comment`. */
   get(commentId: string): Comment;
+  /**
+   * This user's private drafts in this review. With no connection, what is in the browser's database, and none where it
+   * has none: writing never waits. Each call gives a handle of its own, to be closed.
+   */
+  drafts(): Promise<Drafts>;
   setStatus(status: Status): void;
   setTitle(title: string): void;
-  /** The code under review; fetched once per patch set. */
-  diff(): Promise<PatchSet>;
+  /** What waits for a person, oldest first; without what is being settled from here. */
+  conflicts(): DetectedConflict[];
+  /** Ends a conflict. If somebody was first, the event `alreadySettled` tells who. */
+  resolve(conflictId: string, how: ConflictResolution, custom?: FieldValue): void;
+  /** Decides as this reviewer, of the code that is here; the review's status is to follow. */
+  decide(value: Status, note?: string): void;
+  /** What each reviewer decided. */
+  decisions(): Decision[];
+  /** The files that have changed since a patch set, up to the newest: what the author of a stale decision has not seen. */
+  changedSince(patchSet: number): Promise<ChangedFile[]>;
+  readonly tags: string[];
+  /** Who adds a tag while somebody else takes it off keeps it. */
+  changeTags(add: string[], remove?: string[]): void;
+  /** The code under review, or an older patch set of it; each is fetched once. */
+  diff(number?: number): Promise<PatchSet>;
+  /** The threads, by their roots, with a comment of somebody else's that this user has not read. */
+  unread(): string[];
+  /** This user has read a thread as it is now. Works without a connection, like `setViewed`. */
+  markRead(threadId: string): void;
+  /** The files that this user has viewed and whose diff has not changed since. */
+  viewed(): string[];
+  /** This user has viewed a file as it is in the newest patch set, or takes that back. */
+  setViewed(file: string, viewed: boolean): void;
   presence(): UserPresence[];
   updatePresence(update: PresenceUpdate): void;
   /**
@@ -86,6 +113,33 @@ export interface Review {
    */
   synced(): Promise<void>;
   on<E extends keyof ReviewEvents>(event: E, listener: (value: ReviewEvents[E]) => void): Unsubscribe;
+  close(): void;
+}
+
+/**
+ * Comments that nobody else sees, until some or all of them are published in one step. Their edits are saved and sent as
+ * those of any comment are, and the review's `unsynced`, `stored` and `synced` speak of them as well.
+ */
+export interface Drafts {
+  /** All that are not published, by file, line and age. */
+  readonly list: Draft[];
+  /** Writes one on a line of the diff, or in answer to a thread. What is returned edits and removes it. */
+  add(place: Anchor | { threadId: string }, text: string): Comment;
+  /** The handle of one. Throws `unknown_comment`. */
+  get(id: string): Comment;
+  /**
+   * Publishes some of them, or all, with a decision if there is one: everybody sees all of it at once, or nothing where
+   * the server refuses it; then it is in `rejected`. Without a connection it happens with the next.
+   */
+  publish(ids?: string[], review?: { decision?: Status; note?: string }): void;
+  /** How much of what was done to drafts is not durable on the server. */
+  readonly unsynced: Unsynced;
+  /** What of it is not on the server as it was meant, as in `Review.rejected`. */
+  readonly rejected: Rejected[];
+  retryRejected(id: number): void;
+  discardRejected(id?: number): void;
+  exportRejected(): string;
+  on<E extends keyof DraftEvents>(event: E, listener: (value: DraftEvents[E]) => void): Unsubscribe;
   close(): void;
 }
 
@@ -115,4 +169,6 @@ export interface Comment {
   resolve(): void;
   reopen(): void;
   remove(): void;
+  readonly tags: string[];
+  changeTags(add: string[], remove?: string[]): void;
 }

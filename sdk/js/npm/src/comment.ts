@@ -84,6 +84,14 @@ export class CommentHandle implements Comment {
   remove(): void {
     guard(() => this.#raw.remove(this.id));
   }
+
+  get tags(): string[] {
+    return guard(() => this.#raw.tags(this.id));
+  }
+
+  changeTags(add: string[], remove: string[] = []): void {
+    guard(() => this.#raw.change_tags(this.id, add, remove));
+  }
 }
 
 /** Checks what wasm would silently make another number of. */

@@ -11,6 +11,8 @@ interface WireFile {
   new_path?: string;
   old_mode?: string;
   new_mode?: string;
+  old_id?: string;
+  new_id?: string;
   similarity?: number;
   binary?: boolean;
   lossy?: boolean;
@@ -44,6 +46,8 @@ function file(wire: WireFile): FileDiff {
     ...(wire.new_path !== undefined && { newPath: wire.new_path }),
     ...(wire.old_mode !== undefined && { oldMode: wire.old_mode }),
     ...(wire.new_mode !== undefined && { newMode: wire.new_mode }),
+    ...(wire.old_id !== undefined && { oldId: wire.old_id }),
+    ...(wire.new_id !== undefined && { newId: wire.new_id }),
     ...(wire.similarity !== undefined && { similarity: wire.similarity }),
     binary: wire.binary ?? false,
     additions: count("added"),

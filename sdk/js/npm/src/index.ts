@@ -15,5 +15,6 @@
 
 export type * from "./api.js";
 export { connect } from "./client.js";
+export type * from "./conflict.js";
 export { InterlineError } from "./error.js";
 export type * from "./types.js";

@@ -1,7 +1,7 @@
 // What is asked for over HTTP: reviews as rows, new reviews, diffs.
 import { patchSet, type WirePatchSet } from "./diff.js";
 import { InterlineError, isErrorData } from "./error.js";
-import type { PatchSet, ReviewSummary, Status } from "./types.js";
+import type { ChangedFile, PatchSet, ReviewSummary, Status } from "./types.js";
 
 interface WireSummary {
   id: string;
@@ -52,6 +52,11 @@ export async function createReview(
 
 export async function diff(origin: string, review: string, number: number): Promise<PatchSet> {
   return patchSet(await ask<WirePatchSet>(`${origin}/api/reviews/${encodeURIComponent(review)}/patchsets/${number}`));
+}
+
+export async function changedSince(origin: string, review: string, number: number): Promise<ChangedFile[]> {
+  const path = `${origin}/api/reviews/${encodeURIComponent(review)}/patchsets/${number}/since`;
+  return (await ask<{ files: ChangedFile[] }>(path)).files;
 }
 
 async function ask<T>(url: string, init?: RequestInit): Promise<T> {

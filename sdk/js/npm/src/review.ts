@@ -1,12 +1,14 @@
-import type { Comment, Review, Unsubscribe } from "./api.js";
+import type { Comment, Drafts, Review, Unsubscribe } from "./api.js";
 import { CommentHandle } from "./comment.js";
+import type { ConflictResolution, Decision, DetectedConflict, FieldValue, Settlement } from "./conflict.js";
 import { hasLine } from "./diff.js";
+import { OpenDrafts } from "./drafts.js";
 import { Emitter } from "./emitter.js";
 import { guard, guardAsync, InterlineError } from "./error.js";
-import { diff } from "./rest.js";
+import { changedSince, diff } from "./rest.js";
 import type {
-  Anchor, InterlineErrorData, PatchSet, PresenceUpdate, Rejected, ReviewData, ReviewEvents, Status, Superseded, Thread,
-  Unsynced, UserPresence,
+  Anchor, ChangedFile, InterlineErrorData, PatchSet, PresenceUpdate, Rejected, ReviewData, ReviewEvents, Status, Superseded,
+  Thread, Unsynced, UserPresence,
 } from "./types.js";
 import type { RawReview } from "./wasm.js";
 
@@ -15,12 +17,20 @@ type Told =
   | ({ type: "edit" } & ReviewEvents["edit"])
   | ({ type: "comment" } & ReviewEvents["comment"])
   | ({ type: "field" } & ReviewEvents["field"])
+  | ({ type: "patchSet" } & ReviewEvents["patchSet"])
+  | ({ type: "sameLine" } & ReviewEvents["sameLine"])
   | ({ type: "unsynced" } & Unsynced)
   | ({ type: "rejected" } & Rejected)
   | ({ type: "undoable" } & ReviewEvents["undoable"])
   | ({ type: "superseded" } & Superseded)
+  | ({ type: "conflict" } & DetectedConflict)
+  | ({ type: "settled" } & Settlement)
+  | ({ type: "alreadySettled" } & Settlement)
+  | ({ type: "decision" } & ReviewEvents["decision"])
+  | ({ type: "set" } & ReviewEvents["set"])
   | ({ type: "error" } & InterlineErrorData)
   | { type: "presence" }
+  | { type: "marks" }
   | { type: "loaded" };
 
 /**
@@ -95,18 +105,23 @@ export class OpenReview implements Review {
   }
 
   comment(anchor: Anchor, text: string): Comment {
-    const { file, side, line, patchSet } = anchor;
+    const { file, side, line, lastLine, patchSet } = anchor;
     // Where the code is not here yet, the server says so instead, by a `rejected` event.
     const code = this.#code.get(patchSet ?? this.data.patchSet);
-    if (!isLine(line) || (code && !hasLine(code, file, side, line))) {
+    const there = (number: number | undefined) => isLine(number) && (!code || hasLine(code, file, side, number));
+    if (!there(line) || (lastLine !== undefined && !(there(lastLine) && lastLine >= line))) {
       throw new InterlineError({ code: "unknown_line", message: "The diff carries no such line.", retryable: false });
     }
-    return new CommentHandle(this.#raw, guard(() => this.#raw.comment(file, side, line, patchSet, text)));
+    return new CommentHandle(this.#raw, guard(() => this.#raw.comment(file, side, line, lastLine, patchSet, text)));
   }
 
   get(commentId: string): Comment {
     guard(() => this.#raw.comment_data(commentId));
     return new CommentHandle(this.#raw, commentId);
+  }
+
+  async drafts(): Promise<Drafts> {
+    return new OpenDrafts(await guardAsync(() => this.#raw.drafts()), () => this.#change());
   }
 
   setStatus(status: Status): void {
@@ -117,8 +132,49 @@ export class OpenReview implements Review {
     guard(() => this.#raw.set_title(title));
   }
 
-  diff(): Promise<PatchSet> {
-    const { id, patchSet } = this.data;
+  conflicts(): DetectedConflict[] {
+    return guard(() => JSON.parse(this.#raw.conflicts()) as DetectedConflict[]);
+  }
+
+  resolve(conflictId: string, how: ConflictResolution, custom?: FieldValue): void {
+    guard(() => this.#raw.settle(conflictId, how, custom === undefined ? undefined : JSON.stringify(custom)));
+  }
+
+  decide(value: Status, note?: string): void {
+    guard(() => this.#raw.decide(value, note));
+  }
+
+  decisions(): Decision[] {
+    return guard(() => JSON.parse(this.#raw.decisions()) as Decision[]);
+  }
+
+  get tags(): string[] {
+    return guard(() => this.#raw.tags(undefined));
+  }
+
+  changeTags(add: string[], remove: string[] = []): void {
+    guard(() => this.#raw.change_tags(undefined, add, remove));
+  }
+
+  unread(): string[] {
+    return guard(() => JSON.parse(this.#raw.unread()) as string[]);
+  }
+
+  markRead(threadId: string): void {
+    guard(() => this.#raw.mark_read(threadId));
+  }
+
+  viewed(): string[] {
+    return guard(() => JSON.parse(this.#raw.viewed()) as string[]);
+  }
+
+  setViewed(file: string, viewed: boolean): void {
+    guard(() => this.#raw.set_viewed(file, viewed));
+  }
+
+  diff(number?: number): Promise<PatchSet> {
+    const { id, patchSet: newest } = this.data;
+    const patchSet = number ?? newest;
     let code = this.#diffs.get(patchSet);
     if (!code) {
       code = diff(this.#origin, id, patchSet);
@@ -132,15 +188,22 @@ export class OpenReview implements Review {
     return code;
   }
 
+  changedSince(patchSet: number): Promise<ChangedFile[]> {
+    return changedSince(this.#origin, this.data.id, patchSet);
+  }
+
   presence(): UserPresence[] {
     return guard(() => JSON.parse(this.#raw.presence()) as UserPresence[]);
   }
 
   updatePresence(update: PresenceUpdate): void {
-    const { currentFile, currentLine, currentSide, selection, isActive = true } = update;
+    const { currentFile, currentLine, currentSide, currentPatchSet, selection, isActive = true, writing = false } = update;
     const line = isLine(currentLine) ? currentLine : undefined;
+    const patchSet = isLine(currentPatchSet) ? currentPatchSet : undefined;
     const { commentId, anchor = 0, head = 0 } = selection ?? {};
-    guard(() => this.#raw.update_presence(currentFile, line, currentSide, commentId, anchor, head, isActive));
+    guard(() => {
+      this.#raw.update_presence(currentFile, line, currentSide, patchSet, commentId, anchor, head, isActive, writing);
+    });
   }
 
   synced(): Promise<void> {
@@ -164,9 +227,18 @@ export class OpenReview implements Review {
     switch (told.type) {
       case "loaded":
         break;
+      case "marks":
+        this.#emitter.emit("marks", undefined);
+        break;
       case "presence":
         if (this.#emitter.has("presence")) this.#emitter.emit("presence", this.presence());
         break;
+      case "conflict": {
+        const { type, ...found } = told;
+        const resolve = (how: ConflictResolution, custom?: FieldValue) => this.resolve(found.id, how, custom);
+        this.#emitter.emit("conflict", { ...found, resolve });
+        break;
+      }
       default: {
         const { type, ...value } = told;
         this.#emitter.emit(type, value as ReviewEvents[typeof type]);

@@ -5,15 +5,42 @@
  * and editors count them. Lines are counted from 1. Times are milliseconds since the Unix epoch.
  */
 
+import type { ResolvableConflict, Settlement } from "./conflict.js";
+
 /** Which half of a diff a line belongs to: the code before the change, or after it. */
 export type Side = "base" | "head";
 
-/** Where a comment sits. `patchSet` is the review's current one unless given. */
+/**
+ * Where a comment sits: on one line, or on all from `line` to `lastLine`. `patchSet` is the review's current one
+ * unless given.
+ */
 export interface Anchor {
   file: string;
   side: Side;
   line: number;
+  lastLine?: number;
   patchSet?: number;
+}
+
+/** An anchor with its patch set. */
+export type PlacedAnchor = Anchor & { patchSet: number };
+
+/** Where a thread stands once the code has moved on. */
+export interface Place {
+  /**
+   * - `current`: its lines are where they were written on.
+   * - `moved`: they are elsewhere.
+   * - `outdated`: they are gone, or nothing says where they are; it belongs to the file as a whole.
+   */
+  state: "current" | "moved" | "outdated";
+  /** Its lines in the newest patch set; of an outdated comment the last that were right, in their patch set. */
+  anchor: PlacedAnchor;
+  /** Where it was written. */
+  written: PlacedAnchor;
+  /** The file in the newest patch set to show it at; absent where that does not have it. */
+  file?: string;
+  /** Of an outdated comment: its lines as they last were, and a few around them. */
+  context: { line: number; text: string }[];
 }
 
 /** The review's own decision field. */
@@ -47,7 +74,9 @@ export interface CommentData {
   id: string;
   /** The root comment of the thread that this one belongs to; its own id for a root. */
   threadId: string;
-  anchor: Required<Anchor>;
+  anchor: PlacedAnchor;
+  /** How its thread came there. */
+  place: Place;
   author: User;
   text: string;
   createdAt: number;
@@ -58,10 +87,29 @@ export interface CommentData {
   pending: boolean;
 }
 
+/** A comment that only its author sees, on all their devices, until they publish it. */
+export interface Draft {
+  /** The id of the comment that it becomes. */
+  id: string;
+  /** The thread that it answers; absent where it starts one. */
+  threadId?: string;
+  /**
+   * Where it is to go. One that was written on an older patch set is `outdated` until it is published: the server finds
+   * its lines in the newest one then. Absent where the thread that it answers is not known here.
+   */
+  place?: Place;
+  text: string;
+  createdAt: number;
+  /** True while something of it is not yet durable on the server. */
+  pending: boolean;
+  /** It is being published: it waits for the server, and can no longer be edited. */
+  publishing: boolean;
+}
+
 /** A thread: its root first, replies in the one order that every client computes alike. */
 export interface Thread {
   id: string;
-  anchor: Required<Anchor>;
+  anchor: PlacedAnchor;
   resolved: boolean;
   comments: CommentData[];
 }
@@ -97,8 +145,12 @@ export interface UserPresence {
   currentFile?: string;
   currentLine?: number;
   currentSide?: Side;
+  /** The patch set that they look at and the line is counted in; who does not say looks at the newest. */
+  currentPatchSet?: number;
   /** Caret (`head`) and selection (`anchor`..`head`) in a comment's text as it stands here. */
   selection?: { commentId: string; anchor: number; head: number };
+  /** They are writing there what nobody else sees yet. */
+  writing?: boolean;
   lastSeen: number;
   isActive: boolean;
 }
@@ -108,7 +160,11 @@ export interface PresenceUpdate {
   currentFile?: string;
   currentLine?: number;
   currentSide?: Side;
+  /** The patch set that is looked at, and that the line is counted in; the newest unless given. */
+  currentPatchSet?: number;
   selection?: { commentId: string; anchor: number; head: number };
+  /** The user writes there what nobody else sees yet, such as a draft. */
+  writing?: boolean;
   isActive?: boolean;
 }
 
@@ -153,9 +209,10 @@ export interface Unreadable {
  * - `overlap`: it was merged into words that somebody else had rewritten meanwhile; the merged text stands.
  * - `history_lost`: the server had it and has lost it since, as after a restored backup. A recovered draft.
  * - `copied_store`: it was waiting in a copy of this browser's data that somebody went on with. A recovered draft.
+ * - `already_settled`: it was written to settle a conflict that somebody else had settled before.
  * - `unplaceable`: what it was made on is not here any more.
  */
-export type RejectedCause = "refused" | "overlap" | "history_lost" | "copied_store" | "unplaceable";
+export type RejectedCause = "refused" | "overlap" | "history_lost" | "copied_store" | "already_settled" | "unplaceable";
 
 /** A change that is not on the server, or not as it was meant, with all that depended on it; kept until it is retried or discarded. */
 export interface Rejected {
@@ -166,7 +223,7 @@ export interface Rejected {
   at: number;
   commentId?: string;
   /** Where its thread sits, as far as that is known. */
-  anchor?: Required<Anchor>;
+  anchor?: PlacedAnchor;
   /** The reason of a refusal, such as `comment_removed` or `text_too_long` (`docs/protocol.md` lists them); else the cause. */
   code: string;
   message: string;
@@ -176,6 +233,8 @@ export interface Rejected {
   text?: string;
   /** The fields that were to be written, such as a title. */
   fields?: Record<string, string | boolean>;
+  /** The drafts that were to be published, and the decision with them: nothing of it has happened. */
+  publication?: { ids: string[]; decision?: Status; note?: string };
 }
 
 /** A comment's text as it was at some time. */
@@ -264,6 +323,12 @@ export interface ReviewEvents {
   edit: { commentId: string; changes: TextChange[]; origin: Origin; author: User };
   comment: { commentId: string; kind: "added" | "removed" | "restored"; origin: Origin; author: User };
   field: { commentId?: string; field: string; value: string | boolean; origin: Origin; author: User };
+  /** The code under review has changed: threads may stand elsewhere, and `diff()` gives the new code. */
+  patchSet: { number: number };
+  /** What this user has read or viewed has changed, here or on another device. */
+  marks: void;
+  /** Somebody and this user started threads on one line, neither having seen the other's: it may be the same remark. */
+  sameLine: { commentId: string; otherId: string };
   presence: UserPresence[];
   /** How much is not durable has changed; also tells how a long queue drains. */
   unsynced: Unsynced;
@@ -271,6 +336,27 @@ export interface ReviewEvents {
   /** What `undo` or `redo` would do in a comment has changed. */
   undoable: { commentId: string };
   superseded: Superseded;
+  /** A conflict is open, or has got another side: both sides hear of it. `resolve` on it, or on the review, ends it. */
+  conflict: ResolvableConflict;
+  /** A conflict is over. */
+  settled: Settlement;
+  /** `resolve` came second: what somebody else had settled stands. No error. */
+  alreadySettled: Settlement;
+  /** Somebody decided. */
+  decision: { value: Status; origin: Origin; author: User };
+  /** Something came to a set, such as `tags`, or went from it. */
+  set: { commentId?: string; field: string; origin: Origin; author: User };
+  error: InterlineErrorData;
+}
+
+/** What happens to drafts, here or on another device of the same user. */
+export interface DraftEvents {
+  /** Anything at all changed; fired at most once per turn. Enough to render from. */
+  change: void;
+  /** The text of a draft changed; as the event of that name of a review. */
+  edit: ReviewEvents["edit"];
+  undoable: ReviewEvents["undoable"];
+  rejected: Rejected;
   error: InterlineErrorData;
 }
 
@@ -281,6 +367,15 @@ export interface InterlineErrorData {
   retryable: boolean;
   /** The line of the input that a parser complained about, counted from 1. */
   line?: number;
+}
+
+/** How much of a file has changed from one patch set to another. */
+export interface ChangedFile {
+  /** Its path in the later patch set; in the earlier one, if the later does not have it. */
+  file: string;
+  /** How many lines came, and how many went; both may be 0 of a binary file. */
+  added: number;
+  removed: number;
 }
 
 /** The parsed diff of a patch set: only the lines that the diff carries. */
@@ -296,6 +391,9 @@ export interface FileDiff {
   newPath?: string;
   oldMode?: string;
   newMode?: string;
+  /** What git calls the content before and after the change, abbreviated. */
+  oldId?: string;
+  newId?: string;
   similarity?: number;
   binary: boolean;
   additions: number;

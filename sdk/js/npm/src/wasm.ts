@@ -28,7 +28,13 @@ export interface RawReview {
   export_rejected(): string;
   export_receipts(): string;
   reload(): void;
-  comment(file: string, side: string, line: number, patchSet: number | undefined, text: string): string;
+  unread(): string;
+  mark_read(id: string): void;
+  viewed(): string;
+  set_viewed(file: string, viewed: boolean): void;
+  comment(
+    file: string, side: string, line: number, lastLine: number | undefined, patchSet: number | undefined, text: string,
+  ): string;
   comment_data(id: string): string;
   text(id: string): string;
   apply(id: string, from: Uint32Array, to: Uint32Array, insert: string[]): void;
@@ -45,17 +51,39 @@ export interface RawReview {
   remove(id: string): void;
   set_status(status: string): void;
   set_title(title: string): void;
+  conflicts(): string;
+  settle(id: string, how: string, custom: string | undefined): void;
+  decide(value: string, note: string | undefined): void;
+  decisions(): string;
+  tags(comment: string | undefined): string[];
+  change_tags(comment: string | undefined, add: string[], remove: string[]): void;
   update_presence(
     file: string | undefined,
     line: number | undefined,
     side: string | undefined,
+    patchSet: number | undefined,
     comment: string | undefined,
     anchor: number,
     head: number,
     active: boolean,
+    writing: boolean,
   ): void;
+  drafts(): Promise<RawDrafts>;
   synced(): Promise<void>;
   flush(): void;
+  close(): void;
+}
+
+export interface RawDrafts {
+  comments(): RawReview;
+  list(): string;
+  add(
+    file: string, side: string, line: number, lastLine: number | undefined, patchSet: number | undefined, text: string,
+  ): string;
+  reply(thread: string, text: string): string;
+  publish(ids: string[] | undefined, decision: string | undefined, note: string | undefined): void;
+  rejected(): string;
+  retry_rejected(id: number): void;
   close(): void;
 }
 

@@ -1,0 +1,77 @@
+/**
+ * What several people decide: each reviewer's decision, and conflicts that only a person can settle.
+ */
+
+import type { Status, User } from "./types.js";
+
+/** A field's value: a text, a word, or a flag. */
+export type FieldValue = string | boolean;
+
+/** What one user wrote, in which version, having seen which version and which code (where that is known). */
+export interface ConflictSide {
+  /** Of a text the whole of it; of `removed` whether the comment shall be gone. */
+  value: FieldValue;
+  author: User;
+  version: number;
+  seen?: number;
+  patchSet?: number;
+  at: number;
+}
+
+/**
+ * Two people wrote what only a person can settle.
+ *
+ * - `status`: the first side stands.
+ * - `text`: the same words were rewritten; `merged`, which holds both, stands.
+ * - `removed`: somebody edited a comment that its author removed; it stays removed until this is settled.
+ */
+export interface DetectedConflict {
+  /** The same for everybody; `resolve` takes it. */
+  id: string;
+  commentId?: string;
+  field: string;
+  /** What it was before either wrote, as far as that is known. */
+  base?: FieldValue;
+  sides: ConflictSide[];
+  /** What this page's user wrote; absent for whoever only looks on. */
+  mine?: ConflictSide;
+  /** What the first of the others wrote. */
+  theirs?: ConflictSide;
+  merged?: string;
+}
+
+/** A conflict in an event: it can be settled right there. */
+export interface ResolvableConflict extends DetectedConflict {
+  resolve(how: ConflictResolution, custom?: FieldValue): void;
+}
+
+/** How a conflict ends. `custom` takes a value: a text, another status, or for `removed` whether it shall be gone. */
+export type ConflictResolution = "keep-mine" | "keep-theirs" | "merged" | "custom";
+
+/** Who settled a conflict, and how; `side` is whose side it was, where it was one. */
+export interface Settlement {
+  id: string;
+  commentId?: string;
+  field: string;
+  by: User;
+  how: "side" | "merged" | "value" | "agreed";
+  side?: User;
+  /** What the field is since; absent for a text. */
+  value?: FieldValue;
+  version: number;
+  at: number;
+}
+
+/** What a reviewer decided, of which code, having seen which version. */
+export interface Decision {
+  author: User;
+  value: Status;
+  patchSet: number;
+  seen: number;
+  note?: string;
+  at: number;
+  /** It was made on code that is not the newest. */
+  stale: boolean;
+  /** It is not yet durable on the server. */
+  pending: boolean;
+}

@@ -1,0 +1,201 @@
+//! Conflicts as the user of a client sees them, and how they end.
+//!
+//! In the log a conflict has sides, each with its user. Which of them is mine and which is theirs depends on who
+//! looks: that is worked out here and nowhere else, and what goes out names a side, or a value.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Weak;
+
+use interline_core::change::Entity;
+use interline_core::id::UserId;
+use interline_core::review::{Conflict, ConflictId, ConflictSide, Decision, Decisions, FieldValue, Status};
+use interline_core::sync::{EditError as InvalidEdit, Resolution};
+
+use crate::comment::Comment;
+use crate::error::EditError;
+use crate::review::Review;
+use crate::slot::Slot;
+
+/// A conflict that waits for a person, as one user sees it: as it was when it was asked for or told of.
+/// [`resolve`](DetectedConflict::resolve) ends it.
+#[derive(Clone)]
+pub struct DetectedConflict {
+    conflict: Conflict,
+    viewer: UserId,
+    /// Where it is. Held weakly: an event that nobody has read yet keeps no review open.
+    slot: Weak<Slot>,
+}
+
+impl PartialEq for DetectedConflict {
+    fn eq(&self, other: &DetectedConflict) -> bool {
+        self.conflict == other.conflict && self.viewer == other.viewer && self.slot.ptr_eq(&other.slot)
+    }
+}
+
+impl fmt::Debug for DetectedConflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let DetectedConflict { conflict, viewer, .. } = self;
+        f.debug_struct("DetectedConflict").field("conflict", conflict).field("viewer", viewer).finish()
+    }
+}
+
+/// How a person ends a conflict.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ConflictResolution {
+    /// What this user had written. Whoever only looks on has written nothing.
+    KeepMine,
+    /// What the other had written; of several others the first.
+    KeepTheirs,
+    /// What both were merged to; of texts only.
+    Merged,
+    /// Something else: a text, or another value of the field.
+    Custom(FieldValue),
+}
+
+impl DetectedConflict {
+    pub(crate) fn new(conflict: Conflict, viewer: UserId, slot: Weak<Slot>) -> DetectedConflict {
+        DetectedConflict { conflict, viewer, slot }
+    }
+
+    /// Ends it. Whoever is second is told who was first, by [`Event::AlreadySettled`](crate::Event): that is no error. Of
+    /// sides that have come or changed since this was told, those that are here now count.
+    pub fn resolve(&self, how: ConflictResolution) -> Result<(), EditError> {
+        let slot = self.slot.upgrade().ok_or(EditError::Closed)?;
+        slot.edit(|replica, now| {
+            let open = replica.conflicts().into_iter().find(|open| open.id == self.conflict.id);
+            let conflict = open.ok_or(InvalidEdit::UnknownConflict)?;
+            let now_open = DetectedConflict { conflict, ..self.clone() };
+            replica.settle(now, self.conflict.id, now_open.resolution(how)?)
+        })
+    }
+
+    /// Its name: the same for everybody.
+    pub fn id(&self) -> ConflictId {
+        self.conflict.id
+    }
+
+    /// What it is about.
+    pub fn entity(&self) -> Entity {
+        self.conflict.entity
+    }
+
+    /// Which field of that: `status`, `text`, `removed`.
+    pub fn field(&self) -> &str {
+        &self.conflict.field
+    }
+
+    /// What it was before either wrote, as far as that is known.
+    pub fn base(&self) -> Option<&FieldValue> {
+        self.conflict.base.as_ref()
+    }
+
+    /// Everybody's side; the first stands, but in a text what was merged does.
+    pub fn sides(&self) -> &[ConflictSide] {
+        &self.conflict.sides
+    }
+
+    /// What became of the text.
+    pub fn merged(&self) -> Option<&str> {
+        self.conflict.merged.as_deref()
+    }
+
+    /// What this user wrote, if they are part of it.
+    pub fn mine(&self) -> Option<&ConflictSide> {
+        self.conflict.side_of(&self.viewer)
+    }
+
+    /// What the first of the others wrote.
+    pub fn theirs(&self) -> Option<&ConflictSide> {
+        self.conflict.sides.iter().find(|side| side.user != self.viewer)
+    }
+
+    fn resolution(&self, how: ConflictResolution) -> Result<Resolution, InvalidEdit> {
+        let side = |side: Option<&ConflictSide>| {
+            side.map(|side| Resolution::Side(side.user.clone())).ok_or(InvalidEdit::BadResolution)
+        };
+        match how {
+            ConflictResolution::KeepMine => side(self.mine()),
+            ConflictResolution::KeepTheirs => side(self.theirs()),
+            ConflictResolution::Merged => Ok(Resolution::Merged),
+            ConflictResolution::Custom(value) => Ok(Resolution::Value(value)),
+        }
+    }
+}
+
+impl Review {
+    /// The open conflicts, oldest first; without those that are being settled from here.
+    pub fn conflicts(&self) -> Vec<DetectedConflict> {
+        self.slot().read(|inner| {
+            let (viewer, slot) = (inner.replica.user(), inner.slot());
+            let open = inner.replica.conflicts().into_iter();
+            open.map(|conflict| DetectedConflict::new(conflict, viewer.clone(), slot.clone())).collect()
+        })
+    }
+
+    /// Decides as this reviewer, of the code that is here; the review's status is to follow, and can be in conflict with
+    /// what others decide. The decision itself cannot.
+    pub fn decide(&self, decision: Status, note: Option<&str>) -> Result<(), EditError> {
+        self.slot().edit(|replica, now| replica.decide(now, decision, note.map(str::to_owned)))
+    }
+
+    /// What each reviewer decided.
+    pub fn decisions(&self) -> Decisions {
+        self.slot().read(|inner| inner.replica.decisions())
+    }
+
+    /// Whether a decision was made on code that is not the newest.
+    pub fn is_stale(&self, decision: &Decision) -> bool {
+        decision.is_stale(self.patch_set())
+    }
+
+    /// Its tags.
+    pub fn tags(&self) -> Vec<String> {
+        self.tags_of(Entity::Review)
+    }
+
+    /// Adds tags and takes others off. Who adds one while somebody else takes it off keeps it.
+    pub fn change_tags<'a>(
+        &self,
+        add: impl IntoIterator<Item = &'a str>,
+        remove: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), EditError> {
+        self.change_tags_of(Entity::Review, names(add), names(remove))
+    }
+
+    fn tags_of(&self, entity: Entity) -> Vec<String> {
+        self.slot().read(|inner| inner.replica.sets(entity).elements(TAGS).map(str::to_owned).collect())
+    }
+
+    fn change_tags_of(
+        &self,
+        entity: Entity,
+        add: BTreeSet<String>,
+        remove: BTreeSet<String>,
+    ) -> Result<(), EditError> {
+        self.slot().edit(|replica, now| replica.change_set(now, entity, TAGS, add, remove))
+    }
+}
+
+impl Comment {
+    /// Its tags.
+    pub fn tags(&self) -> Vec<String> {
+        self.review.tags_of(Entity::Comment(self.id))
+    }
+
+    /// Adds tags and takes others off.
+    pub fn change_tags<'a>(
+        &self,
+        add: impl IntoIterator<Item = &'a str>,
+        remove: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), EditError> {
+        self.review.change_tags_of(Entity::Comment(self.id), names(add), names(remove))
+    }
+}
+
+/// The set that holds tags.
+const TAGS: &str = "tags";
+
+fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+    names.into_iter().map(str::to_owned).collect()
+}

@@ -1,0 +1,122 @@
+//! Edits of drafts that another device had published meanwhile. The log of drafts refuses them; they go on in the
+//! published comment, by themselves.
+//!
+//! The edit in the review is saved with the name of the record that it comes from, and only then the record is
+//! discarded: a crash in between makes nothing twice, and loses nothing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use interline_core::change::Change;
+use interline_core::id::ClientId;
+use interline_core::sync::Rejected;
+
+use crate::drafts::is_late_edit;
+use crate::error::EditError;
+use crate::platform;
+use crate::shared::Shared;
+use crate::slot::Slot;
+
+/// How long after its refusal the published comment may take to come here, in milliseconds. Then it will not.
+const PATIENCE_MS: u64 = 10_000;
+/// When to look again, in milliseconds.
+pub(super) const AGAIN_MS: u64 = 1_000;
+
+/// How far the records of a log of drafts have come.
+#[derive(Default)]
+pub(crate) struct Late {
+    /// The review has them, but may not have saved that.
+    carried: BTreeSet<u64>,
+    /// They are discarded, but that may not be saved.
+    discarded: BTreeSet<u64>,
+}
+
+/// Carries over what came too late, as far as the review is open here, and forgets what that has saved.
+pub(crate) fn carry(shared: &Shared, drafts: &Slot) {
+    let Some(of) = drafts.drafts_of().filter(|_| drafts.read(|inner| inner.has_late())) else { return };
+    let Some(review) = shared.entered(&of.to_string()) else { return };
+    let (client, late, saved) = drafts.read(|inner| {
+        let late: Vec<_> =
+            inner.late_records().filter(|record| !inner.late.carried.contains(&record.id)).cloned().collect();
+        (inner.replica.client(), late, inner.replica.is_saved())
+    });
+    if saved {
+        let gone = drafts.with(|inner, _| std::mem::take(&mut inner.late.discarded));
+        review.with(|inner, _| gone.iter().for_each(|id| inner.replica.forget_carried(client, *id)));
+    }
+    for record in late {
+        if carry_one(&review, client, &record) {
+            drafts.with(|inner, _| inner.late.carried.insert(record.id));
+        }
+    }
+    if !review.read(|inner| inner.replica.is_saved()) {
+        return;
+    }
+    drafts.with(|inner, _| {
+        let mut carried = std::mem::take(&mut inner.late.carried);
+        carried.iter().for_each(|id| {
+            inner.replica.discard_rejected(Some(*id));
+        });
+        inner.late.discarded.append(&mut carried);
+    });
+}
+
+/// Whether something waits to be carried into a review that is open here.
+pub(super) fn waits(shared: &Shared, drafts: &Slot) -> bool {
+    let open = || drafts.drafts_of().is_some_and(|of| shared.entered(&of.to_string()).is_some());
+    drafts.read(|inner| inner.late_records().next().is_some()) && open()
+}
+
+/// Carries all of it, and waits until nothing of it is left; false where the review is not open here.
+pub(super) async fn carried(main: &Arc<Shared>, drafts: &Slot) -> bool {
+    let mut saves = main.saves.subscribe();
+    while drafts.read(|inner| inner.late_records().next().is_some()) {
+        if !waits(main, drafts) {
+            return false;
+        }
+        carry(main, drafts);
+        main.wake.notify_one();
+        tokio::select! {
+            saved = saves.changed() => if saved.is_err() { return false },
+            () = platform::sleep(AGAIN_MS) => {}
+        }
+    }
+    true
+}
+
+/// Carries an edit over into a review, or hands it over to the person where that cannot be; says whether it is there.
+fn carry_one(review: &Slot, from: ClientId, record: &Rejected) -> bool {
+    // Everybody sees the comment by now: whether it is to go is asked again.
+    let removes = record.changes.iter().any(|change| matches!(change, Change::CommentRemoved { .. }));
+    if !removes {
+        let carried = review.edit_if(|replica, now| {
+            let carried = replica.carry_over(now, from, record)?;
+            Ok((carried, carried))
+        });
+        match carried {
+            Ok(true) => return true,
+            Ok(false) if !is_overdue(review, record) => return false,
+            Err(EditError::Closed | EditError::TakenOver) => return false,
+            _ => {}
+        }
+    }
+    review.with(|inner, now| inner.replica.adopt_rejected(now, vec![record.clone()]));
+    true
+}
+
+/// Whether the comment would be here if it still came.
+fn is_overdue(review: &Slot, record: &Rejected) -> bool {
+    let old = platform::now_ms().saturating_sub(record.at) > PATIENCE_MS;
+    review.read(|inner| inner.replica.is_lost() || (old && inner.replica.is_online()))
+}
+
+impl crate::slot::Inner {
+    fn late_records(&self) -> impl Iterator<Item = &Rejected> {
+        let drafts = self.replica.drafts_of().is_some();
+        self.replica.rejected().iter().filter(move |record| drafts && is_late_edit(record))
+    }
+
+    fn has_late(&self) -> bool {
+        !self.late.discarded.is_empty() || self.late_records().next().is_some()
+    }
+}
