@@ -4,6 +4,7 @@ import { Avatar } from "../presence/Avatar.tsx";
 import { Icon } from "../ui/Icon.tsx";
 import { Popover } from "../ui/Popover.tsx";
 import { NameDialog } from "./NameDialog.tsx";
+import { ThemeItem } from "./ThemeToggle.tsx";
 import { useSession } from "./session.tsx";
 
 export function AccountMenu() {
@@ -37,6 +38,7 @@ export function AccountMenu() {
             >
               <Icon name="pencil" /> Change name
             </button>
+            <ThemeItem />
           </>
         )}
       </Popover>

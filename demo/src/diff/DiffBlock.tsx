@@ -1,12 +1,15 @@
 // A block of lines. The browser skips the layout of blocks out of sight; React skips blocks whose slots stayed.
-import type { DiffLine, Hunk } from "interline";
+import type { DiffLine, Hunk, UserPresence } from "interline";
 import { memo, type CSSProperties } from "react";
+import { DraftThread } from "../drafts/DraftThread.tsx";
 import { Avatar } from "../presence/Avatar.tsx";
 import { userOf } from "../presence/people.ts";
+import { lineDraft } from "../review/drafts.ts";
 import { LineComposer } from "../thread/LineComposer.tsx";
 import { ThreadView } from "../thread/ThreadView.tsx";
 import { Icon } from "../ui/Icon.tsx";
 import { keysOf, placeOf, sameSlots, type Block, type Slot, type Slots } from "./lines.ts";
+import { RangeBar } from "./RangeBar.tsx";
 
 const LINE_PX = 20;
 
@@ -42,8 +45,11 @@ function slotOf(line: DiffLine, slots: Slots | undefined): Slot | undefined {
   const [first, second] = found;
   if (!first || !second) return first;
   return {
+    ...second,
+    ...first,
     threads: [...first.threads, ...second.threads],
-    composing: first.composing || second.composing,
+    composing: [...first.composing, ...second.composing],
+    drafts: [...first.drafts, ...second.drafts],
     people: [...first.people, ...second.people],
   };
 }
@@ -59,6 +65,15 @@ function HunkHeader({ hunk }: { hunk: Hunk }) {
   );
 }
 
+/** Says that somebody writes here what nobody sees yet. */
+function Writing({ person, line }: { person: UserPresence; line: number }) {
+  return (
+    <span className="line-writing" data-testid="line-writing" data-user={person.userId}>
+      {person.displayName} is writing on line {line}
+    </span>
+  );
+}
+
 interface LineProps {
   path: string;
   line: DiffLine;
@@ -70,7 +85,8 @@ const LineRow = memo(
     const { side, line: number } = placeOf(line);
     return (
       <>
-        <div className="line" data-kind={line.kind} data-testid="line" data-side={side} data-line={number}>
+        <div className="line" data-kind={line.kind} data-testid="line" data-side={side} data-line={number} data-mark={slot?.mark}>
+          {/* Pressing or dragging over the numbers selects lines (diff/use-line-selection.ts). */}
           <span className="line-no" data-no={line.oldLine} />
           <span className="line-no" data-no={line.newLine} />
           {/* One stop for the Tab key per file, the arrow keys go on from there (diff/line-keys.ts). */}
@@ -83,18 +99,25 @@ const LineRow = memo(
               {slot.people.map((person) => (
                 <span key={person.userId} data-testid="line-avatar" data-user={person.userId} title={person.displayName}>
                   <Avatar user={userOf(person)} size={16} idle={!person.isActive} />
+                  {person.writing && person.isActive && <Writing person={person} line={person.currentLine ?? number} />}
                 </span>
               ))}
             </span>
           )}
         </div>
         {line.noNewline && <div className="line-note">\ No newline at end of file</div>}
-        {slot && (slot.threads.length > 0 || slot.composing) && (
+        {slot?.selected && <RangeBar path={path} range={slot.selected} />}
+        {slot && (slot.threads.length > 0 || slot.drafts.length > 0 || slot.composing.length > 0) && (
           <div className="line-threads">
             {slot.threads.map((id) => (
               <ThreadView key={id} threadId={id} />
             ))}
-            {slot.composing && <LineComposer path={path} side={side} line={number} />}
+            {slot.drafts.map((id) => (
+              <DraftThread key={id} id={id} />
+            ))}
+            {slot.composing.map((at) => (
+              <LineComposer key={lineDraft(at)} at={at} />
+            ))}
           </div>
         )}
       </>

@@ -1,7 +1,10 @@
 // The bar above a file: fold it, its name, what happened to it. Stays at the top while the file is in sight.
 import type { FileDiff, Thread } from "interline";
+import { useShown } from "../patchset/shown.ts";
+import { ElsewherePeople } from "../presence/ElsewherePeople.tsx";
 import { Counts, StatusLetter } from "../review/FileList.tsx";
 import { Icon } from "../ui/Icon.tsx";
+import { ViewedBox } from "../visits/ViewedBox.tsx";
 
 interface Props {
   file: FileDiff;
@@ -11,6 +14,8 @@ interface Props {
 }
 
 export function FileHeader({ file, open, threads, onToggle }: Props) {
+  // What was viewed is the newest code.
+  const { newest } = useShown();
   const unresolved = threads.filter((thread) => !thread.resolved).length;
   const cut = file.path.lastIndexOf("/") + 1;
   return (
@@ -38,7 +43,9 @@ export function FileHeader({ file, open, threads, onToggle }: Props) {
           {unresolved}
         </span>
       )}
+      <ElsewherePeople path={file.path} />
       <Counts file={file} />
+      {newest && <ViewedBox path={file.path} />}
     </div>
   );
 }

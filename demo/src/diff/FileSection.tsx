@@ -1,15 +1,23 @@
 // One file of the diff: its header, its lines with what hangs below them, and notices for what has no lines.
-import type { FileDiff, Side, Thread } from "interline";
+import type { FileDiff, Side, Thread, UserPresence } from "interline";
 import { memo, useEffect, useMemo, useRef, useState, type MouseEvent } from "react";
-import { othersIn } from "../presence/people.ts";
-import { lineDraft } from "../review/drafts.ts";
+import { othersIn, patchSetOf } from "../presence/people.ts";
+import { DraftThread } from "../drafts/DraftThread.tsx";
+import { draftsOf } from "../drafts/place.ts";
+import { useDraftList } from "../drafts/use-drafts.ts";
+import { isOutdated, useShown, useThreadsByFile } from "../patchset/shown.ts";
+import { draftLine, lineDraft } from "../review/drafts.ts";
 import { useOpenDrafts, useScope } from "../review/context.ts";
 import { useReview } from "../review/use-review.ts";
 import { ThreadView } from "../thread/ThreadView.tsx";
+import { useViewed } from "../visits/ViewedBox.tsx";
 import { DiffBlock } from "./DiffBlock.tsx";
 import { FileHeader } from "./FileHeader.tsx";
-import { blocksOf, indexOf, lineCount, lineKey, place, type LineKey } from "./lines.ts";
-import { makeReachable, onLineKey } from "./line-keys.ts";
+import { LineComposer } from "../thread/LineComposer.tsx";
+import { blocksOf, indexOf, lineCount, lineKey, place } from "./lines.ts";
+import { makeReachable } from "./line-keys.ts";
+import { rangeWords } from "./ranges.ts";
+import { useLineSelection } from "./use-line-selection.ts";
 import { useNearby } from "./useNearby.ts";
 import { scrollToPlace, type Reveal } from "./reveal.ts";
 
@@ -27,14 +35,17 @@ interface Props {
 }
 
 export const FileSection = memo(function FileSection({ file, eager, reveal }: Props) {
-  const { review } = useScope();
   const section = useRef<HTMLElement>(null);
   const lines = useMemo(() => lineCount(file), [file]);
-  const [open, setOpen] = useState(true);
+  const { newest } = useShown();
+  const viewed = useViewed(file.path) && newest;
+  const [open, setOpen] = useState(!viewed);
   const [loaded, setLoaded] = useState(lines <= LARGE);
   const near = useNearby(section, eager);
-  const threads = useReview(review, (r) => r.threadsByFile[file.path]) ?? NO_THREADS;
+  const threads = useThreadsByFile()[file.path] ?? NO_THREADS;
 
+  // What is ticked off folds; what has changed since unfolds again.
+  useEffect(() => setOpen(!viewed), [viewed]);
   useEffect(() => {
     if (!reveal) return;
     setOpen(true);
@@ -71,18 +82,26 @@ export const FileSection = memo(function FileSection({ file, eager, reveal }: Pr
 });
 
 function FileBody({ file, threads }: { file: FileDiff; threads: Thread[] }) {
-  const { review, me, drafts, own } = useScope();
+  const { review, me, drafts, own, lines } = useScope();
+  const shown = useShown();
   const body = useRef<HTMLDivElement>(null);
   const presence = useReview(review, (r) => r.presence);
+  const newest = useReview(review, (r) => r.data.patchSet);
   const openDrafts = useOpenDrafts();
   const blocks = useMemo(() => blocksOf(file), [file]);
   const index = useMemo(() => indexOf(blocks), [blocks]);
+  const here = useMemo(() => openDrafts.flatMap((key) => draftLine(key) ?? []).filter((at) => at.path === file.path), [openDrafts, file.path]);
+  const kept = useDraftList();
+  const mine = useMemo(() => draftsOf(kept, file.path, shown), [kept, file.path, shown]);
+  const selection = useLineSelection(file, body);
+  const { range: selected, moving } = selection;
   const placed = useMemo(() => {
-    const prefix = lineDraft(file.path, "");
-    const composing = openDrafts.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length) as LineKey);
-    const people = othersIn(presence, me.id).filter((person) => person.currentFile === file.path);
-    return place(index, threads, composing, people);
-  }, [index, threads, openDrafts, presence, file.path, me.id]);
+    const composing = here.filter((at) => at.patchSet === shown.number);
+    // On a line are those who look at the same code; the others stand in the file's head.
+    const isHere = (person: UserPresence) => person.currentFile === file.path && patchSetOf(person, newest) === shown.number;
+    const people = othersIn(presence, me.id).filter(isHere);
+    return place(index, threads, (thread) => shown.newest && isOutdated(thread), composing, mine.lines, people, selected);
+  }, [index, threads, here, mine, presence, newest, file.path, me.id, shown, selected]);
 
   useEffect(() => {
     if (body.current) makeReachable(body.current);
@@ -96,11 +115,42 @@ function FileBody({ file, threads }: { file: FileDiff; threads: Thread[] }) {
     const side = line.dataset["side"] as Side;
     const number = Number(line.dataset["line"]);
     own.moveTo({ file: file.path, side, line: number });
-    if (target.closest(".line-add")) drafts.start(lineDraft(file.path, lineKey(side, number)));
+    const key = lineKey(side, number);
+    if (selection.tapped(key, target) || !target.closest(".line-add")) return;
+    const at = selection.around(key) ?? { side, line: number };
+    lines.clear();
+    drafts.start(lineDraft({ patchSet: shown.number, path: file.path, ...at }));
   };
 
   return (
-    <div ref={body} className="file-body" onClick={onClick} onKeyDown={onLineKey}>
+    <div ref={body} className="file-body" data-selecting={moving} onClick={onClick} onKeyDown={selection.onKeyDown} onPointerDown={selection.onPointerDown}>
+      <p className="visually-hidden" role="status">
+        {selected && !moving && `Selected: ${rangeWords(selected)}`}
+      </p>
+      {placed.outdated.length > 0 && (
+        <div className="line-threads elsewhere" data-testid="outdated-threads">
+          <p>On lines that are gone</p>
+          {placed.outdated.map((thread) => (
+            <ThreadView key={thread.id} threadId={thread.id} />
+          ))}
+        </div>
+      )}
+      {here.map(
+        (at) =>
+          shown.newest &&
+          at.patchSet !== shown.number && (
+            <div key={lineDraft(at)} className="line-threads elsewhere">
+              <LineComposer at={at} />
+            </div>
+          ),
+      )}
+      {mine.older.length > 0 && (
+        <div className="line-threads elsewhere" data-testid="older-drafts">
+          {mine.older.map((draft) => (
+            <DraftThread key={draft.id} id={draft.id} />
+          ))}
+        </div>
+      )}
       {placed.unplaced.length > 0 && (
         <div className="line-threads elsewhere">
           <p>On lines that this diff does not show</p>

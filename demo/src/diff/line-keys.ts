@@ -1,4 +1,4 @@
-// The keyboard inside a file: Tab reaches one line's comment button, the arrow keys move between lines.
+// The keyboard inside a file: Tab reaches one line's comment button, the arrow keys move between lines, and with Shift select them (use-line-selection.ts).
 import type { KeyboardEvent } from "react";
 
 const BUTTON = "button.line-add";

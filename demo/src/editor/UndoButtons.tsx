@@ -1,16 +1,21 @@
 // Undo and redo as buttons, for those who have no keyboard.
-import type { Review } from "interline";
+import type { Comment, ReviewEvents, Unsubscribe } from "interline";
 import { useCallback, useSyncExternalStore } from "react";
-import { useScope } from "../review/context.ts";
 import { showRefused } from "../review/notices.ts";
 import { Icon } from "../ui/Icon.tsx";
 
-export function UndoButtons({ commentId }: { commentId: string }) {
-  const { review } = useScope();
-  const [canUndo, canRedo] = useUndoable(review, commentId);
+/** Where a text is: in a review, or among somebody's drafts. */
+interface Source {
+  get(commentId: string): Comment;
+  on(event: "undoable", listener: (of: ReviewEvents["undoable"]) => void): Unsubscribe;
+  on(event: "change", listener: () => void): Unsubscribe;
+}
+
+export function UndoButtons({ commentId, source }: { commentId: string; source: Source }) {
+  const [canUndo, canRedo] = useUndoable(source, commentId);
   const run = (step: "undo" | "redo") => {
     try {
-      review.get(commentId)[step]();
+      source.get(commentId)[step]();
     } catch (error) {
       showRefused("This could not be undone", error);
     }
@@ -27,19 +32,19 @@ export function UndoButtons({ commentId }: { commentId: string }) {
   );
 }
 
-function useUndoable(review: Review, commentId: string): [undo: boolean, redo: boolean] {
+function useUndoable(source: Source, commentId: string): [undo: boolean, redo: boolean] {
   const subscribe = useCallback(
     (listener: () => void) => {
       // Somebody else's edit may leave nothing to take back, which no event of its own tells.
-      const offs = [review.on("undoable", listener), review.on("change", listener)];
+      const offs = [source.on("undoable", listener), source.on("change", listener)];
       return () => offs.forEach((off) => off());
     },
-    [review],
+    [source],
   );
   // Two bits, for a snapshot has to stay the same while nothing changes.
   const bits = useSyncExternalStore(subscribe, () => {
     try {
-      const comment = review.get(commentId);
+      const comment = source.get(commentId);
       return (comment.canUndo ? 1 : 0) + (comment.canRedo ? 2 : 0);
     } catch {
       return 0;

@@ -13,7 +13,7 @@
 // CRLF into LF on entry, CodeMirror does so when it reads or pastes a text.
 import { Annotation, EditorSelection, Transaction, type Extension, type TransactionSpec } from "@codemirror/state";
 import { EditorView, ViewPlugin } from "@codemirror/view";
-import type { Comment, Review, TextChange } from "interline";
+import type { Comment, ReviewEvents, TextChange, Unsubscribe } from "interline";
 import { smallestChange } from "./smallest-change.ts";
 
 /** Who made a remote change; carets of theirs move along with it (carets.ts). */
@@ -22,9 +22,15 @@ export const remoteAuthor = Annotation.define<string>();
 /** The text has it already: the transaction only shows it. */
 const incomingChange = Annotation.define<boolean>();
 
+/** What tells of edits: a review, or somebody's drafts in it. */
+export interface EditSource {
+  on(event: "edit", listener: (edit: ReviewEvents["edit"]) => void): Unsubscribe;
+  on(event: "change", listener: () => void): Unsubscribe;
+}
+
 /** `onRefused` gets what stood in the editor when the package refused an edit. */
-export function commentBinding(review: Review, comment: Comment, onRefused: (error: unknown, text: string) => void): Extension {
-  const incoming = ViewPlugin.define((view) => new Incoming(view, review, comment));
+export function commentBinding(source: EditSource, comment: Comment, onRefused: (error: unknown, text: string) => void): Extension {
+  const incoming = ViewPlugin.define((view) => new Incoming(view, source, comment));
   const outgoing = EditorView.updateListener.of((update) => {
     for (const transaction of update.transactions) {
       if (!transaction.docChanged || transaction.annotation(incomingChange)) continue;
@@ -58,17 +64,17 @@ class Incoming {
 
   constructor(
     readonly view: EditorView,
-    review: Review,
+    source: EditSource,
     readonly comment: Comment,
   ) {
     this.#offs = [
-      review.on("edit", ({ commentId, changes, origin, author }) => {
+      source.on("edit", ({ commentId, changes, origin, author }) => {
         if (commentId !== comment.id || (origin === "local" && this.#causing)) return;
         this.#dispatch(changes, origin === "local" ? undefined : author.id);
       }),
       // A safety net: once all events of a turn are in, both texts must be equal. The package may have cleaned what
       // was typed (a lone surrogate, say), or the text may have changed between rendering and this editor's creation.
-      review.on("change", () => this.#checkSoon()),
+      source.on("change", () => this.#checkSoon()),
     ];
     this.#checkSoon();
   }

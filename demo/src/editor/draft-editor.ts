@@ -15,6 +15,7 @@ interface Options {
   placeholder: string;
   onChange(text: string): void;
   onFocus(): void;
+  onBlur(): void;
   onSubmit(): void;
   onEscape(): void;
 }
@@ -29,7 +30,7 @@ export function createDraftEditor(parent: HTMLElement, options: Options): DraftE
         textEditor({ ...options, undo: ownUndo }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) options.onChange(update.state.doc.toString());
-          if (update.focusChanged && update.view.hasFocus) options.onFocus();
+          if (update.focusChanged) update.view.hasFocus ? options.onFocus() : options.onBlur();
         }),
       ],
     }),

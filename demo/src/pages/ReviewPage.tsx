@@ -5,10 +5,20 @@ import { AccountMenu } from "../app/AccountMenu.tsx";
 import { Link } from "../app/router.tsx";
 import { useOpenReview, useSession } from "../app/session.tsx";
 import { TopBar } from "../app/TopBar.tsx";
+import { useConflictNotices } from "../conflicts/notices.ts";
+import { OpenConflict } from "../conflicts/OpenConflict.tsx";
 import { DiffView } from "../diff/DiffView.tsx";
 import type { Reveal } from "../diff/reveal.ts";
+import { SelectedLines } from "../diff/selected.ts";
+import { useDraftNotices } from "../drafts/notices.ts";
+import { DraftsProvider } from "../drafts/DraftsProvider.tsx";
+import { useDrafts } from "../drafts/use-drafts.ts";
 import { OwnPresence } from "../presence/own-presence.ts";
 import { ConnectionBanner } from "../review/ConnectionBanner.tsx";
+import { usePatchSetNotices } from "../patchset/notices.ts";
+import { OlderNotice } from "../patchset/OlderNotice.tsx";
+import { ShownContext, type Shown } from "../patchset/shown.ts";
+import { SinceDialog } from "../patchset/SinceDialog.tsx";
 import { ReviewContext, type ReviewScope } from "../review/context.ts";
 import { Drafts } from "../review/drafts.ts";
 import { FileList } from "../review/FileList.tsx";
@@ -24,7 +34,13 @@ import { MessagePage } from "./MessagePage.tsx";
 
 export function ReviewPage({ idOrKey }: { idOrKey: string }) {
   const [{ review, error }, retry] = useOpenReview(idOrKey);
-  if (review) return <OpenReview review={review} />;
+  if (review) {
+    return (
+      <DraftsProvider review={review}>
+        <OpenReview review={review} />
+      </DraftsProvider>
+    );
+  }
   if (codeOf(error) === "unknown_review") {
     return (
       <MessagePage title="No such review" text={`Nothing is known here as "${idOrKey}".`}>
@@ -58,13 +74,36 @@ function OpenReview({ review }: { review: Review }) {
   const { client } = useSession();
   const me = client.user;
   const { title, id, key } = useReview(review, (r) => r.data);
+  const [conflict, setConflict] = useState<string>();
   const scope = useMemo<ReviewScope>(
-    () => ({ review, me, drafts: new Drafts(me.id, id), own: new OwnPresence(review) }),
+    () => ({
+      review,
+      me,
+      drafts: new Drafts(me.id, id),
+      own: new OwnPresence(review),
+      lines: new SelectedLines(),
+      showConflict: setConflict,
+    }),
     [review, me, id],
   );
+  const kept = useDrafts();
   const [reveal, setReveal] = useState<Reveal>();
   const [current, setCurrent] = useState<string>();
   const [rejectedOpen, setRejectedOpen] = useState(false);
+  const newest = useReview(review, (r) => r.data.patchSet);
+  const [older, setOlder] = useState<number>();
+  const [since, setSince] = useState<number>();
+  const show = useCallback((number: number) => setOlder(number === review.data.patchSet ? undefined : number), [review]);
+  const wanted = older !== undefined && older < newest ? older : undefined;
+  // Threads and people are where they are in the newest code, unless it says otherwise.
+  const visit = useCallback(
+    (place: Reveal) => {
+      const patchSet = place.patchSet ?? review.data.patchSet;
+      show(patchSet);
+      setReveal({ ...place, patchSet });
+    },
+    [review, show],
+  );
   const openRejected = useCallback(() => setRejectedOpen(true), []);
   const openFile = useCallback(
     (file: string) => {
@@ -80,6 +119,9 @@ function OpenReview({ review }: { review: Review }) {
     document.title = `${title} - Interline`;
   }, [title]);
   useNotices(review, me, openRejected);
+  useDraftNotices(kept, openRejected);
+  useConflictNotices(review, me.id, setConflict);
+  usePatchSetNotices(review, me.id, setSince);
   useStepKeys();
   useUnloadGuard(review);
 
@@ -87,15 +129,18 @@ function OpenReview({ review }: { review: Review }) {
     <ReviewContext value={scope}>
       <TopBar
         trail={<span className="mono">{key ?? id}</span>}
-        tools={<ReviewTools onVisit={setReveal} onRejected={openRejected} />}
+        tools={<ReviewTools shown={wanted ?? newest} onVisit={visit} onRejected={openRejected} />}
         account={<AccountMenu />}
       />
       <ConnectionBanner client={client} review={review} />
-      {rejectedOpen && <RejectedPanel onVisit={setReveal} onClose={() => setRejectedOpen(false)} />}
-      <WithDiff review={review}>
+      {rejectedOpen && <RejectedPanel onVisit={visit} onClose={() => setRejectedOpen(false)} />}
+      {conflict !== undefined && <OpenConflict key={conflict} id={conflict} onClose={() => setConflict(undefined)} />}
+      {since !== undefined && <SinceDialog from={since} onClose={() => setSince(undefined)} />}
+      <WithDiff review={review} wanted={wanted}>
         {(patchSet) => (
           <main>
-            <ReviewHead files={patchSet.files} />
+            <ReviewHead files={patchSet.files} onShow={show} onCompare={setSince} onVisit={visit} />
+            <OlderNotice newest={newest} onShow={show} onCompare={setSince} />
             <div className="review">
               <FileList files={patchSet.files} current={current} onOpen={openFile} />
               <DiffView patchSet={patchSet} reveal={reveal} onFile={setCurrent} />
@@ -107,17 +152,26 @@ function OpenReview({ review }: { review: Review }) {
   );
 }
 
+interface DiffProps {
+  review: Review;
+  /** An older patch set, where somebody chose one. */
+  wanted: number | undefined;
+  children: (patchSet: PatchSet) => ReactNode;
+}
+
 /** Loads the diff of the review's current patch set, and the next one's when there is one. */
-function WithDiff({ review, children }: { review: Review; children: (patchSet: PatchSet) => ReactNode }) {
-  const number = useReview(review, (r) => r.data.patchSet);
-  const [patchSet, setPatchSet] = useState<PatchSet>();
+function WithDiff({ review, wanted, children }: DiffProps) {
+  const newest = useReview(review, (r) => r.data.patchSet);
+  const number = wanted ?? newest;
+  // With its number: until the next one has come, threads have to stand in the one that is shown.
+  const [loaded, setLoaded] = useState<{ number: number; patchSet: PatchSet }>();
   const [error, setError] = useState<unknown>();
   const [attempt, setAttempt] = useState(0);
   useEffect(() => {
     let stale = false;
     setError(undefined);
-    review.diff().then(
-      (found) => !stale && setPatchSet(found),
+    review.diff(number).then(
+      (patchSet) => !stale && setLoaded({ number, patchSet }),
       (failure: unknown) => !stale && setError(failure),
     );
     return () => {
@@ -125,7 +179,8 @@ function WithDiff({ review, children }: { review: Review; children: (patchSet: P
     };
   }, [review, number, attempt]);
 
-  if (patchSet) return children(patchSet);
+  const shown = useMemo<Shown>(() => ({ number: loaded?.number ?? number, newest: (loaded?.number ?? number) === newest }), [loaded, number, newest]);
+  if (loaded) return <ShownContext value={shown}>{children(loaded.patchSet)}</ShownContext>;
   if (error === undefined) return <Loading />;
   return (
     <main className="message">

@@ -5,7 +5,7 @@ import { AccountMenu } from "../app/AccountMenu.tsx";
 import { Link, reviewPath } from "../app/router.tsx";
 import { useConnection, useSession } from "../app/session.tsx";
 import { TopBar } from "../app/TopBar.tsx";
-import { StatusBadge } from "../review/StatusSelect.tsx";
+import { StatusBadge } from "../review/StatusBadge.tsx";
 import { messageOf } from "../ui/errors.ts";
 import { Icon } from "../ui/Icon.tsx";
 import { RelativeTime } from "../ui/RelativeTime.tsx";

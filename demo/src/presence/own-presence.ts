@@ -6,6 +6,8 @@ export interface Place {
   file: string;
   line?: number;
   side?: Side;
+  /** The patch set that the line is counted in; the one that is shown unless given. */
+  patchSet?: number;
 }
 
 type Selection = NonNullable<PresenceUpdate["selection"]>;
@@ -17,7 +19,10 @@ const ACTIVITY = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"
 export class OwnPresence {
   readonly #review: Review;
   #place: Place | undefined;
+  #patchSet: number | undefined;
   #selection: Selection | undefined;
+  /** What is being written that nobody sees yet. */
+  #writing: string | undefined;
   #active = true;
   #throttle: ReturnType<typeof setTimeout> | undefined;
   #again = false;
@@ -45,11 +50,22 @@ export class OwnPresence {
 
   /** While somebody has their caret in a comment, scrolling past other lines does not move them. */
   get writing(): boolean {
-    return this.#selection !== undefined;
+    return this.#selection !== undefined || this.#writing !== undefined;
   }
 
-  moveTo(place: Place): void {
+  /** Another patch set is shown: the file is the same, and its lines are others. */
+  show(patchSet: number): void {
+    if (patchSet === this.#patchSet) return;
+    this.#patchSet = patchSet;
+    if (this.#place) this.#place = { file: this.#place.file };
+    this.#send();
+  }
+
+  /** A line of another patch set than the one shown is no place to be at: then it is the file alone. */
+  moveTo({ file, line, side, patchSet = this.#patchSet }: Place): void {
     const now = this.#place;
+    const place: Place = { file };
+    if (patchSet === this.#patchSet && line !== undefined) Object.assign(place, { line, side });
     if (now && now.file === place.file && now.line === place.line && now.side === place.side) return;
     this.#place = place;
     this.#send();
@@ -64,6 +80,18 @@ export class OwnPresence {
   deselect(commentId: string): void {
     if (this.#selection?.commentId !== commentId) return;
     this.#selection = undefined;
+    this.#send();
+  }
+
+  startWriting(what: string): void {
+    this.#writing = what;
+    this.#send();
+  }
+
+  /** Unless something else is being written by now. */
+  stopWriting(what: string): void {
+    if (this.#writing !== what) return;
+    this.#writing = undefined;
     this.#send();
   }
 
@@ -101,12 +129,14 @@ export class OwnPresence {
 
   #update(): PresenceUpdate {
     const update: PresenceUpdate = { isActive: this.#active };
+    if (this.#patchSet !== undefined) update.currentPatchSet = this.#patchSet;
     if (this.#place) {
       update.currentFile = this.#place.file;
       if (this.#place.line !== undefined) update.currentLine = this.#place.line;
       if (this.#place.side !== undefined) update.currentSide = this.#place.side;
     }
     if (this.#selection) update.selection = this.#selection;
+    if (this.#writing !== undefined) update.writing = true;
     return update;
   }
 }

@@ -17,12 +17,18 @@ function rank(session: UserPresence): number {
   return session.lastSeen + (session.isActive ? 1e15 : 0);
 }
 
-/** Where somebody is, as a tooltip says it: "Ann - src/lib.rs:42". */
-export function whereabouts(person: UserPresence): string {
+/** The patch set that somebody looks at; who does not say looks at the newest. */
+export function patchSetOf(person: UserPresence, newest: number): number {
+  return person.currentPatchSet ?? newest;
+}
+
+/** Where somebody is, as a tooltip says it: "Ann - src/lib.rs:42"; with the patch set, if it is not the one shown. */
+export function whereabouts(person: UserPresence, shown: number, newest: number): string {
   const away = person.isActive ? "" : " (away)";
   if (person.currentFile === undefined) return person.displayName + away;
   const line = person.currentLine === undefined ? "" : `:${person.currentLine}`;
-  return `${person.displayName} - ${person.currentFile}${line}${away}`;
+  const there = patchSetOf(person, newest);
+  return `${person.displayName} - ${person.currentFile}${line}${there === shown ? "" : ` on patch set ${there}`}${away}`;
 }
 
 export function userOf(person: UserPresence): { id: string; displayName: string } {

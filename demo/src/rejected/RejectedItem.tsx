@@ -2,31 +2,31 @@
 import type { Rejected } from "interline";
 import { useId, useState } from "react";
 import type { Reveal } from "../diff/reveal.ts";
-import { useScope } from "../review/context.ts";
+import { statusLabels } from "../review/status.ts";
 import { CopyButton } from "../ui/CopyButton.tsx";
 import { messageOf } from "../ui/errors.ts";
 import { Icon } from "../ui/Icon.tsx";
 import { RelativeTime } from "../ui/RelativeTime.tsx";
 import { WordDiff } from "../ui/WordDiff.tsx";
+import type { Kept } from "./use-rejected.ts";
 import { isRecovered, placeWords, words } from "./words.ts";
 
 interface Props {
-  rejected: Rejected;
+  kept: Kept;
   onVisit(place: Reveal): void;
 }
 
-export function RejectedItem({ rejected, onVisit }: Props) {
-  const { review } = useScope();
+export function RejectedItem({ kept: { rejected, keeper }, onVisit }: Props) {
   const [failure, setFailure] = useState<string>();
   const [asking, setAsking] = useState(false);
   const heading = useId();
-  const { id, at, anchor, base, text, fields } = rejected;
+  const { id, at, anchor, base, text, fields, publication } = rejected;
   const { title, detail } = words(rejected);
   const place = placeWords(rejected);
 
   const retry = () => {
     try {
-      review.retryRejected(id);
+      keeper.retryRejected(id);
     } catch (error) {
       setFailure(messageOf(error));
     }
@@ -37,7 +37,7 @@ export function RejectedItem({ rejected, onVisit }: Props) {
       {detail && <p className="rejected-detail">{detail}</p>}
       <p className="rejected-place">
         {anchor && place && (
-          <button type="button" className="link-button" onClick={() => onVisit({ file: anchor.file, side: anchor.side, line: anchor.line })}>
+          <button type="button" className="link-button" onClick={() => onVisit({ file: anchor.file, side: anchor.side, line: anchor.line, patchSet: anchor.patchSet })}>
             {place}
           </button>
         )}
@@ -45,7 +45,8 @@ export function RejectedItem({ rejected, onVisit }: Props) {
       </p>
       {text !== undefined && <WordDiff before={base ?? ""} after={text} testId="rejected-diff" />}
       {fields && <FieldList fields={fields} />}
-      {text === undefined && !fields && <p className="rejected-detail">Removing the comment was not applied.</p>}
+      {publication && <PublicationWords publication={publication} />}
+      {text === undefined && !fields && !publication && <p className="rejected-detail">Removing the comment was not applied.</p>}
       {failure && (
         <p className="rejected-failure" role="alert" data-testid="rejected-failure">
           {failure}
@@ -58,7 +59,7 @@ export function RejectedItem({ rejected, onVisit }: Props) {
             <button type="button" className="button small quiet" autoFocus onClick={() => setAsking(false)}>
               Keep
             </button>
-            <button type="button" className="button small danger" data-testid="rejected-discard-confirm" onClick={() => review.discardRejected(id)}>
+            <button type="button" className="button small danger" data-testid="rejected-discard-confirm" onClick={() => keeper.discardRejected(id)}>
               Discard
             </button>
           </>
@@ -75,6 +76,30 @@ export function RejectedItem({ rejected, onVisit }: Props) {
         )}
       </div>
     </li>
+  );
+}
+
+/** What was to be published: the drafts themselves are where they were. */
+function PublicationWords({ publication: { ids, decision, note } }: { publication: NonNullable<Rejected["publication"]> }) {
+  return (
+    <dl className="rejected-fields">
+      <div>
+        <dt>drafts</dt>
+        <dd>{ids.length}</dd>
+      </div>
+      {decision && (
+        <div>
+          <dt>decision</dt>
+          <dd>{statusLabels[decision]}</dd>
+        </div>
+      )}
+      {note && (
+        <div>
+          <dt>note</dt>
+          <dd>{note}</dd>
+        </div>
+      )}
+    </dl>
   );
 }
 

@@ -6,6 +6,7 @@ import { Dialog } from "../ui/Dialog.tsx";
 import { saveFile } from "../ui/save-file.ts";
 import { Icon } from "../ui/Icon.tsx";
 import { RejectedItem } from "./RejectedItem.tsx";
+import { useRejected, type Kept } from "./use-rejected.ts";
 
 interface Props {
   onVisit(place: Reveal): void;
@@ -14,7 +15,7 @@ interface Props {
 
 export function RejectedPanel({ onVisit, onClose }: Props) {
   const { review } = useScope();
-  const rejected = useReview(review, (r) => r.rejected);
+  const kept = useRejected();
   const id = useReview(review, (r) => r.data.id);
   return (
     <Dialog
@@ -25,17 +26,17 @@ export function RejectedPanel({ onVisit, onClose }: Props) {
       returnTo=".rejected-button, .connection"
       onClose={onClose}
     >
-      {rejected.length === 0 ? (
+      {kept.length === 0 ? (
         <p className="dialog-empty" data-testid="rejected-empty" role="status">
           Nothing is waiting for you.
         </p>
       ) : (
         <>
           <ul className="rejected-list">
-            {rejected.map((each) => (
+            {kept.map((each) => (
               <RejectedItem
-                key={each.id}
-                rejected={each}
+                key={each.key}
+                kept={each}
                 onVisit={(place) => {
                   onClose();
                   onVisit(place);
@@ -48,7 +49,7 @@ export function RejectedPanel({ onVisit, onClose }: Props) {
               type="button"
               className="button small"
               data-testid="rejected-export"
-              onClick={() => saveFile(`interline-${id}-not-applied.json`, review.exportRejected())}
+              onClick={() => exportAll(id, kept)}
             >
               <Icon name="download" /> Export all as a file
             </button>
@@ -57,4 +58,12 @@ export function RejectedPanel({ onVisit, onClose }: Props) {
       )}
     </Dialog>
   );
+}
+
+/** One file for what the review keeps, and one for what the drafts do. */
+function exportAll(id: string, kept: readonly Kept[]): void {
+  for (const keeper of new Set(kept.map((each) => each.keeper))) {
+    const name = kept.find((each) => each.keeper === keeper)?.key.split(" ")[0];
+    saveFile(`interline-${id}-${name === "drafts" ? "drafts-" : ""}not-applied.json`, keeper.exportRejected());
+  }
 }

@@ -2,6 +2,7 @@
 import type { Client, Review } from "interline";
 import { useEffect, useState } from "react";
 import { useConnection } from "../app/session.tsx";
+import { rangeWords } from "../diff/ranges.ts";
 import { useStored } from "../sync/stored.ts";
 import { CopyButton } from "../ui/CopyButton.tsx";
 import { Icon } from "../ui/Icon.tsx";
@@ -50,7 +51,7 @@ export function ConnectionBanner({ client, review }: { client: Client; review: R
 function OnlyHere({ review }: { review: Review }) {
   const threads = useReview(review, (r) => r.threads);
   const pending = threads.flatMap((thread) => thread.comments).filter((comment) => comment.pending && !comment.removed);
-  const text = pending.map(({ anchor, text }) => `${anchor.file}, line ${anchor.line}:\n${text}`).join("\n\n");
+  const text = pending.map(({ anchor, text }) => `${anchor.file}, ${rangeWords(anchor)}:\n${text}`).join("\n\n");
   return (
     <div className="banner" role="status" data-testid="banner">
       <Icon name="cloudOff" />

@@ -1,9 +1,11 @@
 // The files of the diff at the left: status, size, open threads, and who is in which file.
 import type { FileDiff, UserPresence } from "interline";
 import { memo } from "react";
+import { useShown } from "../patchset/shown.ts";
 import { Avatar } from "../presence/Avatar.tsx";
 import { othersIn, userOf, whereabouts } from "../presence/people.ts";
 import { Icon } from "../ui/Icon.tsx";
+import { useViewed } from "../visits/ViewedBox.tsx";
 import { useScope } from "./context.ts";
 import { useReview } from "./use-review.ts";
 
@@ -51,6 +53,10 @@ interface RowProps {
 }
 
 function FileRow({ file, current, threads, people, onOpen }: RowProps) {
+  const viewed = useViewed(file.path);
+  const { number } = useShown();
+  const { review } = useScope();
+  const newest = useReview(review, (r) => r.data.patchSet);
   const cut = file.path.lastIndexOf("/") + 1;
   return (
     <li>
@@ -59,6 +65,7 @@ function FileRow({ file, current, threads, people, onOpen }: RowProps) {
         className="file-row"
         data-testid="file-link"
         data-path={file.path}
+        data-viewed={viewed}
         aria-current={current || undefined}
         title={file.path}
         onClick={() => onOpen(file.path)}
@@ -71,10 +78,15 @@ function FileRow({ file, current, threads, people, onOpen }: RowProps) {
         {people.length > 0 && (
           <span className="file-row-people">
             {people.slice(0, 3).map((person) => (
-              <span key={person.userId} data-testid="file-avatar" data-user={person.userId} title={whereabouts(person)}>
+              <span key={person.userId} data-testid="file-avatar" data-user={person.userId} title={whereabouts(person, number, newest)}>
                 <Avatar user={userOf(person)} size={18} idle={!person.isActive} />
               </span>
             ))}
+          </span>
+        )}
+        {viewed && (
+          <span className="file-row-viewed" title="Viewed">
+            <Icon name="check" size={14} />
           </span>
         )}
         {threads > 0 && (

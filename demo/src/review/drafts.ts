@@ -1,16 +1,44 @@
 // Comments that are being written and not yet submitted, per place. They survive a reload of the page.
+import type { Side } from "interline";
 
 const PREFIX = "interline.draft";
 
-/** The place of a draft: below a line (`line:<path>\n<side>:<line>`), or in a thread (`reply:<thread id>`). */
+/**
+ * The place of a draft: below a line or several (`line:<patch set>:<path>\n<side>:<line>`, of several with `-<last line>`),
+ * or in a thread (`reply:<thread id>`).
+ */
 export type DraftKey = string;
 
-export function lineDraft(path: string, lineKey: string): DraftKey {
-  return `line:${path}\n${lineKey}`;
+/** Which line a draft is about: the one that was meant when it was begun, whatever patch sets come. */
+export interface DraftLine {
+  patchSet: number;
+  path: string;
+  side: Side;
+  line: number;
+  /** Of several lines the last. */
+  lastLine?: number;
+}
+
+export function lineDraft({ patchSet, path, side, line, lastLine }: DraftLine): DraftKey {
+  return `line:${patchSet}:${path}\n${side}:${line}${lastLine === undefined ? "" : `-${lastLine}`}`;
+}
+
+/** The line of such a draft; nothing for one of a thread. */
+export function draftLine(key: DraftKey): DraftLine | undefined {
+  const found = /^line:(\d+):([^]*)\n(base|head):(\d+)(?:-(\d+))?$/.exec(key);
+  if (!found) return undefined;
+  const [, patchSet, path = "", side, line, lastLine] = found;
+  const at = { patchSet: Number(patchSet), path, side: side as Side, line: Number(line) };
+  return lastLine === undefined ? at : { ...at, lastLine: Number(lastLine) };
 }
 
 export function replyDraft(threadId: string): DraftKey {
   return `reply:${threadId}`;
+}
+
+/** The thread of such a draft; nothing for one of a line. */
+export function draftThread(key: DraftKey): string | undefined {
+  return key.startsWith("reply:") ? key.slice("reply:".length) : undefined;
 }
 
 export class Drafts {
@@ -25,7 +53,16 @@ export class Drafts {
     this.#prefix = `${PREFIX}:${userId}:${reviewId}:`;
     attempt(() => {
       for (const key of Object.keys(localStorage)) {
-        if (key.startsWith(this.#prefix)) this.#texts.set(key.slice(this.#prefix.length), localStorage.getItem(key) ?? "");
+        if (!key.startsWith(this.#prefix)) continue;
+        const text = localStorage.getItem(key) ?? "";
+        const draft = key.slice(this.#prefix.length);
+        // An older page of this app knew one patch set and did not name it.
+        const named = draft.replace(/^line:(?!\d+:)/, "line:1:");
+        if (named !== draft) {
+          localStorage.setItem(this.#prefix + named, text);
+          localStorage.removeItem(key);
+        }
+        this.#texts.set(named, text);
       }
     });
     this.open = [...this.#texts.keys()];

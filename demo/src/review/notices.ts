@@ -71,10 +71,15 @@ function describe(field: string, name: string, value: string | boolean): string 
   return `Your change of "${field}" was replaced.`;
 }
 
-/** Said only to somebody who is writing in the comment; everybody else simply sees it go. */
+/** What the message about a comment's removal is about. */
+export function removalOf(commentId: string): string {
+  return `removed ${commentId}`;
+}
+
+/** Said only to somebody who is writing in the comment; everybody else simply sees it go. A conflict says more. */
 function showRemoved(review: Review, commentId: string, author: User): void {
   const editing = document.querySelector(`[data-comment-editor="${CSS.escape(commentId)}"]`);
-  if (!editing) return;
+  if (!editing || review.conflicts().some((conflict) => conflict.commentId === commentId)) return;
   let data: CommentData | undefined;
   try {
     data = review.get(commentId).data;
@@ -84,6 +89,7 @@ function showRemoved(review: Review, commentId: string, author: User): void {
   pushToast({
     tone: "warning",
     title: `${author.displayName} removed this comment while you were editing it`,
+    about: removalOf(commentId),
     ...(data?.text ? { text: data.text } : {}),
   });
 }

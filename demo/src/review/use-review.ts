@@ -1,6 +1,8 @@
 // A review as React state. `useReview` renders a component again only when the part that it selects changed.
-import type { Rejected, Review, ReviewData, Thread, Unsynced, UserPresence } from "interline";
+import type { Decision, DetectedConflict, Rejected, Review, ReviewData, Thread, Unsynced, UserPresence } from "interline";
 import { useCallback, useSyncExternalStore } from "react";
+import { threadsWithDisputed } from "../conflicts/disputed.ts";
+import { fileOf } from "../patchset/shown.ts";
 import { share } from "./share.ts";
 
 export interface ReviewSnapshot {
@@ -11,6 +13,12 @@ export interface ReviewSnapshot {
   presence: UserPresence[];
   unsynced: Unsynced;
   rejected: Rejected[];
+  conflicts: DetectedConflict[];
+  decisions: Decision[];
+  /** The threads that the visitor has not read as they are now. */
+  unread: string[];
+  /** The files that the visitor has viewed as they are now. */
+  viewed: string[];
 }
 
 export function useReview<T>(review: Review, select: (snapshot: ReviewSnapshot) => T): T {
@@ -73,12 +81,13 @@ function liveOf(review: Review): Live {
 }
 
 function take(review: Review, old?: ReviewSnapshot): ReviewSnapshot {
-  const threads = share(old?.threads, review.threads());
+  const conflicts = review.conflicts();
+  const threads = share(old?.threads, threadsWithDisputed(review, conflicts));
   const threadsById: Record<string, Thread> = Object.create(null);
   const threadsByFile: Record<string, Thread[]> = Object.create(null);
   for (const thread of threads) {
     threadsById[thread.id] = thread;
-    (threadsByFile[thread.anchor.file] ??= []).push(thread);
+    (threadsByFile[fileOf(thread)] ??= []).push(thread);
   }
   return share(old, {
     data: { ...review.data },
@@ -88,5 +97,9 @@ function take(review: Review, old?: ReviewSnapshot): ReviewSnapshot {
     presence: review.presence(),
     unsynced: { ...review.unsynced },
     rejected: review.rejected,
+    conflicts,
+    decisions: review.decisions(),
+    unread: review.unread(),
+    viewed: review.viewed(),
   });
 }

@@ -1,7 +1,9 @@
 // One comment: plain text to read, a live editor once somebody presses it.
 import type { CommentData } from "interline";
 import { memo, useState, type MouseEvent } from "react";
-import { CommentEditor, type EditStart } from "../editor/CommentEditor.tsx";
+import { ConflictMark, useConflict } from "../conflicts/ConflictMark.tsx";
+import { CommentEditor } from "../editor/CommentEditor.tsx";
+import type { EditStart } from "../editor/live-editor.ts";
 import { HistoryDialog } from "../history/HistoryDialog.tsx";
 import { Avatar } from "../presence/Avatar.tsx";
 import { hueStyle } from "../presence/color.ts";
@@ -17,11 +19,14 @@ export const CommentView = memo(function CommentView({ comment }: { comment: Com
   const [start, setStart] = useState<EditStart>();
   const [past, setPast] = useState(false);
 
+  const conflict = useConflict(comment.id);
+
   if (comment.removed) {
     return (
-      <div className="comment removed" data-testid="comment" data-id={comment.id} data-author={comment.author.id} data-removed="true">
+      <div className="comment removed" data-testid="comment" data-id={comment.id} data-author={comment.author.id} data-removed="true" data-conflict={conflict !== undefined}>
         <Icon name="trash" />
         Comment removed
+        {conflict && <ConflictMark conflict={conflict} />}
       </div>
     );
   }
@@ -34,7 +39,7 @@ export const CommentView = memo(function CommentView({ comment }: { comment: Com
     setStart({ x: event.clientX - text.left, y: event.clientY - text.top });
   };
   return (
-    <div className="comment" data-testid="comment" data-id={comment.id} data-author={comment.author.id} data-pending={comment.pending}>
+    <div className="comment" data-testid="comment" data-id={comment.id} data-author={comment.author.id} data-pending={comment.pending} data-conflict={conflict !== undefined}>
       <Avatar user={comment.author} size={26} />
       <div className="comment-main">
         <header className="comment-head">
@@ -66,6 +71,7 @@ export const CommentView = memo(function CommentView({ comment }: { comment: Com
             {comment.author.id === me.id && <RemoveControl commentId={comment.id} />}
           </span>
         </header>
+        {conflict && <ConflictMark conflict={conflict} />}
         {start ? (
           <CommentEditor comment={comment} start={start} onDone={() => setStart(undefined)} />
         ) : (

@@ -1,8 +1,11 @@
 // Writes a new comment or reply. What is typed is kept as a draft until it is submitted or cancelled.
+import type { Comment, Drafts } from "interline";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { createDraftEditor, type DraftEditor } from "../editor/draft-editor.ts";
 import { useScope } from "../review/context.ts";
 import type { DraftKey } from "../review/drafts.ts";
+import { useDrafts } from "../drafts/use-drafts.ts";
+import { focusDraft } from "../drafts/focus.ts";
 import { showRefused } from "../review/notices.ts";
 
 interface Props {
@@ -11,10 +14,13 @@ interface Props {
   submitLabel: string;
   onFocus(): void;
   onSubmit(text: string): void;
+  /** Keeps it as a private draft; says which. */
+  onKeep(drafts: Drafts, text: string): Comment;
 }
 
-export function DraftComposer({ draft, label, submitLabel, onFocus, onSubmit }: Props) {
-  const { drafts } = useScope();
+export function DraftComposer({ draft, label, submitLabel, onFocus, onSubmit, onKeep }: Props) {
+  const { drafts, own } = useScope();
+  const kept = useDrafts();
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<DraftEditor>(undefined);
   const [empty, setEmpty] = useState(() => drafts.text(draft).trim() === "");
@@ -27,6 +33,17 @@ export function DraftComposer({ draft, label, submitLabel, onFocus, onSubmit }: 
       drafts.close(draft);
     } catch (error) {
       showRefused("This comment could not be added", error, text);
+    }
+  };
+  const keep = () => {
+    const text = editor.current?.text() ?? "";
+    if (!kept || !text.trim()) return;
+    try {
+      const { id } = onKeep(kept, text);
+      drafts.close(draft);
+      focusDraft(id);
+    } catch (error) {
+      showRefused("This draft could not be kept", error, text);
     }
   };
   const cancel = () => drafts.close(draft);
@@ -46,7 +63,11 @@ export function DraftComposer({ draft, label, submitLabel, onFocus, onSubmit }: 
         drafts.write(draft, text);
         setEmpty(text.trim() === "");
       },
-      onFocus: () => latest.current.onFocus(),
+      onFocus: () => {
+        latest.current.onFocus();
+        own.startWriting(draft);
+      },
+      onBlur: () => own.stopWriting(draft),
       onSubmit: () => latest.current.submit(),
       // Escape must not throw away what somebody wrote.
       onEscape: () => {
@@ -59,9 +80,10 @@ export function DraftComposer({ draft, label, submitLabel, onFocus, onSubmit }: 
     const off = drafts.subscribe(() => drafts.takeFocus(draft) && made.focus());
     return () => {
       off();
+      own.stopWriting(draft);
       made.destroy();
     };
-  }, [drafts, draft, label]);
+  }, [drafts, own, draft, label]);
   useEffect(mount, [mount]);
 
   return (
@@ -73,6 +95,9 @@ export function DraftComposer({ draft, label, submitLabel, onFocus, onSubmit }: 
         </span>
         <button type="button" className="button small quiet" data-testid="composer-cancel" onClick={cancel}>
           Cancel
+        </button>
+        <button type="button" className="button small" data-testid="composer-keep" disabled={empty || !kept} title="Only you see it until you publish it" onClick={keep}>
+          Keep as draft
         </button>
         <button type="button" className="button small primary" data-testid="composer-submit" disabled={empty} onClick={submit}>
           {submitLabel}

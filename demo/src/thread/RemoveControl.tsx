@@ -5,6 +5,17 @@ import { Icon } from "../ui/Icon.tsx";
 
 export function RemoveControl({ commentId }: { commentId: string }) {
   const { review } = useScope();
+  return <RemoveQuestion testId="comment-remove" question="Remove this comment?" onRemove={() => review.get(commentId).remove()} />;
+}
+
+interface Props {
+  testId: string;
+  question: string;
+  onRemove(): void;
+}
+
+/** A button that asks before it does something. */
+export function RemoveQuestion({ testId, question, onRemove }: Props) {
   const [asking, setAsking] = useState(false);
   const keep = useRef<HTMLButtonElement>(null);
   const trigger = useRef<HTMLButtonElement>(null);
@@ -23,7 +34,7 @@ export function RemoveControl({ commentId }: { commentId: string }) {
         ref={trigger}
         type="button"
         className="icon-button small"
-        data-testid="comment-remove"
+        data-testid={testId}
         aria-label="Remove"
         title="Remove"
         onClick={() => setAsking(true)}
@@ -36,14 +47,19 @@ export function RemoveControl({ commentId }: { commentId: string }) {
     <span
       className="remove-question"
       role="group"
-      aria-label="Remove this comment?"
-      onKeyDown={(event) => event.key === "Escape" && setAsking(false)}
+      aria-label={question}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape") return;
+        // In a dialog it answers the question, and does not close that.
+        event.preventDefault();
+        setAsking(false);
+      }}
     >
       <span aria-hidden="true">Remove?</span>
       <button ref={keep} type="button" className="button small quiet" onClick={() => setAsking(false)}>
         Keep
       </button>
-      <button type="button" className="button small danger" data-testid="comment-remove-confirm" onClick={() => review.get(commentId).remove()}>
+      <button type="button" className="button small danger" data-testid={`${testId}-confirm`} onClick={onRemove}>
         Remove
       </button>
     </span>

@@ -1,37 +1,56 @@
 // A thread below its line: its comments, a place to reply, and whether it is resolved.
-import type { Thread } from "interline";
+import type { PlacedAnchor, Thread } from "interline";
 import { memo, useState } from "react";
 import { useOpenDrafts, useScope } from "../review/context.ts";
+import { ThreadDrafts } from "../drafts/ThreadDrafts.tsx";
+import { anchorIn, isOutdated, standing, useShown } from "../patchset/shown.ts";
 import { replyDraft } from "../review/drafts.ts";
 import { useReview } from "../review/use-review.ts";
+import { useRead } from "../visits/use-read.ts";
 import { Avatar } from "../presence/Avatar.tsx";
 import { Icon } from "../ui/Icon.tsx";
 import { CommentView } from "./CommentView.tsx";
 import { DraftComposer } from "./DraftComposer.tsx";
+import { LostReply } from "./LostReply.tsx";
+import { PlaceNote } from "./PlaceNote.tsx";
+import { RangeNote } from "./RangeNote.tsx";
 
 export const ThreadView = memo(function ThreadView({ threadId }: { threadId: string }) {
   const { review } = useScope();
   const thread = useReview(review, (r) => r.threadsById[threadId]);
   const [unfolded, setUnfolded] = useState(false);
+  const shown = useShown();
+  const [root, fresh] = useRead(threadId);
+  const disputed = useReview(review, (r) => r.conflicts.some(({ commentId }) => thread?.comments.some(({ id }) => id === commentId)));
   if (!thread) return null;
-  const folded = thread.resolved && !unfolded;
+  // What is in conflict is in sight until that is settled.
+  const folded = thread.resolved && !unfolded && !disputed;
+  const [first] = thread.comments;
+  const anchor = first ? anchorIn(shown, first) : thread.anchor;
   return (
     <article
+      ref={root}
       className="thread"
       data-testid="thread"
       data-id={thread.id}
       data-resolved={thread.resolved}
+      data-fresh={fresh}
       data-stop=""
       tabIndex={-1}
-      aria-label={`Thread on ${thread.anchor.file}, ${thread.anchor.side} line ${thread.anchor.line}${thread.resolved ? ", resolved" : ""}`}
+      data-state={standing(thread)?.state}
+      aria-label={`Thread on ${anchor.file}, ${linesOf(anchor)}${isOutdated(thread) ? ", outdated" : ""}${thread.resolved ? ", resolved" : ""}`}
     >
+      {fresh && <p className="thread-fresh">New</p>}
       {thread.resolved && <ResolvedLine thread={thread} folded={folded} onToggle={() => setUnfolded(folded)} />}
       {!folded && (
         <>
+          {anchor.lastLine !== undefined && (!shown.newest || !isOutdated(thread)) && <RangeNote range={anchor} />}
+          <PlaceNote thread={thread} />
           {thread.comments.map((comment) => (
             <CommentView key={comment.id} comment={comment} />
           ))}
-          <ThreadFoot thread={thread} onResolve={() => setUnfolded(false)} />
+          <ThreadDrafts threadId={thread.id} />
+          <ThreadFoot thread={thread} anchor={anchor} onResolve={() => setUnfolded(false)} />
         </>
       )}
     </article>
@@ -59,10 +78,12 @@ function ResolvedLine({ thread, folded, onToggle }: { thread: Thread; folded: bo
   );
 }
 
-function ThreadFoot({ thread, onResolve }: { thread: Thread; onResolve(): void }) {
+function ThreadFoot({ thread, anchor, onResolve }: { thread: Thread; anchor: PlacedAnchor; onResolve(): void }) {
   const { review, drafts, own } = useScope();
   const key = replyDraft(thread.id);
   const replying = useOpenDrafts().includes(key);
+  // Nothing can be said to a comment that is gone, nor can it be settled: the thread stays to be read.
+  if (thread.comments[0]?.removed) return replying ? <LostReply draft={key} /> : null;
   const toggle = () => {
     const root = review.get(thread.id);
     if (thread.resolved) {
@@ -79,8 +100,9 @@ function ThreadFoot({ thread, onResolve }: { thread: Thread; onResolve(): void }
           draft={key}
           label="Reply"
           submitLabel="Reply"
-          onFocus={() => own.moveTo(placeOf(thread))}
+          onFocus={() => own.moveTo(anchor)}
           onSubmit={(text) => review.get(thread.id).reply(text)}
+          onKeep={(kept, text) => kept.add({ threadId: thread.id }, text)}
         />
       ) : (
         <div className="thread-actions">
@@ -96,7 +118,6 @@ function ThreadFoot({ thread, onResolve }: { thread: Thread; onResolve(): void }
   );
 }
 
-export function placeOf(thread: Pick<Thread, "anchor">) {
-  const { file, side, line } = thread.anchor;
-  return { file, side, line };
+function linesOf({ side, line, lastLine }: PlacedAnchor): string {
+  return lastLine === undefined ? `${side} line ${line}` : `${side} lines ${line} to ${lastLine}`;
 }

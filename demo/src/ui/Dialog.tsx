@@ -8,13 +8,15 @@ interface Props {
   testId: string;
   /** Said below the title. */
   hint?: string;
+  /** A selector of what gets the focus when it opens, instead of its first button. */
+  focusOn?: string;
   /** A selector of what gets the focus where what had it has gone meanwhile. */
   returnTo?: string;
   onClose(): void;
   children: ReactNode;
 }
 
-export function Dialog({ title, testId, hint, returnTo, onClose, children }: Props) {
+export function Dialog({ title, testId, hint, focusOn, returnTo, onClose, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const close = useRef(onClose);
   const heading = useId();
@@ -27,13 +29,14 @@ export function Dialog({ title, testId, hint, returnTo, onClose, children }: Pro
     const element = dialog.current;
     const before = document.activeElement;
     if (element && !element.open) element.showModal();
+    if (focusOn !== undefined) element?.querySelector<HTMLElement>(focusOn)?.focus();
     return () => {
       element?.close();
       const instead = returnTo === undefined ? null : document.querySelector<HTMLElement>(returnTo);
       if (before instanceof HTMLElement && before.isConnected && before !== document.body) before.focus();
       else instead?.focus();
     };
-  }, [returnTo]);
+  }, [focusOn, returnTo]);
 
   return (
     <dialog

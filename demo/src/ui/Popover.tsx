@@ -1,5 +1,5 @@
 // Something small below a button. A press outside closes it, and so does Escape, which gives the button the focus back.
-import { useEffect, useId, useRef, useState, type ReactNode, type Ref } from "react";
+import { useCallback, useEffect, useId, useRef, useState, type ReactNode, type Ref } from "react";
 
 /** What the button of a popover takes over. */
 export interface PopoverTrigger {
@@ -17,8 +17,8 @@ interface Props {
   menuClass?: string;
   testId?: string;
   trigger(button: PopoverTrigger): ReactNode;
-  /** What it shows; `close` leaves the focus to what comes next. */
-  children(close: () => void): ReactNode;
+  /** What it shows; `close` gives the button the focus back, or leaves it to what comes next. */
+  children(close: (next?: "refocus") => void): ReactNode;
 }
 
 export function Popover({ className, menuClass, testId, trigger, children }: Props) {
@@ -27,15 +27,18 @@ export function Popover({ className, menuClass, testId, trigger, children }: Pro
   const button = useRef<HTMLButtonElement>(null);
   const menu = useId();
 
+  const close = useCallback((next?: "refocus") => {
+    setOpen(false);
+    if (next) button.current?.focus();
+  }, []);
+
   useEffect(() => {
     if (!open) return;
     const outside = (event: PointerEvent) => {
       if (!root.current?.contains(event.target as Node)) setOpen(false);
     };
     const escape = (event: KeyboardEvent) => {
-      if (event.key !== "Escape") return;
-      setOpen(false);
-      button.current?.focus();
+      if (event.key === "Escape") close("refocus");
     };
     addEventListener("pointerdown", outside);
     addEventListener("keydown", escape);
@@ -43,14 +46,14 @@ export function Popover({ className, menuClass, testId, trigger, children }: Pro
       removeEventListener("pointerdown", outside);
       removeEventListener("keydown", escape);
     };
-  }, [open]);
+  }, [open, close]);
 
   return (
     <div className={className} ref={root}>
       {trigger({ ref: button, type: "button", "aria-expanded": open, "aria-controls": menu, onClick: () => setOpen(!open) })}
       {open && (
         <div className={menuClass ? `menu ${menuClass}` : "menu"} id={menu} data-testid={testId}>
-          {children(() => setOpen(false))}
+          {children(close)}
         </div>
       )}
     </div>

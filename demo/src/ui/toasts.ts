@@ -1,4 +1,4 @@
-// The messages that wait in the corner: those that carry somebody's text stay until they are dismissed.
+// The messages that wait in the corner: those that carry somebody's text, and those that wait for somebody, stay until they are dismissed.
 
 export interface Toast {
   id: number;
@@ -11,6 +11,8 @@ export interface Toast {
   unsaved?: boolean;
   /** What it is about; the same message about something else is another one. */
   about?: string;
+  /** It stays until it is dismissed. */
+  stays?: boolean;
   /** What can be done about it. */
   action?: { label: string; run(): void };
 }
@@ -35,11 +37,16 @@ export function pushToast(toast: Omit<Toast, "id">): void {
   if (shown) return set(toasts.map((other) => (other === shown ? { ...toast, id: shown.id } : other)));
   const id = nextId++;
   set([...toasts, { ...toast, id }]);
-  if (toast.text === undefined) setTimeout(() => dismissToast(id), 8000);
+  if (toast.text === undefined && !toast.stays) setTimeout(() => dismissToast(id), 8000);
 }
 
 export function dismissToast(id: number): void {
   if (toasts.some((toast) => toast.id === id)) set(toasts.filter((toast) => toast.id !== id));
+}
+
+/** Takes back what was said about something. */
+export function dismissAbout(about: string): void {
+  if (toasts.some((toast) => toast.about === about)) set(toasts.filter((toast) => toast.about !== about));
 }
 
 export function currentToasts(): readonly Toast[] {

@@ -1,0 +1,34 @@
+// The dialog of one conflict for as long as somebody looks at it, even if somebody else settles it meanwhile.
+import type { Settlement } from "interline";
+import { useEffect, useRef, useState } from "react";
+import { useScope } from "../review/context.ts";
+import { useReview } from "../review/use-review.ts";
+import { Dialog } from "../ui/Dialog.tsx";
+import { ConflictDialog } from "./ConflictDialog.tsx";
+import { settledWords, titleOf } from "./words.ts";
+
+export function OpenConflict({ id, onClose }: { id: string; onClose(): void }) {
+  const { review } = useScope();
+  const live = useReview(review, (r) => r.conflicts.find((conflict) => conflict.id === id));
+  const last = useRef(live);
+  const [settled, setSettled] = useState<Settlement>();
+  useEffect(() => {
+    if (live) last.current = live;
+  }, [live]);
+  useEffect(() => review.on("settled", (told) => told.id === id && setSettled(told)), [review, id]);
+
+  if (live) return <ConflictDialog conflict={live} resolve={(...settles) => review.resolve(id, ...settles)} onClose={onClose} />;
+  const title = last.current ? titleOf(last.current) : "Settled";
+  return (
+    <Dialog title={title} testId="conflict" focusOn=".dialog-actions > .button" returnTo=".conflicts-button, .connection" onClose={onClose}>
+      <p className="dialog-empty" role="status" data-testid="conflict-over">
+        {settled ? settledWords(settled) : "This is settled already"}.
+      </p>
+      <div className="dialog-actions">
+        <button type="button" className="button" onClick={onClose}>
+          Close
+        </button>
+      </div>
+    </Dialog>
+  );
+}

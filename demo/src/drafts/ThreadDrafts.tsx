@@ -1,0 +1,8 @@
+// The drafts that answer a thread, below what everybody sees of it.
+import { DraftView } from "./DraftView.tsx";
+import { useDraftList } from "./use-drafts.ts";
+
+export function ThreadDrafts({ threadId }: { threadId: string }) {
+  const list = useDraftList();
+  return list.filter((draft) => draft.threadId === threadId).map((draft) => <DraftView key={draft.id} id={draft.id} />);
+}

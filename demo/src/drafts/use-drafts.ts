@@ -1,0 +1,63 @@
+// The visitor's private drafts as React state, shared by every component that looks.
+import type { Draft, Drafts, Rejected } from "interline";
+import { createContext, use, useCallback, useSyncExternalStore } from "react";
+import { share } from "../review/share.ts";
+
+/** Nothing until they are open, which is a moment after the review is. */
+export const DraftsContext = createContext<Drafts | undefined>(undefined);
+
+export function useDrafts(): Drafts | undefined {
+  return use(DraftsContext);
+}
+
+interface Snapshot {
+  list: Draft[];
+  rejected: Rejected[];
+}
+
+const NOTHING: Snapshot = { list: [], rejected: [] };
+
+/** Keeps one snapshot per handle, however many components look at it. */
+const snapshots = new WeakMap<Drafts, Snapshot>();
+
+function useSnapshot<T>(select: (snapshot: Snapshot) => T): T {
+  const drafts = useDrafts();
+  const subscribe = useCallback(
+    (listener: () => void) => {
+      if (!drafts) return () => {};
+      const update = () => {
+        // Whichever component hears of it first takes the snapshot; each looks whether its part is another one.
+        snapshots.set(drafts, take(drafts, snapshots.get(drafts)));
+        listener();
+      };
+      // What changed while nobody was listening.
+      update();
+      return drafts.on("change", update);
+    },
+    [drafts],
+  );
+  return useSyncExternalStore(subscribe, () => select((drafts && known(drafts)) ?? NOTHING));
+}
+
+function known(drafts: Drafts): Snapshot {
+  let snapshot = snapshots.get(drafts);
+  if (!snapshot) snapshots.set(drafts, (snapshot = take(drafts)));
+  return snapshot;
+}
+
+function take(drafts: Drafts, old?: Snapshot): Snapshot {
+  return share(old, { list: drafts.list, rejected: drafts.rejected });
+}
+
+export function useDraftList(): readonly Draft[] {
+  return useSnapshot((snapshot) => snapshot.list);
+}
+
+export function useDraft(id: string): Draft | undefined {
+  return useSnapshot((snapshot) => snapshot.list.find((draft) => draft.id === id));
+}
+
+/** What of the drafts, or of publishing them, is not on the server as it was meant. */
+export function useRejectedDrafts(): readonly Rejected[] {
+  return useSnapshot((snapshot) => snapshot.rejected);
+}
