@@ -15,9 +15,9 @@ export async function startBrowser() {
   });
 }
 
-/** A person with an empty profile who opens a page and gives a name; `errors` collects what their pages throw. */
-export async function person(browser, name, url, prepare) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+/** A person with an empty profile who opens a page and gives a name; `errors` collects what their pages throw. `device` is what they have in hand. */
+export async function person(browser, name, url, prepare, device) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...device });
   await prepare?.(context);
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
@@ -69,4 +69,17 @@ export async function until(probe, good, what, deadlineMs = 15_000) {
     if (Date.now() > end) throw new Error(`${what}: last seen ${JSON.stringify(last)}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
+}
+
+/** Decides, from the menu below the review's status. */
+export async function decide(page, value, note = "") {
+  await page.getByTestId("status").click();
+  await page.getByTestId(`decide-${value}`).check();
+  await page.getByTestId("decide-note").fill(note);
+  await page.getByTestId("decide-submit").click();
+}
+
+/** The test id of what has the focus. */
+export function focus(page) {
+  return page.evaluate(() => document.activeElement?.getAttribute("data-testid"));
 }

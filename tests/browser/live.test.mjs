@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { comment, edit, line, until } from "./browser.mjs";
+import { comment, decide, edit, line, until } from "./browser.mjs";
 import { readReview, startTypist } from "./server.mjs";
 import { committed, DIFF, textOf } from "./tabs.mjs";
 import { world } from "./world.mjs";
@@ -104,8 +104,8 @@ test("replies, resolving, removing and the decision reach everybody", async () =
 
   await thread.getByTestId("thread-resolve").click();
   await until(() => boThread.getAttribute("data-resolved"), (value) => value === "true", "Bo sees it resolved");
-  await bo.page.getByTestId("status-select").selectOption("approved");
-  await until(() => ann.page.getByTestId("status-select").inputValue(), (v) => v === "approved", "Ann sees it");
+  await decide(bo.page, "approved");
+  await until(() => ann.page.getByTestId("status").getAttribute("data-status"), (v) => v === "approved", "Ann sees it");
   const stored = await until(
     () => readReview(here.server, review.id),
     (now) => now.status === "approved" && now.comments.length === 2 && now.comments[0].resolved,

@@ -74,6 +74,13 @@ export async function createReview(server, diff, title) {
   return response.json();
 }
 
+/** Gives a review its next patch set; resolves to that one's number. */
+export async function addPatchSet(server, id, diff) {
+  const response = await fetch(`${server.url}/api/reviews/${id}/patchsets`, { method: "POST", body: diff });
+  if (response.status !== 201) throw new Error(`adding a patch set: ${response.status} ${await response.text()}`);
+  return (await response.json()).number;
+}
+
 /** A review as REST shows it: committed state only. */
 export async function readReview(server, id) {
   const response = await fetch(`${server.url}/api/reviews/${id}`);

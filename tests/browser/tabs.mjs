@@ -39,6 +39,12 @@ export async function badge(page, attribute, values, what, deadlineMs) {
   await until(() => page.getByTestId("connection").getAttribute(attribute), (value) => wanted.includes(value), what, deadlineMs);
 }
 
+/** Cuts somebody's connection, and waits until their page has noticed. */
+export async function offline({ context, page }) {
+  await context.setOffline(true);
+  await badge(page, "data-state", "disconnected", "offline", 30_000);
+}
+
 /** Waits until everything written on a page is where it outlasts the page, and the page knows that the server is away. */
 export async function keptOffline(page) {
   await badge(page, "data-sync", "waiting", "the badge says that changes wait");
@@ -70,4 +76,28 @@ export async function leave(page) {
   await page.close({ runBeforeUnload: true });
   await closed;
   return asked;
+}
+
+/**
+ * A network that can keep back what the server sends while a person goes on sending. Its `prepare` is for `person`; what
+ * was kept back arrives in its order with `release`.
+ */
+export function slowNetwork() {
+  let holding = false;
+  let kept = [];
+  return {
+    prepare: (context) => context.routeWebSocket(/\/api\/socket/, (page) => {
+      const server = page.connectToServer();
+      page.onMessage((message) => server.send(message));
+      server.onMessage((message) => (holding ? kept.push(() => page.send(message)) : page.send(message)));
+    }),
+    hold() {
+      holding = true;
+    },
+    release() {
+      holding = false;
+      for (const deliver of kept) deliver();
+      kept = [];
+    },
+  };
 }

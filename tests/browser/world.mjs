@@ -52,9 +52,9 @@ export function world() {
       return createReview(server, diff, title);
     },
 
-    /** A person with an empty profile who has a page open; `prepare` gets their browser context before it has one. */
-    async person(name, url, prepare) {
-      const made = await person(browser, name, url, prepare);
+    /** A person with an empty profile who has a page open; `prepare` gets their browser context before it has one, `device` is a size, touch and the like. */
+    async person(name, url, prepare, device) {
+      const made = await person(browser, name, url, prepare, device);
       people.push(made);
       return made;
     },

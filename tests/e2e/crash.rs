@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use interline_services::Postgres;
+use interline_services::{Postgres, left_out};
 use interline_tests::campaign::{self, Kind, Options, seed};
 
 fn options(rounds: u32) -> Result<Options> {
     let writer = PathBuf::from(env!("CARGO_BIN_EXE_writer"));
-    Ok(Options { seed: seed()?, rounds, writers: 3, writer, kinds: Kind::ALL, database: None, eager: true })
+    Ok(Options::with(seed()?, rounds, writer))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,6 +23,18 @@ async fn nothing_acknowledged_or_saved_is_lost_or_doubled_by_kills() -> Result<(
 async fn nothing_is_lost_or_doubled_over_postgres_which_crashes_as_well() -> Result<()> {
     let Some(postgres) = Postgres::start()? else { return Ok(()) };
     let report = campaign::run(options(9)?.over(postgres.database()?)).await?;
+    eprintln!("{report}");
+    ensure!(report.acked > 0 && report.typed > report.acked / 2, "they were at work: {report}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_or_doubled_on_two_nodes_of_which_either_is_killed() -> Result<()> {
+    let Some(postgres) = Postgres::start()? else { return Ok(()) };
+    if left_out("redis") {
+        return Ok(());
+    }
+    let report = campaign::run(options(9)?.over(postgres.database()?).on(2)).await?;
     eprintln!("{report}");
     ensure!(report.acked > 0 && report.typed > report.acked / 2, "they were at work: {report}");
     Ok(())

@@ -79,11 +79,11 @@ async fn a_connection_begins_with_hello() -> Result<()> {
         (json!({"ping": {"nonce": 1}}), "hello_expected"),
         (json!({"hello": {"protocol": 99, "client": client, "user": user, "now": 0}}), "upgrade_required"),
         (
-            json!({"hello": {"protocol": 1, "client": client, "user": {"id": "", "display_name": "x"}, "now": 0}}),
+            json!({"hello": {"protocol": 2, "client": client, "user": {"id": "", "display_name": "x"}, "now": 0}}),
             "bad_frame",
         ),
-        (json!({"hello": {"protocol": 1, "client": "x", "user": user, "now": 0}}), "bad_frame"),
-        (json!({"hello": {"protocol": 1, "client": client, "user": user, "now": -1}}), "bad_frame"),
+        (json!({"hello": {"protocol": 2, "client": "x", "user": user, "now": 0}}), "bad_frame"),
+        (json!({"hello": {"protocol": 2, "client": client, "user": user, "now": -1}}), "bad_frame"),
     ];
     for (frame, code) in table {
         let mut raw = Raw::connect(server.url()).await?;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use interline::{Anchor, Cause, Client, Comment, CommentId, Review};
+use interline::{Anchor, Client, Comment, CommentId, FieldValue, Review};
 use interline_tests::database::trimmed;
 use interline_tests::opening::Hands;
 use interline_tests::proxy::Proxy;
@@ -92,6 +92,7 @@ async fn who_is_older_than_what_is_kept_loses_nothing() -> Result<()> {
     comment.replace(0, "alpha".len(), "BO")?;
     bos.synced().await?;
     assert_eq!(comment.text(), "BO beta gamma HEARD");
+    let written = Instant::now();
     let mut hands = Hands::new(&server, &id, "elsewhere").await?;
     hands.edits(3_200).await?;
     let end = Instant::now() + DEADLINE;
@@ -100,6 +101,8 @@ async fn who_is_older_than_what_is_kept_loses_nothing() -> Result<()> {
         sleep(Duration::from_millis(20)).await;
     }
 
+    // Whoever has not seen others' keystrokes for two seconds is in conflict with them, and not before.
+    sleep((written + Duration::from_secs(2)).saturating_duration_since(Instant::now())).await;
     for absent in [&offline, &heard, &unheard] {
         absent.come_back().await?;
     }
@@ -119,12 +122,15 @@ async fn who_is_older_than_what_is_kept_loses_nothing() -> Result<()> {
         ensure!(!text.contains(word), "{word} is there again: {text}");
     }
     assert_eq!(bos.get(reply)?.text(), "AND A REPLY");
-    // Both had rewritten the same word: that is said to whom it happened, and nobody else had anything refused.
-    let rejected = offline.review.rejected();
-    assert_eq!(rejected.len(), 1, "{rejected:?}");
-    assert_eq!((rejected[0].cause, rejected[0].comment), (Cause::Overlap, Some(comment.id())));
-    assert_eq!(rejected[0].mine.as_deref(), Some("OFFLINE beta gamma delta"));
-    for absent in [&heard, &unheard] {
+    // Both had rewritten the same word, of which nothing is kept: it is an open conflict for both all the same.
+    let conflict = until("the conflict", || bos.conflicts().into_iter().next()).await;
+    assert_eq!(bos.conflicts().len(), 1);
+    assert_eq!(conflict.base(), Some(&FieldValue::Text("alpha beta gamma delta".into())));
+    let seen = offline.review.conflicts();
+    assert_eq!(seen.iter().map(|seen| seen.id()).collect::<Vec<_>>(), [conflict.id()]);
+    let mine = seen[0].mine().map(|side| side.value.clone());
+    assert_eq!(mine, Some(FieldValue::Text("OFFLINE beta gamma delta".into())));
+    for absent in [&offline, &heard, &unheard] {
         ensure!(absent.review.rejected().is_empty(), "{:?}", absent.review.rejected());
     }
     for absent in [&offline, &heard, &unheard] {

@@ -1,124 +1,103 @@
 //! Nodes that come and go while people type.
 
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use futures_util::StreamExt;
-use interline::ConnectionState;
 use interline_tests::{http, until};
+use serde_json::Value;
 
-use crate::cluster::{Cluster, Finished, Typist, first, needs_nobody};
+use crate::cluster::{Cluster, STOP};
+use crate::people::{KEY, PEOPLE, People};
 
-const PEOPLE: usize = 6;
-/// How long stopping may take.
-const STOP: Duration = Duration::from_secs(10);
+/// How soon a killed node's people are gone from all the others.
+const GONE: Duration = Duration::from_secs(15);
 
-/// What goes wrong with clients, as their people would see it.
-type Troubles = Arc<Mutex<Vec<ConnectionState>>>;
-
-async fn people(cluster: &Cluster) -> Result<(Vec<Typist>, Troubles)> {
-    let troubles = Troubles::default();
-    let mut typists = Vec::new();
-    for n in 0..PEOPLE {
-        let typist = Typist::start(&cluster.balancer.url(), "live", &format!("person{n}")).await?;
-        if n == 0 {
-            // There is one comment that everybody types into.
-            typist.review.synced().await?;
-        }
-        let (mut states, noting) = (Box::pin(typist.client.connections()), troubles.clone());
-        tokio::spawn(async move {
-            while let Some(state) = states.next().await {
-                if let (false, Ok(mut troubles)) = (needs_nobody(&state), noting.lock()) {
-                    troubles.push(state);
-                }
-            }
-        });
-        typists.push(typist);
-    }
-    Ok((typists, troubles))
+/// Waits until people have gone on at a node.
+async fn goes_on(cluster: &Cluster, n: usize) -> Result<()> {
+    let version = cluster.nodes[n].review(KEY)?["version"].as_u64().context("a version")?;
+    let on = || {
+        let now = cluster.nodes[n].review(KEY).ok()?["version"].as_u64()?;
+        (now > version + 10).then_some(())
+    };
+    until("people type on", on).await;
+    Ok(())
 }
 
-/// Everybody's words are everywhere, once.
-async fn all_is_well(cluster: &Cluster, typists: Vec<Typist>, troubles: &Troubles) -> Result<usize> {
-    let seen: Vec<_> = troubles.lock().map(|troubles| troubles.clone()).unwrap_or_default();
-    ensure!(seen.is_empty(), "somebody had to do something: {seen:?}");
-    let mut finished: Vec<Finished> = Vec::new();
-    for typist in typists {
-        finished.push(typist.finish().await?);
+/// Stops a node, and starts it again.
+async fn restart(cluster: &mut Cluster, n: usize) -> Result<()> {
+    let began = Instant::now();
+    let status = cluster.nodes[n].terminate()?;
+    ensure!(status.success(), "node {n}: {status}");
+    ensure!(began.elapsed() < STOP, "{:?}", began.elapsed());
+    println!("node {n} stopped in {:?}", began.elapsed());
+    cluster.nodes[n].restart()?;
+    goes_on(cluster, n).await
+}
+
+fn sessions(url: &str) -> Option<Vec<Value>> {
+    let (_, listed) = http::get(&format!("{url}/api/sessions")).ok()?;
+    Some(listed["sessions"].as_array()?.clone())
+}
+
+/// Kills a node: everybody goes on at others, which say so, and those who were at it are gone from everywhere.
+async fn kill(cluster: &mut Cluster, n: usize, others: &[usize], people: &People) -> Result<()> {
+    let node = http::get(&format!("{}/healthz", cluster.nodes[n].url()))?.1["node"].clone();
+    cluster.nodes[n].kill()?;
+    let killed = Instant::now();
+    for other in others {
+        let url = cluster.nodes[*other].url().to_owned();
+        let moved = || {
+            let now = sessions(&url)?;
+            (now.len() == PEOPLE && now.iter().all(|one| one["node"] != node)).then_some(())
+        };
+        until("the killed node's sessions are gone", moved).await;
     }
-    let id = finished[0].review.id().to_string();
-    let shown = cluster.nodes[0].review(&id)?;
-    let text = shown["comments"][0]["text"].as_str().context("a text")?.to_owned();
-    assert_eq!(shown["comments"].as_array().map(Vec::len), Some(1));
-    for person in &finished {
-        person.is_in(&text)?;
-        let all = || first(&person.review).filter(|comment| comment.text() == text).map(drop);
-        until("everybody sees the same", all).await;
-    }
-    for node in &cluster.nodes {
-        assert_eq!(node.review(&id)?["hash"], shown["hash"]);
-    }
-    Ok(finished.iter().map(|person| person.typed).sum())
+    let elsewhere = || people.typists.iter().all(|typist| typist.review.presence().len() < PEOPLE);
+    until("and so is their presence", || elsewhere().then_some(())).await;
+    println!("node {n} is gone from everywhere after {:?}", killed.elapsed());
+    ensure!(killed.elapsed() < GONE, "{:?}", killed.elapsed());
+    cluster.nodes[n].restart()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_restart_under_load() -> Result<()> {
     let Some(mut cluster) = Cluster::start(2).await? else { return Ok(()) };
-    cluster.nodes[0].create_review("live")?;
-    let (typists, troubles) = people(&cluster).await?;
-    for round in 0..2 {
+    let people = People::come(&cluster).await?;
+    for _ in 0..2 {
         for n in 0..cluster.nodes.len() {
-            let began = Instant::now();
-            let status = cluster.nodes[n].terminate()?;
-            ensure!(status.success(), "round {round}, node {n}: {status}");
-            ensure!(began.elapsed() < STOP + Duration::from_secs(1), "{:?}", began.elapsed());
-            println!("node {n} stopped in {:?}", began.elapsed());
-            cluster.nodes[n].restart()?;
-            let version = cluster.nodes[n].review("live")?["version"].as_u64().context("a version")?;
-            // Goes on only once people have gone on.
-            let goes_on = || {
-                let now = cluster.nodes[n].review("live").ok()?["version"].as_u64()?;
-                (now > version + 10).then_some(())
-            };
-            until("people type on", goes_on).await;
+            restart(&mut cluster, n).await?;
         }
     }
-    let words = all_is_well(&cluster, typists, &troubles).await?;
-    println!("{words} words");
+    println!("{} words", people.finish(&cluster, || {}).await?);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_takes_nobodys_words_along() -> Result<()> {
     let Some(mut cluster) = Cluster::start(2).await? else { return Ok(()) };
-    cluster.nodes[0].create_review("live")?;
-    let (typists, troubles) = people(&cluster).await?;
-    for round in 0..2 {
-        let n = round % 2;
-        let sessions = |url: &str| -> Option<Vec<serde_json::Value>> {
-            let (_, listed) = http::get(&format!("{url}/api/sessions")).ok()?;
-            Some(listed["sessions"].as_array()?.clone())
-        };
-        let other = cluster.nodes[1 - n].url().to_owned();
-        let node = http::get(&format!("{other}/healthz"))?.1["node"].clone();
-        let there = sessions(&other).context("sessions")?.iter().filter(|one| one["node"] != node).count();
-        cluster.nodes[n].kill()?;
-        let killed = Instant::now();
-        // Everybody is at the other node, and those who were at the killed one are not there any more.
-        let moved = || {
-            let now = sessions(&other)?;
-            (now.len() == PEOPLE && now.iter().all(|one| one["node"] == node)).then_some(())
-        };
-        until("the killed node's sessions are gone", moved).await;
-        println!("{there} sessions, gone and back after {:?}", killed.elapsed());
-        ensure!(killed.elapsed() < Duration::from_secs(15), "{:?}", killed.elapsed());
-        let seen = || (typists.iter().all(|typist| typist.review.presence().len() < PEOPLE)).then_some(());
-        until("and so is their presence", seen).await;
-        ensure!(killed.elapsed() < Duration::from_secs(15), "{:?}", killed.elapsed());
-        cluster.nodes[n].restart()?;
+    let people = People::come(&cluster).await?;
+    for n in 0..2 {
+        kill(&mut cluster, n, &[1 - n], &people).await?;
     }
-    let words = all_is_well(&cluster, typists, &troubles).await?;
-    println!("{words} words");
+    println!("{} words", people.finish(&cluster, || {}).await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_nodes_one_after_another() -> Result<()> {
+    let Some(mut cluster) = Cluster::start(3).await? else { return Ok(()) };
+    let people = People::come(&cluster).await?;
+    for n in 0..3 {
+        restart(&mut cluster, n).await?;
+    }
+    // One is killed while another stops.
+    cluster.nodes[0].ask_to_stop()?;
+    kill(&mut cluster, 1, &[2], &people).await?;
+    ensure!(cluster.nodes[0].terminate()?.success());
+    cluster.nodes[0].restart()?;
+    for n in 0..3 {
+        goes_on(&cluster, n).await?;
+    }
+    println!("{} words", people.finish(&cluster, || {}).await?);
     Ok(())
 }

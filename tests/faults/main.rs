@@ -1,5 +1,9 @@
-//! Several server processes over a real PostgreSQL and a real Redis, behind a load balancer, killed and stopped.
+//! Several server processes over a real PostgreSQL and a real Redis, behind a load balancer: killed, stopped, and cut
+//! off from what they need.
 
+mod broken;
 mod cluster;
 mod comings;
+mod people;
 mod sessions;
+mod stopping;

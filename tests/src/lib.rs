@@ -8,6 +8,7 @@ pub mod balancer;
 pub mod campaign;
 pub mod database;
 pub mod http;
+pub mod load;
 pub mod opening;
 pub mod proxy;
 pub mod raw;

@@ -1,11 +1,13 @@
 //! A client that sends whatever it is told to, frame by frame.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use uuid::Uuid;
 
@@ -70,6 +72,18 @@ impl Raw {
         }
     }
 
+    /// The text of the next frame, as it is; nothing once the connection is closed.
+    pub async fn text(&mut self, within: Duration) -> Result<Option<Utf8Bytes>> {
+        let end = Instant::now() + within;
+        loop {
+            match timeout_at(end, self.0.next()).await.context("nothing came in time")? {
+                Some(Ok(Message::Text(text))) => return Ok(Some(text)),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(None),
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
     /// The next frame of a name; others are passed over.
     pub async fn expect(&mut self, name: &str) -> Result<Value> {
         loop {
@@ -96,5 +110,5 @@ impl Raw {
 /// A `hello` frame.
 pub fn hello(client: Uuid, user: &str) -> Value {
     let user = json!({"id": user, "display_name": user});
-    json!({"hello": {"protocol": 1, "client": client, "user": user, "now": 0}})
+    json!({"hello": {"protocol": 2, "client": client, "user": user, "now": 0}})
 }

@@ -129,6 +129,11 @@ impl Server {
         Ok(self.child.try_wait()?.is_none())
     }
 
+    /// The process's id: another one after each start.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// From now on no file of the server grows beyond so many bytes; `None` lifts that.
     pub fn limit_files(&self, bytes: Option<u64>) -> Result<()> {
         let limit = Rlimit { current: bytes, maximum: None };

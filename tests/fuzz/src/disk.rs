@@ -113,7 +113,7 @@ fn shows(save: &Save, replica: &Replica) {
                 CommentAdded { comment, text: first, .. } if *comment == id && text.is_none() => {
                     text = Some(Text::new(first.as_str()));
                 }
-                TextEdited { comment, op } if *comment == id => {
+                TextEdited { comment, op, .. } if *comment == id => {
                     let text = text.as_mut().expect("an edit of a comment that is there");
                     text.apply(op).expect("a pending edit fits what it was made on");
                 }

@@ -22,6 +22,7 @@ const LIMITS: Limits = Limits {
     review_comments: 4,
     open_reviews: 4,
     base_distance: 8,
+    note_chars: 8,
 };
 const CLIENTS: usize = 3;
 /// The most lines that are looked at: more say nothing new.
@@ -348,6 +349,9 @@ impl Server {
                     (entry.client, entry.seq, None)
                 }
                 SequencerEffect::Answer(client, answer) => (client, answer.seq, Some(answer)),
+                SequencerEffect::PatchSet(..) | SequencerEffect::Publication(..) => {
+                    unreachable!("nobody adds one")
+                }
                 SequencerEffect::Refuse(client, seq, refusal) => {
                     assert_ne!(refusal, Refusal::Internal);
                     (client, seq, None)

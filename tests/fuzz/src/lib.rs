@@ -16,6 +16,7 @@ mod hostile_client;
 mod hostile_server;
 mod log_entries;
 mod made;
+mod made_beside;
 mod meddled_server;
 mod meddling;
 mod raw;

@@ -7,11 +7,12 @@ use interline_core::clock::{HlcTime, Stamp};
 use interline_core::diff::PatchSet;
 use interline_core::entry::{ENTRY_FORMAT, EncodedEntry, Entry, Fact, Hash, Head, Outcome, Reason, Verdict};
 use interline_core::id::{ClientId, CommentId, ReviewId, UserId};
-use interline_core::review::{Anchor, Comment, FieldValue, Fields, PatchSets, Place, Review};
+use interline_core::review::{Anchor, Comment, FieldValue, Fields, PatchSets, Place, Review, Sets};
 use interline_core::text::{Text, TextOp};
 use interline_core::wire::Opened;
 use uuid::Uuid;
 
+use super::made_beside;
 use super::raw::Raw;
 
 /// When everything happens, as far as time matters to nobody.
@@ -50,7 +51,10 @@ pub(crate) fn patch_sets() -> PatchSets {
 
 /// A log with its first entry, and the review as of it.
 pub(crate) fn created() -> (EncodedEntry, Review, Head) {
-    let facts = vec![Fact::ReviewCreated { title: "t".into() }, Fact::PatchSetAdded { number: 1 }];
+    let facts = vec![
+        Fact::ReviewCreated { title: "t".into(), status_policy: Default::default() },
+        Fact::PatchSetAdded { number: 1, moves: vec![] },
+    ];
     let (author, client) = (user(9), client(9));
     let entry =
         Entry { format: ENTRY_FORMAT, version: 1, author, client, seq: 1, at: 1, facts, verdicts: vec![] };
@@ -103,7 +107,7 @@ pub(crate) fn field(raw: &mut Raw<'_>) -> (&'static str, FieldValue) {
     (field, value)
 }
 
-fn time(raw: &mut Raw<'_>) -> HlcTime {
+pub(crate) fn time(raw: &mut Raw<'_>) -> HlcTime {
     HlcTime { ms: raw.near(NOW), n: raw.near(0) as u32 }
 }
 
@@ -119,17 +123,19 @@ pub(crate) fn change(raw: &mut Raw<'_>, review: &Review) -> Change {
             place: place(raw),
             text: raw.text(),
             at: time(raw),
+            seen: None,
         },
         3..7 => {
             let comment = some_comment(raw);
-            Change::TextEdited { comment, op: op(raw, len(review, comment)) }
+            Change::edit(comment, op(raw, len(review, comment)))
         }
-        7 => Change::CommentRemoved { comment: some_comment(raw) },
+        7 => Change::CommentRemoved { comment: some_comment(raw), seen: None },
+        9 => made_beside::change(raw, review),
         _ => {
             let entity = entity(raw);
             let write = |raw: &mut Raw<'_>| {
                 let (field, value) = field(raw);
-                (field.to_owned(), FieldWrite { value, seen: raw.near(review.version) })
+                (field.to_owned(), FieldWrite::new(value, raw.near(review.version)))
             };
             let fields = (0..raw.below(4)).map(|_| write(raw)).collect();
             Change::FieldsChanged { entity, fields, at: time(raw) }
@@ -141,9 +147,14 @@ pub(crate) fn change(raw: &mut Raw<'_>, review: &Review) -> Change {
 pub(crate) fn fact(raw: &mut Raw<'_>, review: &Review) -> Fact {
     let created = Stamp { at: time(raw), client: client(raw.below(3)) };
     match raw.below(12) {
-        0..3 => {
-            Fact::CommentAdded { comment: some_comment(raw), place: place(raw), text: raw.text(), created }
-        }
+        0..3 => Fact::CommentAdded {
+            comment: some_comment(raw),
+            place: place(raw),
+            text: raw.text(),
+            created,
+            standing: None,
+            beside: vec![],
+        },
         3..8 => {
             let comment = some_comment(raw);
             let op = op(raw, len(review, comment));
@@ -153,13 +164,22 @@ pub(crate) fn fact(raw: &mut Raw<'_>, review: &Review) -> Fact {
             Fact::TextEdited { comment, op, checksum }
         }
         8 => Fact::CommentRemoved { comment: some_comment(raw) },
-        9 => Fact::PatchSetAdded { number: raw.byte().into() },
-        10 => Fact::ReviewCreated { title: raw.text() },
+        9 => Fact::PatchSetAdded { number: raw.byte().into(), moves: vec![] },
+        10 => Fact::ReviewCreated { title: raw.text(), status_policy: Default::default() },
+        _ if raw.below(2) == 1 => made_beside::fact(raw, review, created),
         _ => {
             let entity = entity(raw);
             let (field, value) = field(raw);
             let unseen = (raw.below(2) == 1).then(|| user(raw.below(3)));
-            Fact::FieldSet { entity, field: field.into(), value, stamp: created, unseen }
+            Fact::FieldSet {
+                entity,
+                field: field.into(),
+                value,
+                stamp: created,
+                unseen,
+                seen: None,
+                patch_set: None,
+            }
         }
     }
 }
@@ -172,11 +192,22 @@ pub(crate) fn follow(review: &mut Review, fact: &Fact) {
                 let _ = comment.text.apply(op);
             }
         }
-        Fact::CommentAdded { comment, place, text, created } => {
-            let (id, place, text) = (*comment, place.clone(), Text::new(text.as_str()));
-            let (author, fields, created) = (user(1), Fields::default(), *created);
-            let comment = Comment { id, author, place, created, added: 1, text, fields, removed: None };
-            review.comments.insert(id, comment);
+        Fact::CommentAdded { comment, place, text, created, .. } => {
+            let comment = Comment {
+                id: *comment,
+                author: user(1),
+                place: place.clone(),
+                standing: None,
+                created: *created,
+                added: 1,
+                text: Text::new(text.as_str()),
+                edited: None,
+                fields: Fields::default(),
+                sets: Sets::default(),
+                removed: None,
+                published: None,
+            };
+            review.comments.insert(comment.id, comment);
         }
         _ => {}
     }

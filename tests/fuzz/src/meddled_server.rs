@@ -220,6 +220,9 @@ impl World {
                     let review = made::review_id();
                     self.tell(client, &ServerFrame::Answer { review, answer });
                 }
+                SequencerEffect::PatchSet(..) | SequencerEffect::Publication(..) => {
+                    unreachable!("nobody adds one")
+                }
                 SequencerEffect::Refuse(client, seq, refusal) => self.refuse(client, seq, refusal),
             }
         }

@@ -1,7 +1,7 @@
 //! A PostgreSQL.
 
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -184,6 +184,21 @@ impl Postgres {
     pub fn promote(&self) -> Result<()> {
         ensure!(self.sql("postgres", "SELECT pg_promote()")? == "t", "it is not promoted: {}", self.log());
         Ok(())
+    }
+
+    /// Takes connections over TLS from now on, beside plain ones.
+    pub fn secure(&self, certificate: &str, key: &str) -> Result<()> {
+        for (file, contents) in [("server.crt", certificate), ("server.key", key)] {
+            let path = self.data().join(file);
+            fs::write(&path, contents)?;
+            // It refuses a key that others can read.
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+            if let Some((user, group)) = self.other {
+                chown(&path, Some(user), Some(group))?;
+            }
+        }
+        self.sql("postgres", "ALTER SYSTEM SET ssl = on")?;
+        self.restart()
     }
 
     /// Its port on 127.0.0.1.

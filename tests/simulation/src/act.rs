@@ -43,7 +43,13 @@ impl World {
             },
             Step::Status { value, .. } => {
                 let all = [Status::Pending, Status::Approved, Status::ChangesRequested];
-                self.write(c, Entity::Review, "status", all[usize::from(value) % all.len()].into())
+                let status = all[usize::from(value) % all.len()];
+                match value {
+                    0..3 => self.write(c, Entity::Review, "status", status.into()),
+                    3..6 => self.decide(c, status),
+                    6..9 => self.end_conflict(c, status)?,
+                    _ => self.tag(c, value),
+                }
             }
             Step::Title { .. } => {
                 let title = format!("t{}", self.clients[c].pen.mark());
@@ -125,7 +131,7 @@ impl World {
         self.edited(c, comment, &before, wanted, result)
     }
 
-    fn edited(
+    pub(super) fn edited(
         &mut self,
         c: usize,
         comment: CommentId,

@@ -1,6 +1,6 @@
 //! A client: its replica, its disk, its user's screen, and what its user did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use interline_core::clock::Millis;
 use interline_core::entry::{Answer, Head};
@@ -125,9 +125,13 @@ impl Client {
 
     /// What is pending is about to be rebased three ways.
     pub(super) fn note_rebased(&mut self) {
-        for (id, confirmed) in &self.replica.confirmed().comments {
-            if self.screen.text(*id).is_some_and(|shown| shown != confirmed.text.as_str()) {
-                self.rebased.insert(*id, self.ledger.len());
+        let confirmed = &self.replica.confirmed().comments;
+        let all: BTreeSet<_> = confirmed.keys().copied().chain(self.screen.standing()).collect();
+        for id in all {
+            // A comment of its own that is on its way may have come to the server without its hearing of it.
+            let of = confirmed.get(&id).map(|comment| comment.text.as_str());
+            if self.screen.text(id).is_some_and(|shown| Some(shown) != of) {
+                self.rebased.insert(id, self.ledger.len());
             }
         }
     }

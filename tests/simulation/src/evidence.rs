@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, Held};
 use super::ledger::Intent;
+use super::patch_sets;
 use super::world::World;
 
 /// Everything that a history left behind.
@@ -15,6 +16,8 @@ use super::world::World;
 pub struct Evidence {
     /// The store's log.
     pub log: Vec<Logged>,
+    /// The code under review, one patch set after the other, in JSON.
+    pub code: Vec<String>,
     /// The entries that were lost when the store was set back.
     pub lost: Vec<String>,
     /// Every answer that was ever written to the store, but for those that were lost with it.
@@ -117,12 +120,19 @@ impl Evidence {
                     payload: entry.payload.to_string(),
                 })
                 .collect(),
+            code: code(world),
             lost: world.store.lost().iter().map(|entry| entry.payload.to_string()).collect(),
             answers: world.store.written().iter().map(|(client, answer)| answered(*client, answer)).collect(),
             nodes: nodes.map(|sequencer| (place(sequencer.head()), json!(sequencer.committed()))).collect(),
             clients: world.clients.iter().enumerate().map(seen).collect(),
         }
     }
+}
+
+fn code(world: &World) -> Vec<String> {
+    let first = patch_sets::code(0).map(|code| json!(code).to_string()).unwrap_or_default();
+    let others = (2..).map_while(|number| world.store.patch_set(number));
+    std::iter::once(first).chain(others.map(|(code, _)| json!(**code).to_string())).collect()
 }
 
 fn place(head: Head) -> Place {

@@ -33,6 +33,10 @@ pub enum Check {
     Words,
     /// A change vanished without a word.
     Intent,
+    /// Somebody's decision was overwritten by somebody who had not seen it, or a conflict is not one.
+    Guided,
+    /// A comment stands on another line than the one that it was written on.
+    Placed,
     /// A generated history with too few changes or faults: the generator is at fault.
     Dull,
 }

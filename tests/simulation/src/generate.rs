@@ -64,7 +64,21 @@ pub fn plan(seed: u64) -> Plan {
         _ => Step::Edit { client: rng.u8(..), comment: comment(&mut rng), pieces: pieces(&mut rng) },
     });
     steps.extend(last.collect::<Vec<_>>());
+    new_code(&mut rng, &mut steps);
     Plan { about: String::new(), setup, steps }
+}
+
+/// In half of all histories the code changes, at any of the servers, sometimes at two of them at once.
+fn new_code(rng: &mut Rng, steps: &mut Vec<Step>) {
+    if rng.bool() {
+        return;
+    }
+    for _ in 0..rng.usize(1..=5) {
+        let at = rng.usize(2..steps.len());
+        let upload = |rng: &mut Rng| Step::PatchSet { node: rng.u8(..), code: rng.u8(..3) };
+        let uploads = if rng.u8(..4) == 0 { vec![upload(rng), upload(rng)] } else { vec![upload(rng)] };
+        steps.splice(at..at, uploads);
+    }
 }
 
 fn client(rng: &mut Rng, number: u8) -> ClientSetup {
@@ -111,7 +125,7 @@ fn step(rng: &mut Rng, weights: &[u32; KINDS]) -> Step {
         6 => Step::Reply { client, comment: comment(rng), ink: rng.u8(..) },
         7 => Step::SetText { client, comment: comment(rng), pieces: pieces(rng) },
         8 => Step::Resolve { client, comment: comment(rng), value: rng.bool() },
-        9 => Step::Status { client, value: rng.u8(..3) },
+        9 => Step::Status { client, value: rng.u8(..12) },
         10 => Step::Title { client },
         11 => Step::Remove { client, comment: rng.u8(..) },
         12 => Step::Flush { client },

@@ -4,17 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use interline_core::clock::Millis;
-use interline_core::diff::PatchSet;
 use interline_core::entry::{EncodedEntry, Head};
 use interline_core::id::ReviewId;
 use interline_core::limits::Limits;
 use interline_core::review::{PatchSets, Review};
 use interline_core::sync::{Append, Sequencer};
 
+use super::patch_sets;
 use super::store::Store;
-
-/// The code under review: lines 1 and 2 on the head side.
-const DIFF: &[u8] = b"--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n";
 
 /// One server.
 #[derive(Debug, Default)]
@@ -42,9 +39,15 @@ impl Node {
             let entry = encoded.decode().map_err(|error| error.to_string())?;
             fold.apply(&entry).map_err(|error| error.to_string())?;
         }
-        let mut patch_sets = PatchSets::default();
-        patch_sets.insert(1, Arc::new(PatchSet::parse(DIFF).map_err(|error| error.to_string())?));
-        self.sequencer = Some(Sequencer::new(fold, store.head(), patch_sets, limits));
+        let mut code = PatchSets::default();
+        code.insert(1, Arc::new(patch_sets::code(0)?));
+        for number in 2..=fold.patch_set {
+            let stored = store.patch_set(number);
+            let (added, map) = stored.ok_or_else(|| format!("patch set {number} is not stored"))?;
+            code.insert(number, added.clone());
+            code.insert_map(number, map.clone());
+        }
+        self.sequencer = Some(Sequencer::new(fold, store.head(), code, limits));
         Ok(())
     }
 

@@ -65,7 +65,8 @@ pub enum Step {
     SetText { client: u8, comment: u8, pieces: Vec<Piece> },
     /// A thread is settled, or not.
     Resolve { client: u8, comment: u8, value: bool },
-    /// A decision.
+    /// The review's status is written; from 3 on a decision is made of it; from 6 on a conflict is settled, by it where
+    /// that fits; from 9 on a tag comes or goes.
     Status { client: u8, value: u8 },
     /// A new title, unlike any other.
     Title { client: u8 },
@@ -153,6 +154,8 @@ pub enum Step {
     /// One of them does, ahead of the others.
     LandOne { pick: u8 },
 
+    /// Somebody uploads new code to a server.
+    PatchSet { node: u8, code: u8 },
     /// A server keeps a snapshot.
     Snapshot { node: u8 },
     /// The log is trimmed, but for so many entries at its end.

@@ -8,6 +8,7 @@ use interline_core::wire::ErrorCode;
 
 use super::failure::{Check, Failure};
 use super::network::Down;
+use super::patch_sets::learn;
 use super::plan::{Fate, Landing};
 use super::store::Store;
 use super::world::{World, fail};
@@ -159,12 +160,16 @@ impl World {
         if self.nodes[n].append.is_some() || self.nodes[n].split || entry.version <= head.version {
             return Ok(());
         }
+        let taken = self.sequencer(n).overhear(entry.clone());
+        if taken.map_err(|error| Failure::new(Check::Stream, format!("node {n}: {error}")))? {
+            return self.run(n);
+        }
         let next = (entry.version == head.version + 1).then_some(entry);
         self.read_on(n, next)
     }
 
-    /// The log has gone on without a server. Core has no call for that alone; `lost` with nothing under way does
-    /// the same.
+    /// The log has gone on without a server, and that is no entry that it can take as it hears it; or what it had
+    /// under way is lost to it.
     fn read_on(&mut self, n: usize, next: Option<EncodedEntry>) -> Result<(), Failure> {
         if next.is_none() && self.nodes[n].head().is_some_and(|head| head.version < self.store.trimmed()) {
             // What it lacks is gone: it loads the review anew.
@@ -178,6 +183,8 @@ impl World {
         let (from, to) = (sequencer.head().version, store.head().version);
         let read =
             next.map_or_else(|| store.entries(from, to).unwrap_or_default().to_vec(), |entry| vec![entry]);
+        let learned = learn(sequencer, store, &read);
+        learned.map_err(|what| Failure::new(Check::Stream, format!("node {n}: {what}")))?;
         let answers = answers(store, sequencer);
         let lost = sequencer.lost(now, read, answers);
         lost.map_err(|error| Failure::new(Check::Stream, format!("node {n}: {error}")))?;
@@ -200,6 +207,10 @@ impl World {
                 }
                 SequencerEffect::Deliver(entry) => self.deliver(n, entry)?,
                 SequencerEffect::Answer(client, answer) => self.answer(n, client, answer)?,
+                SequencerEffect::PatchSet(number, outcome) => {
+                    self.record.note(format_args!("node {n}: patch set {number} is {outcome:?}"));
+                }
+                SequencerEffect::Publication(..) => unreachable!("nobody publishes"),
                 SequencerEffect::Refuse(client, seq, refusal) => {
                     self.record.note(format_args!("node {n} refuses {seq} of {client}: {refusal:?}"));
                     if refusal == Refusal::Internal {

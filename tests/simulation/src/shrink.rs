@@ -144,6 +144,7 @@ fn plainer(plan: &Plan, step: &Step) -> Vec<Step> {
         | Step::Split { node }
         | Step::Join { node }
         | Step::TailCheck { node }
+        | Step::PatchSet { node, .. }
         | Step::Snapshot { node }
         | Step::Hear { node, .. }
         | Step::NodeClock { node, .. }

@@ -2,7 +2,9 @@
 //! way. It can be trimmed, and set back to what an operator had saved of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use interline_core::diff::{LineMap, PatchSet};
 use interline_core::entry::{Answer, EncodedEntry, Head};
 use interline_core::id::{ClientId, Version};
 use interline_core::review::Review;
@@ -18,6 +20,8 @@ pub(super) struct Store {
     /// Whole reviews in JSON, the newest last.
     snapshots: Vec<(Head, String)>,
     last: BTreeMap<ClientId, Answer>,
+    /// The code under review, but for the first that every review begins with, and where lines are in it.
+    patch_sets: BTreeMap<u32, (Arc<PatchSet>, Arc<LineMap>)>,
     /// Every answer that was ever written and is not lost, for the checkers.
     written: Vec<(ClientId, Answer)>,
     /// Appends that their servers have given up on, and that may still arrive.
@@ -35,6 +39,7 @@ struct Backup {
     trimmed: Version,
     snapshots: usize,
     last: BTreeMap<ClientId, Answer>,
+    patch_sets: usize,
     written: usize,
 }
 
@@ -45,6 +50,7 @@ impl Store {
             trimmed: 0,
             snapshots: Vec::new(),
             last: BTreeMap::new(),
+            patch_sets: BTreeMap::new(),
             written: Vec::new(),
             limbo: Vec::new(),
             backups: Vec::new(),
@@ -117,6 +123,10 @@ impl Store {
         self.trimmed > before
     }
 
+    pub(super) fn patch_set(&self, number: u32) -> Option<&(Arc<PatchSet>, Arc<LineMap>)> {
+        self.patch_sets.get(&number)
+    }
+
     pub(super) fn last_answer(&self, client: ClientId) -> Option<Answer> {
         self.last.get(&client).cloned()
     }
@@ -127,6 +137,9 @@ impl Store {
             return false;
         }
         for record in &append.records {
+            if let Some(new) = &record.patch_set {
+                self.patch_sets.insert(new.number, (new.code.clone(), new.map.clone()));
+            }
             self.log.extend(record.entry.clone());
             self.last.insert(record.client, record.answer.clone());
             self.written.push((record.client, record.answer.clone()));
@@ -168,6 +181,7 @@ impl Store {
             trimmed: self.trimmed,
             snapshots: self.snapshots.len(),
             last: self.last.clone(),
+            patch_sets: self.patch_sets.len(),
             written: self.written.len(),
         });
     }
@@ -186,6 +200,9 @@ impl Store {
         self.snapshots.truncate(backup.snapshots);
         self.written.truncate(backup.written);
         (self.trimmed, self.last) = (backup.trimmed, backup.last);
+        while self.patch_sets.len() > backup.patch_sets {
+            self.patch_sets.pop_last();
+        }
         self.limbo.clear();
         self.restores += 1;
         true

@@ -126,6 +126,7 @@ impl World {
             Step::Commit { node: n, fate } => self.commit(node(n), fate)?,
             Step::Land => self.land(),
             Step::LandOne { pick } => self.land_one(pick.into()),
+            Step::PatchSet { node: n, code } => self.add_patch_set(node(n), code.into())?,
             Step::Snapshot { node: n } => {
                 if let Some(sequencer) = &self.nodes[node(n)].sequencer {
                     self.store.snapshot(sequencer.head(), sequencer.committed());
@@ -161,7 +162,10 @@ fn created() -> EncodedEntry {
         client: ClientId(Uuid::nil()),
         seq: 0,
         at: BEGINNING,
-        facts: vec![Fact::ReviewCreated { title: "t".into() }, Fact::PatchSetAdded { number: 1 }],
+        facts: vec![
+            Fact::ReviewCreated { title: "t".into(), status_policy: Default::default() },
+            Fact::PatchSetAdded { number: 1, moves: vec![] },
+        ],
         verdicts: Vec::new(),
     };
     EncodedEntry::new(&entry, Hash::default())

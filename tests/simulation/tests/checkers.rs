@@ -19,6 +19,8 @@ fn good() -> Evidence {
     let steps = vec![
         Step::Comment { client: 0, line: 0, ink: 7 },
         CALM,
+        Step::PatchSet { node: 0, code: 1 },
+        CALM,
         Step::Comment { client: 1, line: 1, ink: 6 },
         Step::Comment { client: 2, line: 7, ink: 6 },
         CALM,
@@ -308,4 +310,28 @@ fn changes_that_vanished() {
         let fields = vec![("title".to_owned(), json!("other"))];
         evidence.clients[0].held.push(Had { later: Vec::new(), marks: String::new(), fields });
     });
+}
+
+#[test]
+fn comments_on_other_lines() {
+    let line = |evidence: &mut Evidence, by: u64| {
+        edit_fact(evidence, "patch_set_added", |added| {
+            let Some(moved) = added["moves"].get_mut(0) else { return false };
+            moved["anchor"]["line"] = json!(moved["anchor"]["line"].as_u64().unwrap() + by);
+            true
+        });
+    };
+    doctored(Check::Placed, |evidence| line(evidence, 1));
+    doctored(Check::Placed, |evidence| line(evidence, 100));
+    // The code is another than the one that the log was made with.
+    doctored(Check::Placed, |evidence| evidence.code.swap(0, 1));
+    let old = doctored(Check::Placed, |evidence| {
+        edit_fact(evidence, "comment_added", |added| {
+            let anchor = &mut added["place"]["line"];
+            let newer = anchor["patch_set"] == 2;
+            anchor["patch_set"] = json!(1);
+            newer
+        });
+    });
+    assert!(old.contains("is the newest"), "{old}");
 }

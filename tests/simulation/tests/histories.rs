@@ -63,7 +63,7 @@ fn no_history_is_dull() {
     let kinds: Vec<_> = kinds.iter().map(String::as_str).collect();
     // All that there are.
     let all = "again away back back_up break calm clock comment commit connect copy crash cut discard down echo edit flush \
-               hear join kick land land_one node_clock remove reply resolve restart resync retry save_fails saved \
+               hear join kick land land_one node_clock patch_set remove reply resolve restart resync retry save_fails saved \
                set_back set_text snapshot split stale start status tail_check title trim undo up wait";
     assert_eq!(kinds, all.split_whitespace().collect::<Vec<_>>());
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::Campaign;
 use super::ledger::Record;
 use super::words::Tally;
-use super::{Campaign, REVIEW};
 
 /// The texts of a review that REST shows, by comment.
 pub(super) fn texts(review: &Value) -> Result<BTreeMap<String, String>> {
@@ -28,15 +28,22 @@ impl Campaign {
         self.people.iter().map(|person| person.name.clone()).collect()
     }
 
-    /// What had been acknowledged is there, once, and nothing is that nobody typed.
-    pub(super) fn evidence(&self) -> Result<()> {
-        // Before the server is asked: more may be acknowledged meanwhile. And after it: more may be typed.
+    /// At every node what had been acknowledged is there, once, and nothing is that nobody typed.
+    pub(super) async fn evidence(&self) -> Result<()> {
+        // Before any server is asked: more may be acknowledged meanwhile. And after it: more may be typed.
         let before = self.records()?;
-        let texts = texts(&self.server.review(REVIEW)?)?;
+        let shown = self.nodes.shown().await?;
         let after = self.records()?;
+        for (n, node) in shown.iter().enumerate() {
+            self.is_there(&node.texts, &before, &after).with_context(|| format!("at node {n}"))?;
+        }
+        Ok(())
+    }
+
+    fn is_there(&self, texts: &BTreeMap<String, String>, before: &[Record], after: &[Record]) -> Result<()> {
         let tally = Tally::of(texts.values().map(String::as_str), &self.names())?;
         ensure!(tally.doubled().is_empty(), "{:?}", tally.doubled());
-        for ((person, before), after) in self.people.iter().zip(&before).zip(&after) {
+        for ((person, before), after) in self.people.iter().zip(before).zip(after) {
             let name = &person.name;
             let lost: Vec<_> = before.acked.iter().filter(|number| !tally.has(name, **number)).collect();
             ensure!(lost.is_empty(), "{name} had these acknowledged, and they are gone: {lost:?}");

@@ -1,5 +1,5 @@
-//! `kill -9` under load, again and again: a server and several writers, each a process of its own, that are killed
-//! and stopped at random moments and started again on what they had on disk.
+//! `kill -9` under load, again and again: a server, or several over one database, and several writers, each a process
+//! of its own, that are killed and stopped at random moments and started again on what they had on disk.
 //!
 //! Every writer keeps a [ledger] outside of anything that is tested. After each round what was acknowledged has to
 //! be there once; at the end everything that was typed, but for what went with a writer's process before the local
@@ -9,6 +9,7 @@
 
 mod evidence;
 pub mod ledger;
+mod nodes;
 pub mod person;
 mod rounds;
 mod tools;
@@ -25,7 +26,8 @@ use interline_services::Database;
 use tempfile::TempDir;
 
 use crate::database::{check_log, check_log_in_postgres};
-use crate::server::{Server, built, verify, verify_in_postgres};
+use crate::server::{built, verify, verify_in_postgres};
+use nodes::{Nodes, Shown};
 use person::{Desk, Person};
 pub use tools::seed;
 
@@ -49,6 +51,8 @@ pub struct Options {
     pub kinds: &'static [Kind],
     /// Where the server keeps reviews, if not in SQLite.
     pub database: Option<Database>,
+    /// How many servers; more than one share a database and a Redis, behind a balancer.
+    pub nodes: usize,
     /// Whether writers knock again and again while the server is away, see [`Desk::eager`].
     pub eager: bool,
 }
@@ -56,7 +60,7 @@ pub struct Options {
 /// What happens in a round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// The server is killed, and started again.
+    /// A server is killed, and started again.
     Server,
     /// It is killed, and killed once more while it starts.
     Starting,
@@ -64,11 +68,13 @@ pub enum Kind {
     Stopping,
     /// It is told to stop, and started again once it has.
     Rolling,
-    /// PostgreSQL is stopped as by a crash, and started again, while the server goes on.
+    /// PostgreSQL is stopped as by a crash, and started again, while the servers go on.
     Database,
+    /// Redis is killed, and started again, while the servers go on.
+    Redis,
     /// A writer is killed and started again.
     Writer,
-    /// The server is killed, then a writer; the writer starts offline, types, perhaps is killed again, before there
+    /// All servers are killed, then a writer; the writer starts offline, types, perhaps is killed again, before there
     /// is a server again.
     Both,
     /// A writer types offline, is killed or closed, and stays away for several rounds.
@@ -105,6 +111,23 @@ impl Kind {
         Kind::Both,
         Kind::Away,
     ];
+
+    /// The same for several servers: mostly one of them goes while others stay.
+    pub const WITH_NODES: &[Kind] = &[
+        Kind::Server,
+        Kind::Server,
+        Kind::Server,
+        Kind::Starting,
+        Kind::Stopping,
+        Kind::Rolling,
+        Kind::Database,
+        Kind::Database,
+        Kind::Redis,
+        Kind::Writer,
+        Kind::Writer,
+        Kind::Both,
+        Kind::Away,
+    ];
 }
 
 impl Options {
@@ -112,26 +135,38 @@ impl Options {
     pub fn new(seed: u64, rounds: u32) -> Result<Options> {
         let writer =
             built("writer").context("no writer: run `cargo build -p interline-tests --bins` first")?;
-        Ok(Options { seed, rounds, writers: 3, writer, kinds: Kind::ALL, database: None, eager: true })
+        Ok(Options::with(seed, rounds, writer))
+    }
+
+    /// The same with a `writer` that is somewhere else.
+    pub fn with(seed: u64, rounds: u32, writer: PathBuf) -> Options {
+        Options { seed, rounds, writers: 3, writer, kinds: Kind::ALL, database: None, nodes: 1, eager: true }
     }
 
     /// The same over a database in PostgreSQL.
     pub fn over(self, database: Database) -> Options {
         Options { database: Some(database), kinds: Kind::WITH_POSTGRES, ..self }
     }
+
+    /// The same with so many servers over that database, which share a Redis.
+    pub fn on(self, nodes: usize) -> Options {
+        Options { nodes, kinds: if nodes > 1 { Kind::WITH_NODES } else { self.kinds }, ..self }
+    }
 }
 
 /// What came of a campaign without a failure.
 #[derive(Clone, Default, Debug)]
 pub struct Report {
-    /// SIGKILLs of the server, all in all.
+    /// SIGKILLs of servers, all in all.
     pub server_kills: u32,
     /// Those of them while it was starting.
     pub while_starting: u32,
     /// Those of them while it was stopping.
     pub while_stopping: u32,
-    /// Crashes of its database.
+    /// Crashes of their database.
     pub database_crashes: u32,
+    /// SIGKILLs of their Redis.
+    pub redis_kills: u32,
     /// SIGTERMs after which it ended by itself.
     pub terminations: u32,
     /// SIGKILLs of writers.
@@ -168,8 +203,8 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "server: {server_kills} kills ({while_starting} while it started, {while_stopping} while it stopped), \
-             {terminations} orderly restarts; its database: {} crashes",
-            self.database_crashes
+             {terminations} orderly restarts; its database: {} crashes; Redis: {} kills",
+            self.database_crashes, self.redis_kills
         )?;
         let Report { writer_kills, offline_starts, absences, .. } = self;
         writeln!(
@@ -199,7 +234,7 @@ impl fmt::Display for Report {
 struct Campaign {
     options: Options,
     rng: Rng,
-    server: Server,
+    nodes: Nodes,
     review: String,
     people: Vec<Person>,
     /// Who is away, and until which round.
@@ -225,15 +260,12 @@ pub async fn run(options: Options) -> Result<Report> {
 
 impl Campaign {
     async fn begin(options: Options) -> Result<Campaign> {
-        let server = match &options.database {
-            Some(database) => Server::start_with(&["--database-url", &database.url()])?,
-            None => Server::start()?,
-        };
-        let review = server.create_review(REVIEW)?;
+        let mut nodes = Nodes::start(&options).await?;
+        let review = nodes.node(0).create_review(REVIEW)?;
         let folder = tempfile::Builder::new().prefix("interline-crash-").tempdir()?;
         let desk = Desk {
             program: options.writer.clone(),
-            url: server.url().to_owned(),
+            url: nodes.url(),
             review: REVIEW.to_owned(),
             folder: folder.path().to_owned(),
             eager: options.eager,
@@ -243,7 +275,7 @@ impl Campaign {
         let mut campaign = Campaign {
             rng: Rng::with_seed(options.seed),
             options,
-            server,
+            nodes,
             review,
             people,
             away: Vec::new(),
@@ -267,14 +299,14 @@ impl Campaign {
 
     /// Leaves everything on the disk for whoever looks into a failure.
     fn keep(&mut self) {
-        self.server.keep_data();
+        self.nodes.keep();
         self.folder.disable_cleanup(true);
-        eprintln!("kept: {} and {}", self.server.data().display(), self.folder.path().display());
+        eprintln!("kept: {}", self.folder.path().display());
     }
 
     /// Everybody comes back, stops and syncs; then everything has to be in its place.
     async fn finish(&mut self) -> Result<()> {
-        self.evidence()?;
+        self.evidence().await?;
         self.report.acked = self.records()?.iter().map(|record| record.acked.len()).sum();
         for at in 0..self.people.len() {
             if !self.people[at].is_here() {
@@ -284,9 +316,11 @@ impl Campaign {
         for person in &mut self.people {
             person.finish().await?;
         }
-        let shown = self.server.review(REVIEW)?;
-        let version = shown["version"].as_u64().context("a version")?;
-        let texts = evidence::texts(&shown)?;
+        // Nobody writes any more: all nodes have the same to show.
+        let mut shown = self.nodes.shown().await?;
+        let all_alike = shown.windows(2).all(|two| two[0] == two[1]);
+        anyhow::ensure!(all_alike, "nodes show different things: {shown:?}");
+        let Shown { version, texts, .. } = shown.pop().context("a node")?;
         for person in &mut self.people {
             let shows = person.shows(version).await?;
             anyhow::ensure!(
@@ -299,16 +333,18 @@ impl Campaign {
         for person in &mut self.people {
             person.close().await?;
         }
-        anyhow::ensure!(self.server.terminate()?.success(), "the server does not stop well");
+        for n in 0..self.nodes.count() {
+            anyhow::ensure!(self.nodes.node(n).terminate()?.success(), "server {n} does not stop well");
+        }
         let database = self.options.database.as_ref().map(Database::url);
         self.report.versions = match &database {
             Some(url) => check_log_in_postgres(url, &self.review).await?,
-            None => check_log(self.server.data(), &self.review).await?,
+            None => check_log(self.nodes.node(0).data(), &self.review).await?,
         };
         anyhow::ensure!(self.report.versions == version, "the log has more than was shown");
         let (good, said) = match &database {
             Some(url) => verify_in_postgres(url, &[])?,
-            None => verify(self.server.data(), &[])?,
+            None => verify(self.nodes.node(0).data(), &[])?,
         };
         anyhow::ensure!(good, "{said}");
         Ok(())

@@ -25,36 +25,43 @@ impl Campaign {
         }
         self.wait(STRIKE_MS).await;
         let kind = self.options.kinds[self.rng.usize(..self.options.kinds.len())];
+        let n = self.rng.usize(..self.nodes.count());
         match kind {
             Kind::Server => {
-                self.kill_server()?;
+                self.kill_server(n)?;
                 self.wait(STRIKE_MS).await;
-                self.server.restart()?;
+                self.nodes.node(n).restart()?;
             }
             Kind::Starting => {
-                self.kill_server()?;
-                self.server.begin()?;
+                self.kill_server(n)?;
+                self.nodes.node(n).begin()?;
                 self.wait(START_MS).await;
-                self.kill_server()?;
+                self.kill_server(n)?;
                 self.report.while_starting += 1;
-                self.server.restart()?;
+                self.nodes.node(n).restart()?;
             }
             Kind::Stopping => {
-                self.server.ask_to_stop()?;
+                self.nodes.node(n).ask_to_stop()?;
                 self.wait(STOP_MS).await;
-                let stopping = self.server.is_alive()?;
-                self.server.kill()?;
+                let stopping = self.nodes.node(n).is_alive()?;
+                self.nodes.node(n).kill()?;
                 self.report.server_kills += u32::from(stopping);
                 self.report.while_stopping += u32::from(stopping);
                 self.report.terminations += u32::from(!stopping);
-                self.server.restart()?;
+                self.nodes.node(n).restart()?;
             }
             Kind::Rolling => {
-                ensure!(self.server.terminate()?.success(), "the server does not stop well");
+                ensure!(self.nodes.node(n).terminate()?.success(), "server {n} does not stop well");
                 self.report.terminations += 1;
-                self.server.restart()?;
+                self.nodes.node(n).restart()?;
             }
             Kind::Database => self.crash_database().await?,
+            Kind::Redis => {
+                self.nodes.redis()?.kill()?;
+                self.report.redis_kills += 1;
+                self.wait(STRIKE_MS).await;
+                self.nodes.redis()?.restart()?;
+            }
             Kind::Writer => {
                 if let Some(at) = self.somebody() {
                     self.kill_writer(at)?;
@@ -64,7 +71,7 @@ impl Campaign {
             Kind::Both => self.both().await?,
             Kind::Away => self.go_away(round).await?,
         }
-        self.evidence()
+        self.evidence().await
     }
 
     async fn crash_database(&mut self) -> Result<()> {
@@ -84,7 +91,7 @@ impl Campaign {
         let Some(at) = self.somebody() else { return Ok(()) };
         // Somebody whose very first opening is cut short has no copy yet.
         self.people[at].opened().await?;
-        self.kill_server()?;
+        self.kill_servers()?;
         for _ in 0..self.rng.u8(1..=2) {
             self.wait(STRIKE_MS).await;
             self.kill_writer(at)?;
@@ -94,14 +101,14 @@ impl Campaign {
             self.report.offline_starts += 1;
         }
         self.wait(STRIKE_MS).await;
-        self.server.restart()
+        self.nodes.restart_all()
     }
 
     async fn go_away(&mut self, round: u32) -> Result<()> {
         let here = self.people.iter().filter(|person| person.is_here()).count();
         let Some(at) = self.somebody().filter(|_| here > 1) else { return Ok(()) };
         self.people[at].opened().await?;
-        self.kill_server()?;
+        self.kill_servers()?;
         self.wait(STRIKE_MS).await;
         if self.rng.bool() {
             self.people[at].close().await?;
@@ -110,7 +117,7 @@ impl Campaign {
         }
         self.report.absences += 1;
         self.away.push((at, round + self.rng.u32(2..=AWAY)));
-        self.server.restart()
+        self.nodes.restart_all()
     }
 
     fn come_back(&mut self, round: u32) -> Result<()> {
@@ -126,9 +133,14 @@ impl Campaign {
         self.rng.choice(here)
     }
 
-    fn kill_server(&mut self) -> Result<()> {
+    fn kill_server(&mut self, n: usize) -> Result<()> {
         self.report.server_kills += 1;
-        self.server.kill()
+        self.nodes.node(n).kill()
+    }
+
+    fn kill_servers(&mut self) -> Result<()> {
+        self.report.server_kills += self.nodes.count() as u32;
+        self.nodes.kill_all()
     }
 
     fn kill_writer(&mut self, at: usize) -> Result<()> {

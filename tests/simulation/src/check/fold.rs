@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::text;
+use super::{beside, text};
 use crate::evidence::Evidence;
 use crate::ink::marks;
 use crate::text::{Done, apply};
@@ -55,6 +55,7 @@ impl Folded {
             review["version"] = entry["version"].clone();
             entries.push(entry);
         }
+        beside::tidy(&mut review);
         Ok(Folded { entries, review, moves })
     }
 
@@ -81,7 +82,14 @@ fn take(review: &mut Value, entry: &Value, name: &str, fact: &Value) -> Result<D
             review["fields"]["title"] =
                 json!({"value": fact["title"], "version": entry["version"], "by": entry["author"]});
         }
-        "patch_set_added" => review["patch_set"] = fact["number"].clone(),
+        "patch_set_added" => {
+            review["patch_set"] = fact["number"].clone();
+            for moved in fact["moves"].as_array().into_iter().flatten() {
+                let comment = comment(review, moved)?;
+                comment["place"] = json!({"line": moved["anchor"]});
+                comment["standing"] = moved["standing"].clone();
+            }
+        }
         "comment_added" => {
             let id = text(fact, "comment");
             if review["comments"].get(id).is_some() {
@@ -91,6 +99,9 @@ fn take(review: &mut Value, entry: &Value, name: &str, fact: &Value) -> Result<D
                 "id": id, "author": entry["author"], "place": fact["place"], "created": fact["created"],
                 "added": entry["version"], "text": fact["text"],
             });
+            if let Some(standing) = fact.get("standing") {
+                review["comments"][id]["standing"] = standing.clone();
+            }
             moved.inserted = text(fact, "text").to_owned();
         }
         "text_edited" => {
@@ -100,12 +111,17 @@ fn take(review: &mut Value, entry: &Value, name: &str, fact: &Value) -> Result<D
                 return Err(format!("the checksum of {:?} is not {}", done.text, fact["checksum"]));
             }
             comment["text"] = json!(done.text);
+            comment["edited"] =
+                json!({"version": entry["version"], "by": entry["author"], "at": entry["at"]});
             moved = done;
         }
         "field_set" => {
-            let register = json!({
+            let mut register = json!({
                 "value": fact["value"], "version": entry["version"], "stamp": fact["stamp"], "by": entry["author"],
             });
+            for told in ["seen", "patch_set"].into_iter().filter(|told| fact.get(told).is_some()) {
+                register[told] = fact[told].clone();
+            }
             let field = text(fact, "field");
             match &fact["entity"] {
                 Value::String(_) => review["fields"][field] = register,
@@ -119,13 +135,16 @@ fn take(review: &mut Value, entry: &Value, name: &str, fact: &Value) -> Result<D
             }
         }
         "comment_removed" => {
-            let removal = json!({"version": entry["version"], "by": entry["author"]});
+            let removal = json!({"version": entry["version"], "by": entry["author"], "at": entry["at"]});
             let comment = comment(review, fact)?;
             if comment.get("removed").is_none() {
                 comment["removed"] = removal;
             }
         }
-        _ => return Err(format!("an unknown fact {name}")),
+        "comment_restored" => {
+            comment(review, fact)?.as_object_mut().map(|comment| comment.remove("removed"));
+        }
+        _ => beside::take(review, entry, name, fact)?,
     }
     Ok(moved)
 }

@@ -31,11 +31,10 @@ pub(super) fn check(evidence: &Evidence, folded: &Folded) -> Result<(), String> 
                 }
                 _ => false,
             };
-            // A title that was refused can be tried again twice, and the original of a copied store has it as well.
-            let again = || {
-                let family = evidence.clients.iter().filter(|other| other.family == seen.family);
-                family.flat_map(|other| &other.intents).any(|other| !other.forgotten && other.deed == *deed)
-            };
+            // A title that was refused can be tried again twice, and by a copy of the local store as well.
+            let family = || evidence.clients.iter().filter(|other| other.family == seen.family);
+            let mut all = family().flat_map(|one| &one.intents);
+            let mut again = || all.any(|other| !other.forgotten && other.deed == *deed);
             if *forgotten && sent && !again() {
                 return Err(format!("of client {}, {deed:?} was sent before it was saved", seen.name()));
             }
@@ -117,8 +116,12 @@ fn wrote(
             .filter(|entry| seen.ids.iter().any(|id| id == text(entry, "client")));
         let verdicts = own.flat_map(|entry| entry["verdicts"].as_array().into_iter().flatten());
         verdicts
-            .map(|verdict| &verdict["outcome"]["superseded"])
-            .any(|outcome| text(outcome, "field") == field)
+            .flat_map(|verdict| {
+                ["superseded", "conflict", "already_settled"].map(|how| &verdict["outcome"][how])
+            })
+            .map(|outcome| text(outcome, "field"))
+            // Whoever decided later elsewhere has their status as well.
+            .any(|of| of == field || (field == "status" && of == "decision"))
     };
     let again = || {
         let later = seen.intents[at + 1..].iter().filter(|intent| !intent.forgotten);
@@ -129,6 +132,8 @@ fn wrote(
     let rejected = || {
         kept(seen, |change| {
             change.get("fields_changed").is_some_and(|changed| changed["fields"].get(field).is_some())
+                || (field == "status" && change.get("decided").is_some())
+                || change.get("conflict_settled").is_some_and(|settled| text(settled, "field") == field)
         })
     };
     let gone = || lost.facts("field_set").any(same);

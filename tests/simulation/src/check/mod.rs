@@ -1,13 +1,16 @@
 //! Checkers: what must hold at the end of every history. They work on stored bytes and JSON alone, and share
 //! no code with what they check.
 
+mod beside;
 mod chain;
 mod converged;
 mod fold;
+mod guided;
 mod intents;
 mod once;
 mod order;
 mod past;
+mod placed;
 mod threads;
 mod undone;
 mod words;
@@ -32,6 +35,8 @@ const ALL: &[Checker] = &[
     (Check::Words, words::check),
     (Check::Words, undone::check),
     (Check::Intent, intents::check),
+    (Check::Guided, guided::check),
+    (Check::Placed, placed::check),
 ];
 
 /// Holds a history's remains against every invariant.

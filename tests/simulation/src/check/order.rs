@@ -11,12 +11,12 @@ use crate::evidence::{Evidence, Seen};
 use crate::ink::{is_mark, marks, number, writer};
 use crate::ledger::{Deed, Intent};
 
-/// A writer, and which text of theirs: a comment's id, or `title`.
-type Text<'a> = (u32, &'a str);
+/// A writer, which text of theirs (a comment's id, or `title`), and under which client id it was sent where that matters.
+type Text<'a> = (u32, &'a str, &'a str);
 
 pub(super) fn check(evidence: &Evidence, folded: &Folded) -> Result<(), String> {
     let copied = copied(evidence);
-    in_the_log(folded, &copied)?;
+    in_the_log(evidence, folded, &copied)?;
     in_the_texts(evidence, folded, &copied, &Lost::of(evidence)?)
 }
 
@@ -39,7 +39,11 @@ fn copied(evidence: &Evidence) -> BTreeSet<char> {
 }
 
 /// Everybody's marks ascend. What was sent later holds none that are older than those in what was sent before.
-fn in_the_log(folded: &Folded, copied: &BTreeSet<char>) -> Result<(), String> {
+fn in_the_log(evidence: &Evidence, folded: &Folded, copied: &BTreeSet<char>) -> Result<(), String> {
+    // What was pending in a store when it was copied may be sent by the copy, under the id that was the original's, while
+    // the original goes on under another.
+    let with_copies = evidence.clients.iter().filter(|seen| copies(evidence, seen).next().is_some());
+    let with_copies: BTreeSet<u32> = with_copies.map(|seen| seen.writer).collect();
     let mut newest: BTreeMap<Text<'_>, char> = BTreeMap::new();
     for entry in &folded.entries {
         for fact in entry["facts"].as_array().into_iter().flatten() {
@@ -53,19 +57,20 @@ fn in_the_log(folded: &Folded, copied: &BTreeSet<char>) -> Result<(), String> {
             } else {
                 continue;
             };
-            let mut latest: BTreeMap<u32, char> = BTreeMap::new();
+            let mut latest: BTreeMap<Text<'_>, char> = BTreeMap::new();
             for mark in inserted.chars().filter(|scalar| is_mark(*scalar) && !copied.contains(scalar)) {
                 let writer = writer(mark);
-                if newest.get(&(writer, of)).is_some_and(|newest| mark < *newest) {
+                let sender = if with_copies.contains(&writer) { text(entry, "client") } else { "" };
+                if newest.get(&(writer, of, sender)).is_some_and(|newest| mark < *newest) {
                     return Err(format!(
                         "{mark:?} was written in {of} earlier than what entry {} comes after",
                         entry["version"]
                     ));
                 }
-                let latest = latest.entry(writer).or_insert(mark);
+                let latest = latest.entry((writer, of, sender)).or_insert(mark);
                 *latest = mark.max(*latest);
             }
-            newest.extend(latest.into_iter().map(|(writer, mark)| ((writer, of), mark)));
+            newest.extend(latest);
         }
     }
     Ok(())

@@ -29,7 +29,11 @@ pub(super) fn check(evidence: &Evidence, folded: &Folded) -> Result<(), String> 
             if seen.rebased.get(comment).is_some_and(|by| at < *by) {
                 continue;
             }
-            for mark in copied.chars().filter(|mark| !again.contains(mark)) {
+            // What the author had deleted before everything came at once, somebody else may have deleted as well: the
+            // text is the same either way.
+            let before = seen.rebased.get(comment).copied().unwrap_or_default();
+            let both = deleted(seen.intents.iter().take(before), comment);
+            for mark in copied.chars().filter(|mark| !again.contains(mark) && !both.contains(mark)) {
                 let moves = folded.moves.get(&mark).into_iter().flatten();
                 let Some(last) = moves.take_while(|step| step.version <= *confirmed).last() else { continue };
                 if last.gone && !seen.ids.contains(&last.client) {
@@ -43,4 +47,13 @@ pub(super) fn check(evidence: &Evidence, folded: &Folded) -> Result<(), String> 
         }
     }
     Ok(())
+}
+
+/// The marks that somebody's deeds have deleted from a text.
+fn deleted<'a>(intents: impl Iterator<Item = &'a Intent>, from: &str) -> BTreeSet<char> {
+    let edits = intents.filter_map(|intent| match &intent.deed {
+        Deed::Edited { comment, deleted, .. } if comment == from => Some(deleted.chars()),
+        _ => None,
+    });
+    edits.flatten().collect()
 }

@@ -1,0 +1,135 @@
+//! Nobody's decision is overwritten unseen: a review's status moves away from what somebody else had made it only by
+//! somebody who had seen that, and who had not is in an open conflict with them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Folded, text};
+use crate::evidence::Evidence;
+
+pub(super) fn check(_: &Evidence, folded: &Folded) -> Result<(), String> {
+    // Who made the status what it is, when, and what it is.
+    let mut standing: Option<(String, u64, Value)> = None;
+    let mut ended: BTreeMap<String, u64> = BTreeMap::new();
+    let mut raised: BTreeMap<String, u64> = BTreeMap::new();
+    let mut removed: BTreeMap<String, String> = BTreeMap::new();
+    let mut open: BTreeMap<String, (String, String)> = BTreeMap::new();
+    for entry in &folded.entries {
+        words(entry, &mut removed, &mut open)?;
+        let (author, version) = (text(entry, "author"), entry["version"].as_u64().unwrap_or_default());
+        for fact in entry["facts"].as_array().into_iter().flatten() {
+            if let Some(set) = fact.get("field_set").filter(|set| is_status(set)) {
+                let seen = set["seen"].as_u64();
+                if let Some((by, at, value)) = &standing
+                    && by != author
+                    && *value != set["value"]
+                    && seen.is_none_or(|seen| seen < *at)
+                {
+                    let what = format!(
+                        "{author} in {version} overwrites {by}'s {value} of {at}, having seen {seen:?}"
+                    );
+                    return Err(what);
+                }
+                standing = Some((author.to_owned(), version, set["value"].clone()));
+            }
+            if let Some(conflict) = fact.get("conflict_raised") {
+                sides(conflict, version)?;
+                raised.insert(text(conflict, "id").to_owned(), version);
+            }
+            if let Some(settled) = fact.get("conflict_settled") {
+                let id = text(settled, "conflict").to_owned();
+                if let Some(first) = ended.insert(id.clone(), version) {
+                    return Err(format!("conflict {id} is settled in {first} and in {version}"));
+                }
+            }
+        }
+        for verdict in entry["verdicts"].as_array().into_iter().flatten() {
+            let outcome = &verdict["outcome"];
+            if let Some(met) = outcome.get("conflict")
+                && !raised.contains_key(text(met, "conflict"))
+            {
+                return Err(format!("{author} is told in {version} of {met}, which was never raised"));
+            }
+            if let Some(over) = outcome.get("already_settled")
+                && ended.get(text(over, "conflict")) != over["version"].as_u64().as_ref()
+            {
+                return Err(format!("{author} is told in {version} that {over}, which is not so"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What an entry does to texts and to removed comments; `removed` says by whom each was, `open` what is in conflict.
+fn words(
+    entry: &Value,
+    removed: &mut BTreeMap<String, String>,
+    open: &mut BTreeMap<String, (String, String)>,
+) -> Result<(), String> {
+    let (author, version) = (text(entry, "author"), &entry["version"]);
+    let facts = || entry["facts"].as_array().into_iter().flatten();
+    let about = |of: &Value| (text(&of["entity"], "comment").to_owned(), text(of, "field").to_owned());
+    let ends = |comment: &str, field: &str| {
+        let mut settled = facts().filter_map(|fact| fact.get("conflict_settled"));
+        settled.rfind(|end| about(end) == (comment.to_owned(), field.to_owned()))
+    };
+    let mut late = Vec::new();
+    for fact in facts() {
+        if let Some(edit) = fact.get("text_edited") {
+            let comment = text(edit, "comment");
+            let changes =
+                edit["op"].as_array().is_some_and(|op| op.iter().any(|part| part.as_i64() < Some(1)));
+            if changes && removed.get(comment).is_some_and(|by| by != author) {
+                late.push(comment.to_owned());
+            }
+        } else if let Some(gone) = fact.get("comment_removed") {
+            removed.entry(text(gone, "comment").to_owned()).or_insert_with(|| author.to_owned());
+        } else if let Some(back) = fact.get("comment_restored") {
+            let comment = text(back, "comment");
+            if removed.remove(comment).is_none()
+                || ends(comment, "removed").is_none_or(|end| end["value"] != false)
+            {
+                return Err(format!(
+                    "{author} puts {comment} back in {version} and ends no conflict by that"
+                ));
+            }
+        } else if let Some(conflict) = fact.get("conflict_raised") {
+            open.insert(text(conflict, "id").to_owned(), about(conflict));
+        } else if let Some(end) = fact.get("conflict_settled") {
+            let (comment, field) = about(end);
+            open.remove(text(end, "conflict"));
+            let edits =
+                |fact: &Value| fact.get("text_edited").is_some_and(|edit| text(edit, "comment") == comment);
+            if field == "text" && !facts().any(edits) {
+                return Err(format!(
+                    "{author} settles the text of {comment} in {version} without an edit of it"
+                ));
+            }
+        }
+    }
+    for comment in late {
+        let settled = ends(&comment, "removed").is_some();
+        if !settled && !open.values().any(|(of, field)| *of == comment && field == "removed") {
+            return Err(format!(
+                "{author} edits {comment} in {version}, which is removed, and nobody is told"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn is_status(set: &Value) -> bool {
+    set["entity"] == "review" && text(set, "field") == "status"
+}
+
+/// Two people at least, who wrote different things, the later of whom had not seen the other.
+fn sides(conflict: &Value, version: u64) -> Result<(), String> {
+    let sides: Vec<&Value> = conflict["sides"].as_array().into_iter().flatten().collect();
+    let differ = sides.len() == 2
+        && sides[0]["user"] != sides[1]["user"]
+        && (sides[0]["value"] != sides[1]["value"] || text(conflict, "field") == "text");
+    let unseen = text(conflict, "field") == "removed"
+        || sides.last().is_some_and(|last| last["seen"].as_u64() < sides[0]["version"].as_u64());
+    if differ && unseen { Ok(()) } else { Err(format!("{conflict} is raised in {version}")) }
+}
