@@ -46,15 +46,22 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Kill a server and its clients under load, again and again: `crash --rounds 100`
+    /// Kill servers and their clients under load, again and again: `crash --rounds 100`
     Crash {
-        /// What the campaign takes: `--rounds`, `--seed`, `--writers`, `--store postgres`
+        /// What the campaign takes: `--rounds`, `--seed`, `--writers`, `--store postgres`, `--nodes`, `--only rolling`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
     /// Measure what opening a review costs by how long its history is, in release: `opening --edits 100000`
     Opening {
         /// What the measurement takes: `--edits`, `--rounds`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Measure nodes over PostgreSQL and Redis, in release: `load arrival --nodes 2 --rate 500`, `load soak --minutes 15`,
+    /// `load sizing`
+    Load {
+        /// `arrival`, `soak` or `sizing`, and what it takes
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
@@ -83,7 +90,8 @@ fn carry_out(command: Command) -> Result<ExitCode> {
         Command::Test(args) => test::test(&args),
         Command::Simulate { args } => simulate(&args).map(|()| ExitCode::SUCCESS),
         Command::Crash { args } => crash(&args).map(|()| ExitCode::SUCCESS),
-        Command::Opening { args } => opening(&args).map(|()| ExitCode::SUCCESS),
+        Command::Opening { args } => measure("opening", &args).map(|()| ExitCode::SUCCESS),
+        Command::Load { args } => measure("load", &args).map(|()| ExitCode::SUCCESS),
         Command::Faults(args) => faults::faults(&args).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "bindgen")]
         Command::Bindgen(args) => bindgen::generate(&args).map(|()| ExitCode::SUCCESS),
@@ -106,10 +114,10 @@ fn crash(args: &[String]) -> Result<()> {
     step::run(step::command("cargo").args(campaign).args(args).env("INTERLINE_SERVER", server))
 }
 
-/// As operators run it.
-fn opening(args: &[String]) -> Result<()> {
+/// The server as operators run it, by a program of the tests.
+fn measure(program: &str, args: &[String]) -> Result<()> {
     step::run(&mut project::server_build(project::Profile::Release))?;
-    let measurement = ["run", "--release", "--package", "interline-tests", "--bin", "opening", "--"];
+    let measurement = ["run", "--release", "--package", "interline-tests", "--bin", program, "--"];
     let server = project::server_binary(project::Profile::Release);
     step::run(step::command("cargo").args(measurement).args(args).env("INTERLINE_SERVER", server))
 }
