@@ -40,7 +40,6 @@ impl Two {
         });
         rejected.unwrap_or_default().into_iter().map(|v| (v.change, v.outcome)).collect()
     }
-
     fn hand_in(&mut self, who: u128, seq: u64, base: u64, changes: Vec<Change>) {
         let batch = Batch { seq, base, changes };
         let payload = Hash::of(serde_json::to_string(&batch).unwrap().as_bytes());
@@ -302,7 +301,6 @@ impl Two {
             replica.answered(1_000, answer);
         }
     }
-
     fn open(&self, replica: &mut Replica, version: u64) {
         let open = replica.opening();
         assert_eq!((open.review, open.drafts), (REVIEW.to_string(), true));
