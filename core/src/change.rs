@@ -121,6 +121,9 @@ pub enum Change {
         /// What the author thinks of the change.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         decision: Option<PublishedDecision>,
+        /// The version of the review, not of the log of drafts, that the author saw when they published.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<Version>,
         /// When, on the author's clock.
         at: HlcTime,
     },
@@ -150,6 +153,13 @@ pub struct Apart {
     /// rewrote the same words: the single edits in between may not be kept any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
+}
+
+impl PublishedDecision {
+    /// The same by somebody who has seen nothing of what is there.
+    pub fn unseen(self) -> PublishedDecision {
+        PublishedDecision { status: FieldWrite { seen: 0, ..self.status }, ..self }
+    }
 }
 
 impl Apart {
@@ -201,6 +211,15 @@ impl Change {
     /// Keystrokes in a comment's text.
     pub fn edit(comment: CommentId, op: TextOp) -> Change {
         Change::TextEdited { comment, op, apart: Vec::new(), whole: false, settles: None }
+    }
+
+    /// The conflict that it settles.
+    pub fn settles(&self) -> Option<ConflictId> {
+        match self {
+            Change::TextEdited { settles, .. } => *settles,
+            Change::ConflictSettled { conflict, .. } => Some(*conflict),
+            _ => None,
+        }
     }
 
     /// The comment whose thread it adds to, if it is a reply.

@@ -271,14 +271,9 @@ impl Fact {
 
     /// Whether it is about conflicts, decisions or sets: what a review holds beside fields and comments.
     pub(crate) fn is_beside(&self) -> bool {
-        matches!(
-            self,
-            Fact::SetChanged { entity: Entity::Review, .. }
-                | Fact::DecisionSet { .. }
-                | Fact::ConflictRaised(_)
-                | Fact::ConflictJoined { .. }
-                | Fact::ConflictSettled { .. }
-        )
+        let beside =
+            matches!(self, Fact::SetChanged { entity: Entity::Review, .. } | Fact::DecisionSet { .. });
+        beside || self.is_of_a_conflict()
     }
 }
 
@@ -315,6 +310,14 @@ impl Verdict {
     pub fn rejects(&self, change: usize) -> bool {
         let nothing = matches!(self.outcome, Outcome::Rejected(_) | Outcome::AlreadySettled(_));
         self.change == change && nothing
+    }
+
+    /// Whether it can be about one of the changes of that batch.
+    pub(crate) fn is_of(&self, changes: &[Change]) -> bool {
+        changes.get(self.change).is_some_and(|change| match &self.outcome {
+            Outcome::AlreadySettled(over) => change.settles() == Some(over.conflict),
+            _ => true,
+        })
     }
 }
 
@@ -419,6 +422,16 @@ pub struct Answer {
     pub payload: Hash,
     /// What became of it.
     pub result: AnswerResult,
+}
+
+impl Answer {
+    /// The version that it names, of a batch that is an entry.
+    pub fn version(&self) -> Option<Version> {
+        match self.result {
+            AnswerResult::Committed { version, .. } => Some(version),
+            _ => None,
+        }
+    }
 }
 
 /// What became of a batch.

@@ -51,7 +51,8 @@ pub struct Anchor {
 }
 
 impl Anchor {
-    /// A line of the code after the change, in the first patch set.
+    /// A line of the code after the change, in the first patch set; of another one with [`on`](Anchor::on). An open review
+    /// of the SDK names the newest one's lines by its own `head` and `base`.
     pub fn head(file: impl Into<String>, line: u32) -> Anchor {
         Anchor { patch_set: 1, file: file.into(), side: Side::Head, line, hash: None, last: None, span: None }
     }

@@ -154,6 +154,11 @@ impl Conflict {
         self.sides.iter().find(|side| side.user == *user)
     }
 
+    /// The version in which it came to be as it is: who was told this much of it has seen no side that is newer.
+    pub fn version(&self) -> Version {
+        self.sides.iter().map(|side| side.version).fold(self.id.version, Version::max)
+    }
+
     /// Whether somebody who has seen a version has seen it, with all that others wrote.
     pub fn is_seen(&self, by: &UserId, seen: Version) -> bool {
         self.id.version <= seen && self.sides.iter().all(|side| side.user == *by || side.version <= seen)

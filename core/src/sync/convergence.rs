@@ -174,7 +174,7 @@ impl Cluster {
         match peer.down.pop_front() {
             Some(Down::Opened(opened)) => peer.replica.opened(now, *opened).expect("it opens"),
             Some(Down::Entry(entry)) => peer.replica.receive(now, &entry).expect("the stream has no gaps"),
-            Some(Down::Answer(answer)) => peer.replica.answered(now, answer),
+            Some(Down::Answer(answer)) => peer.replica.answered(now, answer).unwrap(),
             Some(Down::Refused(seq, code)) => {
                 peer.replica.refused(now, seq, code, true, Some(10)).expect("it may come again");
             }
@@ -197,7 +197,7 @@ impl Cluster {
             payload: Hash::of(frozen.payload.as_bytes()),
             skew: 0,
         };
-        self.sequencer.submit(self.now, submission, &[]);
+        self.sequencer.submit(self.now, submission, Past::default());
     }
 
     fn finish_append(&mut self) {

@@ -36,6 +36,11 @@ impl Sequencer {
         let Some(standing) = current.cloned() else { return self.last_wins(made, entity, field, write, at) };
         let saw_it = standing.version <= write.seen || standing.by == made.entry.author;
         if saw_it || standing.value == write.value {
+            let (agrees, told) = (standing.value == write.value, (write.seen, write.patch_set));
+            if agrees && standing.by != made.entry.author {
+                // Two people stand for it now: who has not seen the second has not seen all that they would overwrite.
+                return self.stands_anew(made, entity, field, told, at);
+            }
             return self.last_wins(made, entity, field, write, at);
         }
         let mine = side(made, &write);
@@ -107,7 +112,7 @@ impl Sequencer {
         Ok(now == Some(&value))
     }
 
-    /// What stands was chosen once more, by whoever ends the conflict: who has not seen that has not seen what stands.
+    /// What stands was chosen once more, by whoever ends a conflict or agrees: who has not seen that has not seen what stands.
     fn stands_anew(
         &mut self,
         made: &mut Made<'_>,
@@ -197,7 +202,16 @@ impl Sequencer {
             self.add(made, Fact::CommentRestored { comment })?;
         }
         let how = open.how(&write.value);
-        self.close(made, &open, how, Some(write.value))
+        self.close(made, &open, how, Some(write.value))?;
+        if restores { Ok(()) } else { self.close_text(made, open.entity) }
+    }
+
+    /// A comment is gone for good, and nobody can edit it any more: what was open about its text ends with it.
+    fn close_text(&mut self, made: &mut Made<'_>, entity: Entity) -> Result<(), FoldError> {
+        match self.tip.conflicts.about(entity, Conflict::TEXT).cloned() {
+            Some(open) => self.close(made, &open, How::Merged, None),
+            None => Ok(()),
+        }
     }
 
     /// A text is edited.
@@ -214,7 +228,13 @@ impl Sequencer {
         let entity = Entity::Comment(comment);
         let removed = self.tip.comments.get(&comment).and_then(|there| there.removed.clone());
         if let Some(removal) = removed {
-            return if changes { self.edited_removed(made, comment, seen, removal) } else { Ok(()) };
+            if changes {
+                self.edited_removed(made, comment, seen, removal)?;
+            }
+            // What its text is in conflict about matters where the comment may come back.
+            if self.tip.conflicts.about(entity, Conflict::REMOVED).is_none() {
+                return Ok(());
+            }
         }
         let open = settles.and_then(|id| self.tip.conflicts.get(id).cloned());
         if let (Some(clash), Some((base, mine))) = (clash, texts) {
@@ -299,7 +319,9 @@ impl Sequencer {
             return Ok(());
         }
         self.add(made, Fact::CommentRemoved { comment })?;
-        let Some(Clash { with, version, at, had_seen, seen, .. }) = unseen else { return Ok(()) };
+        let Some(Clash { with, version, at, had_seen, seen, .. }) = unseen else {
+            return self.close_text(made, Entity::Comment(comment));
+        };
         let (author, entry) = (made.entry.author.clone(), made.entry.version);
         let gone = ConflictSide { seen: Some(seen), ..removed_side(author, entry, made.entry.at) };
         let value = FieldValue::Flag(false);

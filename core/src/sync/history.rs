@@ -8,6 +8,9 @@ use crate::id::{ClientId, CommentId, UserId, Version};
 use crate::review::Review;
 use crate::text::{Text, TextOp};
 
+/// How long the texts of what is durable may be together, in scalars.
+const CHARS: usize = 1 << 20;
+
 /// The ops of the entries in (oldest, newest], by comment.
 #[derive(Clone, Debug)]
 pub struct History {
@@ -17,6 +20,8 @@ pub struct History {
     /// Which op came when, to forget the oldest first.
     order: VecDeque<(Version, CommentId)>,
     max_ops: usize,
+    /// How long their texts are together, in scalars.
+    chars: usize,
 }
 
 /// An op with the entry that it comes from.
@@ -28,6 +33,13 @@ struct Kept {
     at: Millis,
     op: TextOp,
     back: Back,
+}
+
+impl Kept {
+    /// How long the texts are that are kept for it, in scalars.
+    fn chars(&self) -> usize {
+        self.op.inserts() + self.back.op.as_ref().map_or(0, TextOp::inserts)
+    }
 }
 
 /// What is known of an edit beside what its entry says.
@@ -78,7 +90,7 @@ pub(super) fn backs(entry: &Entry, before: &Review) -> Vec<Back> {
 impl History {
     /// An empty history behind a version, which keeps `max_ops` ops.
     pub fn new(at: Version, max_ops: usize) -> History {
-        History { oldest: at, newest: at, ops: BTreeMap::new(), order: VecDeque::new(), max_ops }
+        History { oldest: at, newest: at, ops: BTreeMap::new(), order: VecDeque::new(), max_ops, chars: 0 }
     }
 
     /// Takes in the next entry.
@@ -96,11 +108,23 @@ impl History {
                 let Entry { version, author, client, at, .. } = entry;
                 let (author, op, back) = (author.clone(), op.clone(), backs.next().unwrap_or_default());
                 let kept = Kept { version: *version, author, client: *client, at: *at, op, back };
+                self.chars += kept.chars();
                 self.ops.entry(*comment).or_default().push_back(kept);
                 self.order.push_back((entry.version, *comment));
             }
         }
         while self.order.len() > self.max_ops {
+            self.forget_oldest();
+        }
+    }
+
+    /// The store has everything up to a version: of that the oldest is forgotten where texts are long.
+    pub(super) fn durable(&mut self, up_to: Version) {
+        self.shorten(CHARS, up_to);
+    }
+
+    fn shorten(&mut self, max_chars: usize, up_to: Version) {
+        while self.chars > max_chars && self.order.front().is_some_and(|(version, _)| *version <= up_to) {
             self.forget_oldest();
         }
     }
@@ -143,8 +167,11 @@ impl History {
         // What was forgotten for newer entries' sake is in the store.
         self.oldest = self.oldest.min(version);
         self.order.retain(|(at, _)| *at <= version);
+        let chars = &mut self.chars;
         self.ops.retain(|_, ops| {
-            ops.retain(|kept| kept.version <= version);
+            while let Some(kept) = ops.pop_back_if(|kept| kept.version > version) {
+                *chars -= kept.chars();
+            }
             !ops.is_empty()
         });
     }
@@ -156,7 +183,7 @@ impl History {
         self.oldest = version;
         while let Some((_, comment)) = self.order.pop_front_if(|(at, _)| *at <= version) {
             if let Some(ops) = self.ops.get_mut(&comment) {
-                ops.pop_front();
+                self.chars -= ops.pop_front().map_or(0, |kept| kept.chars());
                 if ops.is_empty() {
                     self.ops.remove(&comment);
                 }
@@ -201,6 +228,36 @@ mod tests {
         }
         history.push(&entry(4, &[1]));
         assert_eq!((history.oldest(), history.since(comment(2), 0).count()), (2, 1));
+    }
+
+    #[test]
+    fn long_texts_are_forgotten_sooner_and_never_before_they_may_be() {
+        let mut history = History::new(0, 100);
+        let push = |history: &mut History, version, chars: usize| {
+            let mut entry = entry(version, &[1, 2]);
+            for fact in &mut entry.facts {
+                let Fact::TextEdited { op, .. } = fact else { continue };
+                *op = TextOp::replace(chars, 0, chars, &"x".repeat(chars)).unwrap();
+            }
+            // What takes it back is as long.
+            let op = TextOp::replace(chars, 0, chars, &"y".repeat(chars)).ok();
+            history.push_with(&entry, vec![Back { op, seen: None }, Back::default()]);
+        };
+        (1..=4).for_each(|version| push(&mut history, version, 10));
+        assert_eq!(history.chars, 4 * 30);
+        history.shorten(120, 4);
+        assert_eq!(history.oldest(), 0, "just as much as there is a place for");
+        push(&mut history, 5, 1);
+        history.shorten(120, 0);
+        assert_eq!(history.oldest(), 0, "not what is in no store yet");
+        history.shorten(120, 4);
+        assert_eq!((history.oldest(), history.chars), (1, 93));
+        history.shorten(0, 3);
+        assert_eq!((history.oldest(), history.since(comment(1), 3).count()), (3, 2));
+        history.truncate(4);
+        assert_eq!(history.chars, 30);
+        history.shorten(0, 4);
+        assert_eq!((history.oldest(), history.chars, history.ops.len()), (4, 0, 0));
     }
 
     #[test]

@@ -31,7 +31,9 @@ pub use replica::{
     ResyncReason, SAVED_FORMAT, Save, SavedConfirmed, SavedInFlight, SavedLedger, SavedPending, SavedReview,
     Thread, Unsynced, Visits,
 };
-pub use sequencer::{Append, BrokenLog, Record, Refusal, Sequencer, SequencerEffect, Settled, Submission};
+pub use sequencer::{
+    Append, BrokenLog, Past, Record, Refusal, Sequencer, SequencerEffect, Settled, Submission,
+};
 
 #[cfg(test)]
 mod convergence;

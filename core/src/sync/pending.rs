@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::{Apart, Change, Entity, FieldWrite};
+use crate::change::{Apart, Change, Entity, FieldWrite, PublishedDecision};
 use crate::clock::Stamp;
 use crate::id::{ClientId, CommentId, UserId, Version};
 use crate::limits::Limits;
@@ -109,8 +109,19 @@ impl Pending {
                 Change::SetChanged { remove, .. } => remove.values_mut().for_each(|seen| *seen = 0),
                 Change::TextEdited { apart, .. } => apart.clear(),
                 Change::CommentAdded { seen, .. } | Change::CommentRemoved { seen, .. } => *seen = None,
-                // What its decision had seen is another log's.
+                // What that had seen is the review's: see there.
                 Change::DraftsPublished { .. } => {}
+            }
+        }
+        self.forget_review();
+    }
+
+    /// Nothing of the review behind a log of drafts counts as seen by what is to be published in it.
+    pub fn forget_review(&mut self) {
+        for change in &mut self.changes {
+            if let Change::DraftsPublished { decision, seen, .. } = change {
+                *decision = decision.take().map(PublishedDecision::unseen);
+                *seen = None;
             }
         }
     }
@@ -368,11 +379,7 @@ impl Pending {
 
     /// The conflicts that it settles.
     pub fn settles(&self) -> impl Iterator<Item = ConflictId> {
-        self.changes.iter().filter_map(|change| match change {
-            Change::TextEdited { settles, .. } => *settles,
-            Change::ConflictSettled { conflict, .. } => Some(*conflict),
-            _ => None,
-        })
+        self.changes.iter().filter_map(Change::settles)
     }
 
     /// Shows the sets of an entity as they are with these changes on top; what is added here goes by `me`.

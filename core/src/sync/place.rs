@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::Planner;
-use crate::entry::Reason;
+use super::plan::{Planned, Planner};
+use crate::clock::Stamp;
+use crate::entry::{Fact, Reason};
 use crate::id::{CommentId, Version};
-use crate::review::{Anchor, Holder, Place, PlaceState, Standing};
+use crate::review::{Anchor, Comment, Holder, Place, PlaceState, Standing};
 
 /// How many threads beside a new one are named.
 const BESIDE: usize = 16;
@@ -20,6 +21,30 @@ pub(super) struct Placed {
 }
 
 impl Planner<'_> {
+    /// A new comment, which `place` finds a place for among those that are `added` with it.
+    pub(super) fn added(
+        &self,
+        comment: CommentId,
+        text: &str,
+        created: Stamp,
+        added: &mut BTreeMap<CommentId, Holder>,
+        place: impl FnOnce(&BTreeMap<CommentId, Holder>) -> Result<Placed, Reason>,
+    ) -> Result<Planned, Reason> {
+        self.check_text(text)?;
+        if self.tip.comments.contains_key(&comment) || added.contains_key(&comment) {
+            return Err(Reason::DuplicateComment);
+        }
+        if self.tip.comments.len() + added.len() >= self.limits.review_comments {
+            return Err(Reason::TooManyComments);
+        }
+        self.check_growth(text.chars().count())?;
+        let Placed { place, standing, beside } = place(added)?;
+        let holder = if matches!(place, Place::Line(_)) { Holder::Thread } else { Holder::Reply };
+        added.insert(comment, holder);
+        let text = text.to_owned();
+        Ok(Planned::Fact(Fact::CommentAdded { comment, place, text, created, standing, beside }))
+    }
+
     pub(super) fn placed(
         &self,
         base: Version,
@@ -31,7 +56,7 @@ impl Planner<'_> {
             Place::Reply(root) => {
                 let holder = match added.get(root) {
                     Some(holder) => *holder,
-                    None => self.seen_comment(base, *root)?.holder(),
+                    None => self.talked_about(base, *root)?.holder(),
                 };
                 // A reply goes to the root: threads have one level.
                 if holder != Holder::Thread {
@@ -49,6 +74,19 @@ impl Planner<'_> {
                 Ok(Placed { place: Place::Line(at), standing, beside })
             }
         }
+    }
+
+    /// A comment that the author knew and that can be answered, resolved and tagged: one that was there for them, or that
+    /// others' answers hold up. A thread belongs to all who speak in it, not to whoever began it.
+    pub(super) fn talked_about(&self, base: Version, id: CommentId) -> Result<&Comment, Reason> {
+        self.seen_comment(base, id).or_else(|reason| {
+            let there = |other: &Comment| {
+                let gone = other.removed.as_ref().is_some_and(|removal| removal.version <= base);
+                other.place == Place::Reply(id) && other.added <= base && !gone
+            };
+            let goes_on = reason == Reason::CommentRemoved && self.tip.comments.values().any(there);
+            if goes_on { self.comment(base, id) } else { Err(reason) }
+        })
     }
 
     /// Lines that the code has, as their author saw them.

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::meet::{Clash, Meeting};
+use super::sequencer::Sequencer;
 use crate::change::{Apart, Batch, Change, Entity, FieldWrite};
 use crate::clock::{HlcTime, Millis, Stamp};
 use crate::entry::{Entry, Fact, Reason};
@@ -19,7 +20,6 @@ use crate::review::{
 };
 use crate::sync::History;
 use crate::sync::history::Past;
-use crate::sync::place::Placed;
 use crate::text::{Step, TextOp, three_way, transform};
 
 /// The most components that carrying a batch to the tip may step over: some tens of milliseconds in which nobody
@@ -83,6 +83,32 @@ pub(super) struct Planner<'a> {
     pub(super) now: Millis,
 }
 
+impl<'a> Planner<'a> {
+    /// Plans at the tip, for somebody whose clock is off by `skew`; `older` are no entries.
+    pub(super) fn new(
+        at: &'a Sequencer,
+        now: Millis,
+        user: &'a UserId,
+        client: ClientId,
+        skew: i64,
+    ) -> Planner<'a> {
+        Planner {
+            tip: &at.tip,
+            tip_chars: at.tip_chars,
+            grown: Cell::new(0),
+            worked: Cell::new(0),
+            history: &at.history,
+            older: &[],
+            patch_sets: &at.patch_sets,
+            limits: &at.limits,
+            user,
+            client,
+            skew,
+            now,
+        }
+    }
+}
+
 impl Planner<'_> {
     /// Judges every change of a batch; `None` where carrying it to the tip would hold everybody else up.
     pub(super) fn plan(&self, batch: &Batch) -> Option<Vec<Result<Planned, Reason>>> {
@@ -109,29 +135,11 @@ impl Planner<'_> {
         match change {
             Change::DraftsPublished { comments, .. } => self.publication(base, comments),
             Change::CommentAdded { comment, place, text, at, seen } => {
-                self.check_text(text)?;
-                if self.tip.comments.contains_key(comment) || added.contains_key(comment) {
-                    return Err(Reason::DuplicateComment);
-                }
-                if self.tip.comments.len() + added.len() >= self.limits.review_comments {
-                    return Err(Reason::TooManyComments);
-                }
-                self.check_growth(text.chars().count())?;
-                let Placed { place, standing, beside } = match &self.tip.drafts {
-                    Some(_) => self.drafted(place)?,
-                    None => self.placed(base, *seen, place, added)?,
+                let place = |added: &_| match &self.tip.drafts {
+                    Some(_) => self.drafted(place),
+                    None => self.placed(base, *seen, place, added),
                 };
-                let holder = if matches!(place, Place::Line(_)) { Holder::Thread } else { Holder::Reply };
-                added.insert(*comment, holder);
-                let created = self.stamp(*at);
-                Ok(Planned::Fact(Fact::CommentAdded {
-                    comment: *comment,
-                    place,
-                    text: text.clone(),
-                    created,
-                    standing,
-                    beside,
-                }))
+                self.added(*comment, text, self.stamp(*at), added, place)
             }
             Change::TextEdited { comment, op, apart, whole, settles } => {
                 if added.contains_key(comment) || !edited.insert(*comment) {
@@ -250,7 +258,7 @@ impl Planner<'_> {
         let Entity::Comment(id) = entity else { return Ok(Holder::Review) };
         match added.get(&id) {
             Some(holder) => Ok(*holder),
-            None => Ok(self.seen_comment(base, id)?.holder()),
+            None => Ok(self.talked_about(base, id)?.holder()),
         }
     }
 

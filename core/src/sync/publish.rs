@@ -2,7 +2,6 @@
 //! review's log, and both become durable together: two sequencers, each of which says that its part can happen, and
 //! one append that is conditional on both logs' ends.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use crate::clock::{HlcTime, Millis};
 use crate::diff::PatchSet;
 use crate::entry::{Answer, AnswerResult, ENTRY_FORMAT, Entry, Fact, Hash, Outcome, Reason, Verdict};
 use crate::id::{CommentId, ReviewId, Seq, UserId, Version};
-use crate::review::{FoldError, Holder, Place};
+use crate::review::{FoldError, Place};
 
 /// What a log of drafts publishes at once, as the review's sequencer takes it.
 #[derive(Clone, PartialEq, Debug)]
@@ -30,6 +29,8 @@ pub struct Publication {
     pub comments: Vec<PublishedComment>,
     /// The decision that goes with them.
     pub decision: Option<PublishedDecision>,
+    /// The version of the review that the author saw, if they said so.
+    pub seen: Option<Version>,
     /// When, on the author's clock.
     pub at: HlcTime,
     /// Server time minus the author's, in milliseconds.
@@ -80,9 +81,9 @@ impl Sequencer {
     /// The review has refused what is published from here by the append under way: that becomes the batch's answer.
     pub fn refused_publication(&mut self, now: Millis, reason: Reason) {
         let mut again = self.roll_back().into_iter();
-        if let Some(Work::Batch(submission)) = again.next() {
+        if let Some(Work::Batch(batch)) = again.next() {
             let verdict = Verdict { change: 0, outcome: Outcome::Rejected(reason) };
-            self.push_tentative(submission, None, AnswerResult::Rejected(vec![verdict]));
+            self.push_tentative(batch, None, AnswerResult::Rejected(vec![verdict]));
         }
         self.sequence_again(now, again.collect());
     }
@@ -121,7 +122,8 @@ impl Sequencer {
     ) -> Option<Arc<Publication>> {
         let drafts = self.tip.drafts.as_ref()?;
         let published = entry?.facts.iter().find(|fact| matches!(fact, Fact::DraftsPublished { .. }))?;
-        let Some(Change::DraftsPublished { decision, at, .. }) = submission.batch.changes.first() else {
+        let Some(Change::DraftsPublished { decision, seen, at, .. }) = submission.batch.changes.first()
+        else {
             return None;
         };
         let there = |id: &CommentId| self.tip.comments.get(id);
@@ -138,6 +140,7 @@ impl Sequencer {
             author: drafts.owner.clone(),
             comments: comments.collect(),
             decision: decision.clone(),
+            seen: *seen,
             at: *at,
             skew: submission.skew,
             payload: submission.payload,
@@ -185,20 +188,7 @@ impl Sequencer {
     ) -> Result<Result<Entry, Reason>, FoldError> {
         let Publication { drafts, number, author, skew, .. } = publication;
         let client = drafts.publisher();
-        let planner = Planner {
-            tip: &self.tip,
-            tip_chars: self.tip_chars,
-            grown: Cell::new(0),
-            worked: Cell::new(0),
-            history: &self.history,
-            older: &[],
-            patch_sets: &self.patch_sets,
-            limits: &self.limits,
-            user: author,
-            client,
-            skew: *skew,
-            now,
-        };
+        let planner = Planner::new(self, now, author, client, *skew);
         let planned = match planner.plan_publication(publication) {
             Ok(planned) => planned,
             Err(reason) => return Ok(Err(reason)),
@@ -288,20 +278,8 @@ impl Planner<'_> {
         let mut added = BTreeMap::new();
         let mut planned = Vec::with_capacity(stamped.len() + 1);
         for (PublishedComment { comment, place, text }, created) in stamped {
-            self.check_text(text)?;
-            if self.tip.comments.contains_key(comment) || added.contains_key(comment) {
-                return Err(Reason::DuplicateComment);
-            }
-            if self.tip.comments.len() + added.len() >= self.limits.review_comments {
-                return Err(Reason::TooManyComments);
-            }
-            self.check_growth(text.chars().count())?;
-            let Placed { place, standing, beside } = self.placed(base, None, place, &added)?;
-            let holder = if matches!(place, Place::Line(_)) { Holder::Thread } else { Holder::Reply };
-            added.insert(*comment, holder);
-            let (comment, text) = (*comment, text.clone());
-            let fact = Fact::CommentAdded { comment, place, text, created, standing, beside };
-            planned.push(Planned::Fact(fact));
+            let place = |added: &_| self.placed(base, publication.seen, place, added);
+            planned.push(self.added(*comment, text, created, &mut added, place)?);
         }
         if let Some(PublishedDecision { status, note }) = &publication.decision {
             planned.push(self.decision(base, status, note.as_deref(), publication.at)?);

@@ -13,14 +13,14 @@ use super::history::{Back, backs};
 use super::patch_set::{Learned, NewPatchSet, PatchSetOutcome};
 use super::publish::{Publication, PublicationOutcome};
 use super::settle::{Sequenced, chars};
-pub use super::submission::{Append, BrokenLog, Record, Refusal, SequencerEffect, Settled, Submission};
+use super::submission::Handed;
+pub use super::submission::{Append, BrokenLog, Past, Record, Refusal, SequencerEffect, Settled, Submission};
 use crate::change::Batch;
 use crate::clock::Millis;
 use crate::entry::{Answer, AnswerResult, EncodedEntry, Entry, Hash, Head};
-use crate::id::{ClientId, CommentId, ReviewId, Seq, Version};
+use crate::id::{ClientId, ReviewId, Seq, Version};
 use crate::limits::Limits;
 use crate::review::{FoldError, PatchSets, Review};
-use crate::text::Text;
 
 /// How many text ops are kept to transform late batches over; older ones come from the store.
 const HISTORY_OPS: usize = 4_096;
@@ -32,12 +32,12 @@ struct Tentative {
     record: Record,
     entry: Option<Entry>,
     /// What is sequenced again if this does not become durable; a settled seq has none, a patch set is in its record.
-    submission: Option<Arc<Submission>>,
+    batch: Option<Arc<Handed>>,
 }
 
 /// What has to be sequenced again.
 pub(super) enum Work {
-    Batch(Arc<Submission>),
+    Batch(Arc<Handed>),
     PatchSet(Arc<NewPatchSet>),
     Publication(Arc<Publication>),
 }
@@ -165,21 +165,9 @@ impl Sequencer {
         (seen < oldest && oldest - seen <= self.limits.base_distance).then_some((seen, oldest))
     }
 
-    /// Takes in a batch. `older` are the entries that [`missing_history`](Sequencer::missing_history) named, or
-    /// [`missing_past`](Sequencer::missing_past).
-    pub fn submit(&mut self, now: Millis, submission: Submission, older: &[Entry]) {
-        self.submit_with(now, submission, older, &BTreeMap::new());
-    }
-
-    /// The same, with texts as they were right before the first of `older`: what a conflict shows as its base.
-    pub fn submit_with(
-        &mut self,
-        now: Millis,
-        submission: Submission,
-        older: &[Entry],
-        texts: &BTreeMap<CommentId, Text>,
-    ) {
-        self.sequence(now, Arc::new(submission), older, texts);
+    /// Takes in a batch, with what it needs beside what is here.
+    pub fn submit(&mut self, now: Millis, submission: Submission, past: Past) {
+        self.sequence(now, Arc::new(Handed { submission, past }));
         self.append();
     }
 
@@ -227,7 +215,8 @@ impl Sequencer {
             self.effects.push_back(SequencerEffect::Deliver(encoded));
         }
         self.reset_tip();
-        self.answers.extend(answers);
+        // They were read some time ago: a client may have been answered here since.
+        answers.into_iter().for_each(|(client, last)| self.client_opened(client, last));
         self.sequence_again(now, again);
         Ok(())
     }
@@ -235,22 +224,16 @@ impl Sequencer {
     /// Sequences anew what was rolled back.
     pub(super) fn sequence_again(&mut self, now: Millis, again: Vec<Work>) {
         for work in again {
-            let submission = match work {
-                Work::Batch(submission) => submission,
-                Work::PatchSet(new) => {
-                    self.sequence_patch_set(now, new);
-                    continue;
+            match work {
+                Work::PatchSet(new) => self.sequence_patch_set(now, new),
+                Work::Publication(publication) => self.sequence_publication(now, publication),
+                // The entries that it needs are not here any more: when it is sent again they are read again.
+                Work::Batch(batch)
+                    if !batch.is_whole(self.history.oldest()) && !self.asked_before(&batch.submission) =>
+                {
+                    self.refuse(&batch.submission, Refusal::Busy);
                 }
-                Work::Publication(publication) => {
-                    self.sequence_publication(now, publication);
-                    continue;
-                }
-            };
-            if submission.batch.seen() < self.history.oldest() && !self.asked_before(&submission) {
-                // The entries that it needs are not here: when it is sent again they are read again.
-                self.refuse(&submission, Refusal::Busy);
-            } else {
-                self.sequence(now, submission, &[], &BTreeMap::new());
+                Work::Batch(batch) => self.sequence(now, batch),
             }
         }
         self.append();
@@ -300,7 +283,7 @@ impl Sequencer {
 
     fn give_up(&mut self, work: &Work, refusal: Refusal, outcome: PatchSetOutcome) {
         match work {
-            Work::Batch(submission) => self.refuse(submission, refusal),
+            Work::Batch(batch) => self.refuse(&batch.submission, refusal),
             Work::PatchSet(new) => self.push_effect(SequencerEffect::PatchSet(new.number, outcome)),
             Work::Publication(publication) => {
                 let outcome = PublicationOutcome::StoreFailed;
@@ -320,12 +303,13 @@ impl Sequencer {
         }
         self.committed.apply(entry)?;
         self.head = Head { version: encoded.version, hash: encoded.hash };
+        self.history.durable(self.head.version);
         Ok(())
     }
 
     pub(super) fn roll_back(&mut self) -> Vec<Work> {
-        let work = |Tentative { submission, record, .. }: Tentative| match submission {
-            Some(submission) => Some(Work::Batch(submission)),
+        let work = |Tentative { batch, record, .. }: Tentative| match batch {
+            Some(batch) => Some(Work::Batch(batch)),
             None => match record.patch_set {
                 Some(new) => Some(Work::PatchSet(new)),
                 None => record.publication.map(Work::Publication),
@@ -363,56 +347,48 @@ impl Sequencer {
         self.effects.push_back(SequencerEffect::Refuse(submission.client, submission.batch.seq, refusal));
     }
 
-    fn sequence(
-        &mut self,
-        now: Millis,
-        submission: Arc<Submission>,
-        older: &[Entry],
-        texts: &BTreeMap<CommentId, Text>,
-    ) {
+    fn sequence(&mut self, now: Millis, handed: Arc<Handed>) {
+        let Handed { submission, past } = &*handed;
         // Who asked before gets the first answer again, whatever else holds now.
-        match self.look_up(&submission) {
+        match self.look_up(submission) {
             Ok(Some(answer)) => {
                 return self.effects.push_back(SequencerEffect::Answer(submission.client, answer));
             }
-            Ok(None) if self.is_tentative(&submission) => return,
+            Ok(None) if self.is_tentative(submission) => return,
             Ok(None) => {}
-            Err(refusal) => return self.refuse(&submission, refusal),
+            Err(refusal) => return self.refuse(submission, refusal),
         }
         let batch = &submission.batch;
-        let covered = older.first().map_or(self.history.oldest(), |entry| entry.version.saturating_sub(1));
+        let oldest = self.history.oldest();
+        let covered = past.entries.first().map_or(oldest, |entry| entry.version.saturating_sub(1));
         if batch.base > self.head.version || batch.base < covered {
-            return self.refuse(&submission, Refusal::BadBase);
+            return self.refuse(submission, Refusal::BadBase);
         }
         let fits = !batch.changes.is_empty() && batch.changes.len() <= self.limits.batch_changes;
         if !fits || self.is_out_of_place(batch) {
-            return self.refuse(&submission, Refusal::BadBatch);
+            return self.refuse(submission, Refusal::BadBatch);
         }
-        match self.entry(now, &submission, older, texts) {
-            Ok(Sequenced::As(entry, result)) => self.push_tentative(submission, entry, result),
-            Ok(Sequenced::TooFar) => self.refuse(&submission, Refusal::BadBase),
-            Err(error) => self.distrust_tip(&error, Some(submission)),
+        match self.entry(now, submission, past) {
+            Ok(Sequenced::As(entry, result)) => self.push_tentative(handed, entry, result),
+            Ok(Sequenced::TooFar) => self.refuse(submission, Refusal::BadBase),
+            Err(error) => self.distrust_tip(&error, Some(handed)),
         }
     }
 
     /// What was planned always applies; if not, the tip is not to be trusted any more.
-    pub(super) fn distrust_tip(&mut self, error: &FoldError, last: Option<Arc<Submission>>) {
+    pub(super) fn distrust_tip(&mut self, error: &FoldError, last: Option<Arc<Handed>>) {
         debug_assert!(false, "a planned change did not apply: {error}");
         for work in self.roll_back().into_iter().chain(last.map(Work::Batch)) {
             self.give_up(&work, Refusal::Internal, PatchSetOutcome::StoreFailed);
         }
     }
 
-    pub(super) fn push_tentative(
-        &mut self,
-        submission: Arc<Submission>,
-        entry: Option<Entry>,
-        result: AnswerResult,
-    ) {
+    pub(super) fn push_tentative(&mut self, batch: Arc<Handed>, entry: Option<Entry>, result: AnswerResult) {
+        let submission = &batch.submission;
         let answer = Answer { seq: submission.batch.seq, payload: submission.payload, result };
-        let publication = self.publication_of(&submission, entry.as_ref());
+        let publication = self.publication_of(submission, entry.as_ref());
         let record = Record { publication, ..Record::new(submission.client, answer) };
-        self.push_record(record, entry, Some(submission));
+        self.push_record(record, entry, Some(batch));
     }
 
     /// Puts what was sequenced behind the tip.
@@ -420,7 +396,7 @@ impl Sequencer {
         &mut self,
         mut record: Record,
         entry: Option<Entry>,
-        submission: Option<Arc<Submission>>,
+        batch: Option<Arc<Handed>>,
     ) {
         let encoded = entry.as_ref().map(|entry| EncodedEntry::new(entry, self.tip_head.hash));
         if let (Some(encoded), Some(entry)) = (&encoded, &entry) {
@@ -432,7 +408,7 @@ impl Sequencer {
             self.history.push_with(entry, backs);
         }
         record.entry = encoded;
-        self.tail.push_back(Tentative { record, entry, submission });
+        self.tail.push_back(Tentative { record, entry, batch });
     }
 
     /// Gives a seq its final answer: the one it has, or else that it is durably void. Whatever comes of that batch
@@ -447,7 +423,7 @@ impl Sequencer {
             (None, _) if seq.checked_sub(1) == Some(answered) => {
                 let answer = Answer { seq, payload: Hash::default(), result: AnswerResult::Void };
                 let record = Record::new(client, answer);
-                self.tail.push_back(Tentative { record, entry: None, submission: None });
+                self.tail.push_back(Tentative { record, entry: None, batch: None });
                 self.append();
                 Settled::Pending
             }

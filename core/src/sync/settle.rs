@@ -1,10 +1,9 @@
 //! From a judged batch to an entry: what the registers decide, and what the tip becomes.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan::{Planned, Planner};
-use super::sequencer::{Sequencer, Submission};
+use super::sequencer::{Past, Sequencer, Submission};
 use crate::change::{Entity, FieldWrite};
 use crate::clock::{HlcTime, Millis, Stamp};
 use crate::entry::{AnswerResult, ENTRY_FORMAT, Entry, Fact, Outcome, Verdict};
@@ -26,24 +25,10 @@ impl Sequencer {
         &mut self,
         now: Millis,
         submission: &Submission,
-        older: &[Entry],
-        texts: &BTreeMap<CommentId, Text>,
+        past: &Past,
     ) -> Result<Sequenced, FoldError> {
         let Submission { client, user, batch, skew, .. } = submission;
-        let planner = Planner {
-            tip: &self.tip,
-            tip_chars: self.tip_chars,
-            grown: Cell::new(0),
-            worked: Cell::new(0),
-            history: &self.history,
-            older,
-            patch_sets: &self.patch_sets,
-            limits: &self.limits,
-            user,
-            client: *client,
-            skew: *skew,
-            now,
-        };
+        let planner = Planner { older: &past.entries, ..Planner::new(self, now, user, *client, *skew) };
         let Some(plan) = planner.plan(batch) else { return Ok(Sequenced::TooFar) };
         let rejected = |(change, reason): (usize, _)| Verdict { change, outcome: Outcome::Rejected(reason) };
         if plan.iter().all(Result::is_err) {
@@ -67,6 +52,7 @@ impl Sequencer {
             match planned {
                 Err(reason) => entry.verdicts.push(rejected((change, reason))),
                 Ok(planned) => {
+                    let Past { entries: older, texts, .. } = past;
                     let mut made = Made { entry: &mut entry, change, skew: *skew, older, texts };
                     self.settle(&mut made, planned)?;
                 }

@@ -1,13 +1,15 @@
 //! What goes into the sequencer, and what it wants done.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::patch_set::{NewPatchSet, PatchSetOutcome};
 use super::publish::{Publication, PublicationOutcome};
 use crate::change::Batch;
-use crate::entry::{Answer, EncodedEntry, Hash, Head, UnreadableEntry};
-use crate::id::{ClientId, ReviewId, Seq, UserId, Version};
+use crate::entry::{Answer, EncodedEntry, Entry, Hash, Head, UnreadableEntry};
+use crate::id::{ClientId, CommentId, ReviewId, Seq, UserId, Version};
 use crate::review::FoldError;
+use crate::text::Text;
 
 /// A batch on its way in, with what the session knows of its author.
 #[derive(Clone, Debug)]
@@ -22,6 +24,43 @@ pub struct Submission {
     pub payload: Hash,
     /// Server time minus the client's, in milliseconds, as measured at hello.
     pub skew: i64,
+}
+
+/// What a batch needs of the log beside what a sequencer keeps, as the store has it.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    /// The entries that [`missing_past`](super::Sequencer::missing_past) named, or
+    /// [`missing_history`](super::Sequencer::missing_history); of all but the first and the last only what the batch
+    /// meets.
+    pub entries: Vec<Entry>,
+    /// The texts that the batch edits, right before the first of those: what a conflict shows as its base.
+    pub texts: BTreeMap<CommentId, Text>,
+    /// Whether what its edits were made on cannot be had, so that there is no more than they have to be carried over.
+    pub given_up: bool,
+}
+
+impl Past {
+    /// Whether it goes from one version to another without a gap.
+    fn covers(&self, from: Version, to: Version) -> bool {
+        let first = self.entries.first().is_some_and(|entry| entry.version <= from.saturating_add(1));
+        first && self.entries.last().is_some_and(|entry| entry.version >= to)
+    }
+}
+
+/// A batch with what it needs of the past.
+#[derive(Debug)]
+pub(super) struct Handed {
+    pub(super) submission: Submission,
+    pub(super) past: Past,
+}
+
+impl Handed {
+    /// Whether it can be sequenced where the entries behind a version are at hand.
+    pub(super) fn is_whole(&self, oldest: Version) -> bool {
+        let batch = &self.submission.batch;
+        let from = if self.past.given_up { batch.base } else { batch.seen() };
+        from >= oldest || self.past.covers(from, oldest)
+    }
 }
 
 /// Why a batch is not taken now. Consumes no seq: the same bytes may come again.

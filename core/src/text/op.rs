@@ -101,6 +101,11 @@ impl TextOp {
         op.finish()
     }
 
+    /// How many scalars it inserts.
+    pub fn inserts(&self) -> usize {
+        self.steps().map(|step| if let Step::Insert(_, chars) = step { chars } else { 0 }).sum()
+    }
+
     /// How many scalars it deletes.
     pub fn deletes(&self) -> usize {
         self.steps().map(|step| if let Step::Delete(chars) = step { chars } else { 0 }).sum()

@@ -78,8 +78,8 @@ pub struct Open {
     /// The batch that has been sent and not been answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<InFlightRef>,
-    /// Links of the log that entries of this replica's own had, newest first, at most [`Open::MAX_KNOWN`]: sent
-    /// after the server has said that it lost history, to learn which of them it still has.
+    /// Links of the log: where it ended here, and those that entries of this replica's own had, newest first, at most [`Open::MAX_KNOWN`]: sent
+    /// without `have`, to learn which of them this log still has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<Head>,
     /// The user's private drafts in that review are meant, a log of their own.

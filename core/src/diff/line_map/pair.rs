@@ -95,7 +95,7 @@ pub(super) fn kept(file: &FileDiff) -> Vec<Run> {
     for hunk in &file.hunks {
         let (base_start, head_start) = (hunk.range(Side::Base).start, hunk.range(Side::Head).start);
         let outside = base_start.saturating_sub(base);
-        // Hunks that shift what lies between them were not made by any tool.
+        // Where hunks shift what lies between them the diff hides changes, as of blank lines that it was told to ignore.
         if there && outside == head_start.saturating_sub(head) {
             runs::push(&mut kept, Run { old: base, len: outside, new: head });
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{EditError, Event, Link, Origin, Replica};
-use crate::change::{Change, Entity, FieldWrite, PublishedDecision};
+use crate::change::{Apart, Change, Entity, FieldWrite, PublishedDecision};
 use crate::clock::Millis;
 use crate::entry::Fact;
 use crate::id::{CommentId, UserId, Version};
@@ -11,7 +11,7 @@ use crate::review::{
     Conflict, ConflictId, Decision, Decisions, FieldValue, Policy, Review, Sets, Status, spec,
 };
 use crate::sync::Pending;
-use crate::text::{TextOp, diff, normalize};
+use crate::text::{TextOp, diff, normalize, three_way};
 
 /// How a conflict is to end. Named absolutely: what is mine and what is theirs depends on who looks.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -68,12 +68,7 @@ impl Replica {
         add: BTreeSet<String>,
         remove: BTreeSet<String>,
     ) -> Result<(), EditError> {
-        self.has_fields()?;
-        if let Entity::Comment(comment) = entity {
-            self.standing(comment)?;
-        }
-        let holder = self.holder(entity).ok_or(EditError::UnknownComment)?;
-        let spec = spec(holder, field).ok_or(EditError::UnknownField)?;
+        let spec = self.writable(entity, field)?;
         let Policy::AddRemove { max } = spec.policy else { return Err(EditError::UnknownField) };
         let shown = self.sets(entity);
         let there = |element: &String| shown.get(field).is_some_and(|there| there.contains(element));
@@ -96,9 +91,20 @@ impl Replica {
 
     /// Decides, as of the code that is here; the review's status is to follow.
     pub fn decide(&mut self, now: Millis, value: Status, note: Option<String>) -> Result<(), EditError> {
+        self.decide_on(now, value, note, None)
+    }
+
+    /// Decides, as of a patch set: the code that its author looked at; with `None` the newest that is here.
+    pub fn decide_on(
+        &mut self,
+        now: Millis,
+        value: Status,
+        note: Option<String>,
+        patch_set: Option<u32>,
+    ) -> Result<(), EditError> {
         self.has_fields()?;
         let was = self.field(Entity::Review, Status::FIELD);
-        let PublishedDecision { status, note } = self.decision(value, note)?;
+        let PublishedDecision { status, note } = self.decision(value, note, patch_set)?;
         let at = self.clock.tick(now);
         self.push(now, Change::Decided { status, note, at })?;
         let (by, origin) = (self.user.clone(), Origin::Local);
@@ -114,7 +120,19 @@ impl Replica {
     pub fn settle(&mut self, now: Millis, id: ConflictId, how: Resolution) -> Result<(), EditError> {
         self.loaded()?;
         let open = self.conflicts().into_iter().find(|open| open.id == id);
+        self.settle_told(now, &open.ok_or(EditError::UnknownConflict)?, how)
+    }
+
+    /// Ends a conflict as it was told. Sides that have come or changed since were not seen: with those it stays open.
+    pub fn settle_told(&mut self, now: Millis, told: &Conflict, how: Resolution) -> Result<(), EditError> {
+        self.loaded()?;
+        let open = self.conflicts().into_iter().find(|open| open.id == told.id);
         let open = open.ok_or(EditError::UnknownConflict)?;
+        let all = open.is_seen(&self.user, told.version());
+        let seen = if all { self.head.version } else { told.version().min(self.head.version) };
+        if let (false, Entity::Comment(comment), Conflict::TEXT) = (all, open.entity, &*open.field) {
+            return self.settle_unseen(now, comment, told, how);
+        }
         if let (Resolution::Merged, Entity::Comment(comment), Conflict::TEXT) =
             (&how, open.entity, &*open.field)
         {
@@ -123,7 +141,7 @@ impl Replica {
             return self.settle_text(now, comment, &open, shown.text.as_str());
         }
         let value = match how {
-            Resolution::Side(user) => open.side_of(&user).map(|side| side.value.clone()),
+            Resolution::Side(user) => told.side_of(&user).map(|side| side.value.clone()),
             Resolution::Merged => None,
             Resolution::Value(value) => Some(value),
         };
@@ -134,8 +152,7 @@ impl Replica {
             }
             // A comment that is put back is there once the server says so: until then nobody could edit it.
             (Entity::Comment(_), FieldValue::Flag(_)) if open.field == Conflict::REMOVED => {
-                let write = FieldWrite::new(value, self.head.version);
-                self.settle_field(now, open, write)
+                self.settle_field(now, open, FieldWrite::new(value, seen))
             }
             _ => {
                 let holder = self.holder(open.entity).ok_or(EditError::UnknownComment)?;
@@ -143,9 +160,9 @@ impl Replica {
                 if !spec.takes(&value) {
                     return Err(EditError::BadValue);
                 }
-                let seen = FieldWrite::new(value, self.head.version);
                 let was = self.field(open.entity, &open.field);
-                let write = FieldWrite { was, patch_set: Some(self.confirmed.patch_set), ..seen };
+                let patch_set = Some(self.confirmed.patch_set);
+                let write = FieldWrite { was, patch_set, ..FieldWrite::new(value, seen) };
                 self.settle_field(now, open, write)
             }
         }
@@ -180,6 +197,40 @@ impl Replica {
         self.seal(comment);
         if !op.is_identity() {
             self.meant.insert(open.id, text);
+            self.undo_edited(now, comment, &op, &shown);
+        }
+        Ok(())
+    }
+
+    /// A text that was chosen without having seen all of them: it is merged with what has come since, and does not say
+    /// that its author has seen that.
+    fn settle_unseen(
+        &mut self,
+        now: Millis,
+        comment: CommentId,
+        told: &Conflict,
+        how: Resolution,
+    ) -> Result<(), EditError> {
+        self.standing(comment)?;
+        let merged = told.merged.as_deref().ok_or(EditError::BadResolution)?;
+        let value = match how {
+            Resolution::Side(user) => told.side_of(&user).map(|side| side.value.clone()),
+            Resolution::Merged => Some(FieldValue::Text(merged.to_owned())),
+            Resolution::Value(value) => Some(value),
+        };
+        let Some(FieldValue::Text(text)) = value else { return Err(EditError::BadResolution) };
+        let authored = diff(merged, &normalize(&text));
+        let shown = self.comment(comment).ok_or(EditError::UnknownComment)?.text;
+        let op = three_way(merged, &authored, shown.as_str())?.op;
+        let apart = vec![Apart {
+            seen: told.version().min(self.head.version),
+            authored,
+            base: Some(merged.to_owned()),
+        }];
+        let (whole, settles) = (true, Some(told.id));
+        self.push_edit(now, Change::TextEdited { comment, op: op.clone(), apart, whole, settles })?;
+        if !op.is_identity() {
+            self.meant.insert(told.id, text);
             self.undo_edited(now, comment, &op, &shown);
         }
         Ok(())
@@ -238,6 +289,7 @@ impl Replica {
         {
             self.untold.insert(*conflict);
         }
+        self.expect_status(fact);
     }
 
     pub(super) fn tell_conflict(&mut self, id: ConflictId) {
@@ -263,6 +315,7 @@ impl Replica {
         for id in std::mem::take(&mut self.untold) {
             self.tell_conflict(id);
         }
+        self.tell_untold_decision();
     }
 
     /// The confirmed review was this one, and is another.
@@ -274,6 +327,7 @@ impl Replica {
             self.confirmed.conflicts.open().filter(is_news).map(|conflict| conflict.id).collect();
         self.untold.retain(|id| self.confirmed.conflicts.get(*id).is_some());
         self.untold.extend(news);
+        self.decision_replaced(old);
         let over: Vec<_> = old.conflicts.open().map(|conflict| conflict.id).collect();
         for id in over {
             if let Some(settled) = self.confirmed.conflicts.settlement(id) {

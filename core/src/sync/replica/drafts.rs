@@ -8,7 +8,7 @@ use crate::change::{Apart, Change, Entity, FieldWrite, PublishedDecision};
 use crate::clock::Millis;
 use crate::drafts::first_entry;
 use crate::entry::{Head, Reason};
-use crate::id::{ClientId, CommentId, ReviewId, UserId};
+use crate::id::{ClientId, CommentId, ReviewId, UserId, Version};
 use crate::review::{Comment, Holder, Place, Status, spec};
 use crate::sync::History;
 use crate::text::{diff, normalize, three_way};
@@ -23,6 +23,7 @@ impl Replica {
         let mut replica = Replica::new(client, user.clone(), of.drafts_of(&user), debounce_ms);
         let applied = replica.confirmed.apply(&entry);
         debug_assert!(applied.is_ok(), "the first entry follows from nothing");
+        replica.drafts_of = Some(of);
         replica.head = Head { version: encoded.version, hash: encoded.hash };
         replica.history = History::new(encoded.version, HISTORY_OPS);
         replica
@@ -30,7 +31,7 @@ impl Replica {
 
     /// The review that these are drafts in, if they are.
     pub fn drafts_of(&self) -> Option<ReviewId> {
-        self.confirmed.drafts.as_ref().map(|drafts| drafts.review)
+        self.drafts_of.or_else(|| self.confirmed.drafts.as_ref().map(|drafts| drafts.review))
     }
 
     /// The drafts that are neither published nor removed, as they are shown: by file, line, side, then age; replies to
@@ -75,9 +76,20 @@ impl Replica {
         if self.drafts_of().is_some() { Err(EditError::UnknownField) } else { Ok(()) }
     }
 
-    /// What its user would decide in this review, as of what is here: to be published with drafts.
-    pub fn decision(&self, value: Status, note: Option<String>) -> Result<PublishedDecision, EditError> {
+    /// What its user would decide in this review, as of what is here: to be published with drafts. `patch_set` is the
+    /// code that they looked at; with `None` the newest that is here.
+    pub fn decision(
+        &self,
+        value: Status,
+        note: Option<String>,
+        patch_set: Option<u32>,
+    ) -> Result<PublishedDecision, EditError> {
         self.has_fields()?;
+        let newest = self.confirmed.patch_set;
+        let number = patch_set.unwrap_or(newest);
+        if number > newest || (number == 0 && newest > 0) {
+            return Err(EditError::UnknownPatchSet { number, newest });
+        }
         let note = note.map(|note| normalize(&note)).filter(|note| !note.is_empty());
         let max = self.limits.note_chars;
         if note.as_ref().is_some_and(|note| note.chars().count() > max) {
@@ -85,17 +97,18 @@ impl Replica {
         }
         let spec = spec(Holder::Review, Status::FIELD).ok_or(EditError::UnknownField)?;
         let write = self.write_of(Entity::Review, spec, value.into());
-        let status = FieldWrite { patch_set: Some(self.confirmed.patch_set), ..write };
+        let status = FieldWrite { patch_set: Some(number), ..write };
         Ok(PublishedDecision { status, note })
     }
 
     /// Publishes drafts, a decision of the [review's replica](Replica::decision), or both: all of it or nothing. It
-    /// waits behind what was done to the drafts before.
+    /// waits behind what was done to the drafts before. `seen` is the version of the review that its author sees.
     pub fn publish_drafts(
         &mut self,
         now: Millis,
         comments: Vec<CommentId>,
         decision: Option<PublishedDecision>,
+        seen: Option<Version>,
     ) -> Result<(), EditError> {
         self.loaded()?;
         let max = self.limits.batch_changes;
@@ -108,7 +121,7 @@ impl Replica {
             return Err(EditError::BadPublication);
         }
         let at = self.clock.tick(now);
-        self.push(now, Change::DraftsPublished { comments: comments.clone(), decision, at })?;
+        self.push(now, Change::DraftsPublished { comments: comments.clone(), decision, seen, at })?;
         // Nobody waits for more of it.
         self.batcher.flush();
         self.emit(Event::DraftsPublished { comments, origin: Origin::Local });

@@ -66,10 +66,19 @@ pub enum EditError {
         /// The most that the server takes, in Unicode scalars.
         max: usize,
     },
+    /// A decision can be about code that is here, and about none that is not.
+    #[error("there is no patch set {number} here: the newest is {newest}")]
+    UnknownPatchSet {
+        /// The one that was named.
+        number: u32,
+        /// The newest that is here; they are counted from 1.
+        newest: u32,
+    },
     /// There is no such refused change.
     #[error("there is no such refused change")]
     UnknownRejected,
-    /// The server does not know the review any more, so that nothing can be tried again there.
+    /// The server does not know the review any more, so that nothing can be done or tried again there. What is here
+    /// can still be read and exported.
     #[error("the server does not know this review any more")]
     ReviewLost,
     /// There is no such field on this entity.
@@ -100,7 +109,7 @@ impl Replica {
         }
         match &place {
             Place::Reply(root) if self.drafts_of().is_some() => self.check_drafted_reply(*root)?,
-            Place::Reply(root) => self.standing(*root)?,
+            Place::Reply(root) => self.talked_about(*root)?,
             Place::Line(anchor) if !anchor.is_possible() => return Err(EditError::BadPlace),
             Place::Line(_) => {}
         }
@@ -181,6 +190,16 @@ impl Replica {
         self.edit_by(now, comment, diff(shown.text.as_str(), &normalize(text)), true)
     }
 
+    /// What there is to know of a field or a set that may be changed now.
+    pub(super) fn writable(&self, entity: Entity, field: &str) -> Result<&'static FieldSpec, EditError> {
+        self.has_fields()?;
+        if let Entity::Comment(comment) = entity {
+            self.talked_about(comment)?;
+        }
+        let holder = self.holder(entity).ok_or(EditError::UnknownComment)?;
+        spec(holder, field).ok_or(EditError::UnknownField)
+    }
+
     /// Writes a field.
     pub fn set_field(
         &mut self,
@@ -189,12 +208,7 @@ impl Replica {
         field: &str,
         value: FieldValue,
     ) -> Result<(), EditError> {
-        self.has_fields()?;
-        if let Entity::Comment(comment) = entity {
-            self.standing(comment)?;
-        }
-        let holder = self.holder(entity).ok_or(EditError::UnknownComment)?;
-        let spec = spec(holder, field).ok_or(EditError::UnknownField)?;
+        let spec = self.writable(entity, field)?;
         if !spec.takes(&value) {
             return Err(EditError::BadValue);
         }
@@ -239,6 +253,10 @@ impl Replica {
     }
 
     pub(super) fn push(&mut self, now: Millis, change: Change) -> Result<(), EditError> {
+        if self.lost {
+            // It could never be sent. Whoever types it still has it, and can export what is here.
+            return Err(EditError::ReviewLost);
+        }
         self.told(now);
         self.buffer.push(change, &self.limits)?;
         self.batcher.edited(now);

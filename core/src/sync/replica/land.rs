@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cause, Event, Origin, Replica, ResyncReason};
+use super::{Cause, Event, InFlight, Origin, Replica, ResyncReason};
 use crate::change::{Change, Entity};
 use crate::clock::Millis;
 use crate::entry::{Answer, AnswerResult, Hash, Outcome, Reason, Verdict};
-use crate::id::{CommentId, Seq, UserId};
+use crate::id::{CommentId, Seq, UserId, Version};
 use crate::review::{Comment, Fields, Status};
 use crate::sync::Pending;
 use crate::text::diff;
@@ -25,15 +25,16 @@ impl Replica {
         self.in_flight.as_ref().filter(|_| self.buffer.is_empty()).map(|batch| batch.frozen.seq)
     }
 
-    /// What became of a batch that is no entry, or of one that was sent again.
-    pub fn answered(&mut self, now: Millis, answer: Answer) {
+    /// What became of a batch that is no entry, or of one that was sent again. An error says that it cannot be so: the
+    /// review has to be opened again.
+    pub fn answered(&mut self, now: Millis, answer: Answer) -> Result<(), ResyncReason> {
         let Some(batch) = self.in_flight.as_ref().filter(|batch| batch.frozen.seq == answer.seq) else {
-            return;
+            return Ok(());
         };
         // An answer to other bytes is for a copy of this local store; ours will be refused.
         let ours = || answer.payload == Hash::of(batch.frozen.payload.as_bytes());
         if answer.result != AnswerResult::Void && !ours() {
-            return;
+            return Ok(());
         }
         match answer.result {
             AnswerResult::Rejected(verdicts) => {
@@ -42,6 +43,10 @@ impl Replica {
             }
             // Its entry went by unseen: it is part of what is here.
             AnswerResult::Committed { version, hash, verdicts } if version <= self.head.version => {
+                if !self.is_part_of_what_is_here(batch, version, hash, &verdicts) {
+                    self.start_over = true;
+                    return Err(ResyncReason::Diverged);
+                }
                 if let Some(hash) = hash {
                     let receipt = batch.receipt(version, hash, now);
                     self.receive_receipt(receipt);
@@ -51,7 +56,7 @@ impl Replica {
                 self.land(&verdicts);
             }
             // Its entry is still to come in the stream.
-            AnswerResult::Committed { .. } => return,
+            AnswerResult::Committed { .. } => return Ok(()),
             // It was settled for its author to say it again.
             AnswerResult::Void => {
                 self.unfreeze();
@@ -60,6 +65,39 @@ impl Replica {
         self.dirty += 1;
         self.tell_unsynced();
         self.tick(now);
+        Ok(())
+    }
+
+    /// Whether a batch can be the entry at a version that was gone past unseen, as far as that shows here. The texts
+    /// of its comments came edit by edit, so that what was accepted of those has been confirmed by now: what is still
+    /// pending would vanish from the screen with the flight. Its fields, decisions and removals cannot be told from
+    /// others' that came to the same, and of the hashes on the way here only the latest are at hand; a log that is
+    /// another one shows at the next entry, whose hash does not fit then.
+    fn is_part_of_what_is_here(
+        &self,
+        batch: &InFlight,
+        version: Version,
+        hash: Option<Hash>,
+        verdicts: &[Verdict],
+    ) -> bool {
+        let here = (version == self.head.version).then_some(self.head.hash);
+        let journal = self.journal.iter().find(|entry| entry.version == version).map(|entry| entry.hash);
+        let fits = |known: Option<Hash>| known.is_none_or(|known| hash.is_none_or(|hash| hash == known));
+        // Whoever acknowledged another batch there, or a later one before it, speaks of another log.
+        let in_turn = self.receipts.last().is_none_or(|last| last.version < version);
+        let sent = batch.sent_changes();
+        let fallen = |outcome: &Outcome| matches!(outcome, Outcome::Rejected(_) | Outcome::AlreadySettled(_));
+        let fallen = verdicts.iter().filter(|verdict| fallen(&verdict.outcome));
+        let fallen: BTreeSet<_> =
+            fallen.filter_map(|verdict| sent.get(verdict.change).and_then(Change::comment)).collect();
+        let text =
+            |change: &&Change| matches!(change, Change::TextEdited { .. } | Change::CommentAdded { .. });
+        let mut texts = batch.changes.changes().iter().filter(text).filter_map(Change::comment);
+        batch.frozen.base < version
+            && fits(here)
+            && fits(journal)
+            && in_turn
+            && texts.all(|comment| fallen.contains(&comment))
     }
 
     /// The server did not take a batch: now, or as it is. In the latter case nothing is sent any more, until the
@@ -126,16 +164,14 @@ impl Replica {
         for Verdict { change, outcome } in verdicts {
             let Some(change) = batch.get(*change) else { continue };
             match outcome {
-                Outcome::Superseded { field, by, value } => {
-                    let entity = match change {
-                        Change::FieldsChanged { entity, .. } => *entity,
-                        // One's own newer decision is no news; a status that lost to somebody else's is.
-                        Change::Decided { .. } if field == Status::FIELD => Entity::Review,
-                        _ => continue,
-                    };
-                    let (field, by, value) = (field.clone(), by.clone(), value.clone());
-                    self.emit(Event::Superseded { entity, field, value, by });
-                }
+                Outcome::Superseded { field, .. } => match change {
+                    Change::FieldsChanged { entity, .. } => self.tell_superseded(*entity, outcome),
+                    // One's own newer decision is no news; a status that lost to somebody else's is.
+                    Change::Decided { .. } if field == Status::FIELD => {
+                        self.tell_superseded(Entity::Review, outcome);
+                    }
+                    _ => {}
+                },
                 // What came of it is a fact, and told as that.
                 Outcome::Conflict { .. } => {}
                 Outcome::AlreadySettled(over) => {

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{EditError, Event, Replica};
-use crate::change::{Change, Entity};
+use crate::change::{Change, Entity, PublishedDecision};
 use crate::clock::Millis;
 use crate::entry::{Hash, Reason};
-use crate::id::{CommentId, Seq, Version};
+use crate::id::{ClientId, CommentId, Seq, Version};
 use crate::review::{Place, Status};
 use crate::text::{Step, TextOp, diff, three_way};
 
@@ -63,6 +63,9 @@ pub enum Cause {
 /// Proof that the server has made a batch durable.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Receipt {
+    /// The id that the replica went by, where it has another one now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientId>,
     /// The batch's number.
     pub seq: Seq,
     /// Its entry's place in the log.
@@ -179,11 +182,15 @@ impl Replica {
                 }
                 (Change::Decided { status, note, .. }, _) => {
                     let value = Status::from_value(&status.value).ok_or(EditError::BadValue)?;
-                    self.decide(now, value, note.clone())?;
+                    // It says what its author looked at then, unless the server has lost that.
+                    let on = status.patch_set.map(|number| number.min(self.confirmed.patch_set));
+                    self.decide_on(now, value, note.clone(), on)?;
                 }
                 (Change::DraftsPublished { comments, decision, .. }, _) => {
                     let comments = comments.iter().copied().filter(|id| self.is_draft(*id)).collect();
-                    self.publish_drafts(now, comments, decision.clone())?;
+                    // What is there now in the review is not known here: none of it was seen.
+                    let decision = decision.clone().map(PublishedDecision::unseen);
+                    self.publish_drafts(now, comments, decision, None)?;
                 }
                 (Change::CommentRemoved { comment, .. }, Some(id)) if id == *comment => {
                     self.remove_comment(now, id)?;

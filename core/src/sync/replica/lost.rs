@@ -4,16 +4,15 @@ use std::collections::BTreeSet;
 
 use super::{Cause, Event, Replica};
 use crate::clock::Millis;
-use crate::id::{ClientId, CommentId};
-use crate::review::Review;
+use crate::id::ClientId;
 use crate::wire::ErrorCode;
 
 impl Replica {
     /// The server knows no such review, and this replica has one that it once had. What was pending, and what was
     /// acknowledged of this user's, is set aside as [`Cause::HistoryLost`]. Nothing is sent until the server knows the
-    /// review again, and then under another id; what is here can still be read.
+    /// review again, and then under another id; what is here can still be read, and no edit is taken.
     ///
-    /// Told again, it sets aside what was done since, and nothing twice.
+    /// Told again, it sets aside what an earlier release has taken since, and nothing twice.
     pub fn review_lost(&mut self, now: Millis, fresh: ClientId) {
         self.told(now);
         let first = !std::mem::replace(&mut self.lost, true);
@@ -23,8 +22,7 @@ impl Replica {
             self.recover_all(&touched);
             // What an undo would take back is not there any more.
             self.undo.clear();
-            (self.client, self.next_seq) = (fresh, 1);
-            self.ledger_dirty = true;
+            self.go_by(fresh);
         }
         self.set_aside_all(Cause::HistoryLost, pending);
         self.offline();
@@ -32,21 +30,6 @@ impl Replica {
         if first {
             self.emit(Event::Stuck(ErrorCode::UnknownReview));
         }
-    }
-
-    /// Offers everything that the server had of this user's as drafts, but for comments that are set aside with what
-    /// is pending in them.
-    fn recover_all(&mut self, touched: &BTreeSet<CommentId>) {
-        let nothing = Review::new(self.confirmed.id);
-        let old = std::mem::replace(&mut self.confirmed, nothing);
-        let edited = self.receipts.iter().flat_map(|receipt| receipt.comments.iter().copied());
-        let added = old.comments.values().filter(|comment| comment.author == self.user);
-        let mine: BTreeSet<_> = edited.chain(added.map(|comment| comment.id)).collect();
-        for was in mine.difference(touched).filter_map(|id| old.comments.get(id)) {
-            self.recover_text(was);
-        }
-        self.recover_fields(crate::change::Entity::Review, &old.fields, |_| true);
-        self.confirmed = old;
     }
 
     /// Whether the server, when it was last asked, did not know the review any more.

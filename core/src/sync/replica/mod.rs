@@ -20,9 +20,11 @@ mod land;
 mod ledger;
 mod lost;
 mod open;
+mod published;
 mod publishing;
 mod rebase;
 mod receive;
+mod recover;
 mod same_line;
 mod saved;
 mod undo;
@@ -46,7 +48,7 @@ pub use visits::Visits;
 use self::again::Wait;
 use super::{Batcher, History, Pending};
 use crate::change::Batch;
-use crate::clock::{Hlc, Millis};
+use crate::clock::{Hlc, Millis, Stamp};
 use crate::entry::{EncodedEntry, Head};
 use crate::id::{ClientId, CommentId, ReviewId, Seq, UserId, Version};
 use crate::limits::Limits;
@@ -101,6 +103,8 @@ enum Link {
 pub struct Replica {
     client: ClientId,
     user: UserId,
+    /// Of private drafts, the review that they are in: it is known where the confirmed log is not.
+    drafts_of: Option<ReviewId>,
     limits: Limits,
     confirmed: Review,
     head: Head,
@@ -134,10 +138,14 @@ pub struct Replica {
     start_over: bool,
     /// The server has lost a part of what is here: the next snapshot tells which.
     history_lost: bool,
+    /// The newest version that the server was asked for at the latest opening, whether it has that.
+    asked_for: Option<Version>,
     /// The server does not know the review any more.
     lost: bool,
     /// Conflicts that came while catching up: whether they are still open then, only the end of it tells.
     untold: BTreeSet<ConflictId>,
+    /// A decision that was published with drafts and came while catching up: whether its status stands is told then.
+    untold_decision: Option<Stamp>,
     /// The texts by which conflicts are being settled from here, as they were meant.
     meant: BTreeMap<ConflictId, String>,
     /// The refused edits of drafts that were made here instead, by the client and the id of their records.
@@ -172,6 +180,7 @@ impl Replica {
         Replica {
             client,
             user,
+            drafts_of: None,
             limits: Limits::default(),
             confirmed: Review::new(review),
             head: Head::default(),
@@ -199,8 +208,10 @@ impl Replica {
             save_again_at: None,
             start_over: false,
             history_lost: false,
+            asked_for: None,
             lost: false,
             untold: BTreeSet::new(),
+            untold_decision: None,
             meant: BTreeMap::new(),
             carried: BTreeSet::new(),
             most: 0,
@@ -214,10 +225,11 @@ impl Replica {
     /// Where the confirmed review is missing or does not fit, it is fetched anew, and only then can be said what
     /// becomes of what is pending.
     pub fn restore(now: Millis, restore: Restore, debounce_ms: u64) -> Replica {
-        let confirmed = restore.fold();
+        let (confirmed, drafts_of) = (restore.fold(), restore.drafts_of());
         let Restore { pending: saved, ledger, entries, .. } = restore;
-        let mut replica = Replica::new(saved.client, saved.user, saved.review, debounce_ms);
+        let mut replica = Replica::new(saved.client, saved.user.clone(), saved.review, debounce_ms);
         replica.now = now;
+        replica.drafts_of = drafts_of;
         let ledger = ledger.unwrap_or_default();
         replica.rejected = ledger.rejected;
         let ids = replica.rejected.iter().map(|rejected| rejected.id);
@@ -231,6 +243,9 @@ impl Replica {
             replica.head = saved.head;
             replica.behind = entries.len();
             replica.whole_due = false;
+        } else if let Some(first) = drafts_of.and_then(|of| saved.first_of_drafts(of)) {
+            (replica.confirmed, replica.head) = (first, saved.head);
+            replica.history = History::new(saved.head.version, HISTORY_OPS);
         }
         replica.in_flight = saved.in_flight.map(|SavedInFlight { frozen, changes, since }| InFlight {
             frozen,
@@ -260,26 +275,6 @@ impl Replica {
         }
         replica.most = replica.unsynced().count;
         replica
-    }
-
-    /// Pending edits for texts other than those that are here can only be kept as rejected.
-    fn keep_what_fits(&mut self) {
-        let misfits = self.misfits();
-        if misfits.is_empty() || !self.is_loaded() {
-            return;
-        }
-        let mut fallen = misfits;
-        if let Some(batch) = &mut self.in_flight {
-            // Only the answer to it counts from here on.
-            let changes = std::mem::take(&mut batch.changes);
-            fallen.extend(changes.edited());
-            fallen.extend(changes.added());
-        }
-        for change in self.buffer.remove(&mut fallen) {
-            self.reject(Cause::Unplaceable, change.comment(), None, vec![change]);
-        }
-        self.undo.clear();
-        self.dirty += 1;
     }
 
     /// Whether there is a review to show and to edit.
@@ -461,6 +456,7 @@ impl Replica {
             client: self.client,
             user: self.user.clone(),
             review: self.confirmed.id,
+            drafts_of: self.drafts_of(),
             head: self.head,
             in_flight: self.in_flight.as_ref().map(|batch| SavedInFlight {
                 frozen: batch.frozen.clone(),

@@ -22,21 +22,28 @@ impl Replica {
         if let Some(batch) = &mut self.in_flight {
             batch.sent = None;
         }
-        let known =
-            self.receipts.iter().rev().enumerate().filter(|(at, _)| is_told(*at)).map(|(_, known)| known);
-        let known = known.take(if self.history_lost { Open::MAX_KNOWN } else { 0 });
-        let drafts = self.confirmed.drafts.as_ref();
+        // Who asks for everything has to hear whether this is the log that it had: what is here, and what was
+        // acknowledged of its own.
+        let have = self.head();
+        let here = self.is_loaded().then_some(self.head);
+        let told = self.receipts.iter().rev().enumerate().filter(|(at, _)| is_told(*at));
+        let told = told.map(|(_, known)| Head { version: known.version, hash: known.hash });
+        let told = told.filter(|known| here.is_none_or(|here| known.version < here.version));
+        let all = here.into_iter().chain(told).take(if have.is_none() { Open::MAX_KNOWN } else { 0 });
+        let known: Vec<_> = all.collect();
+        self.asked_for = known.first().map(|newest| newest.version);
+        let drafts_of = self.drafts_of();
         Open {
-            review: drafts.map_or(self.confirmed.id, |drafts| drafts.review).to_string(),
-            drafts: drafts.is_some(),
-            have: self.head(),
+            review: drafts_of.unwrap_or(self.confirmed.id).to_string(),
+            drafts: drafts_of.is_some(),
+            have,
             client: Some(self.client),
             in_flight: self.in_flight.as_ref().map(|batch| InFlightRef {
                 seq: batch.frozen.seq,
                 base: batch.frozen.base,
                 comments: batch.comments().into_iter().collect(),
             }),
-            known: known.map(|receipt| Head { version: receipt.version, hash: receipt.hash }).collect(),
+            known,
         }
     }
 
@@ -78,12 +85,17 @@ impl Replica {
                 self.start_over = true;
                 return Err(ResyncReason::Diverged);
             }
+            // The log was set back, however far it has grown since. Its version tells nothing: another server may only
+            // not have heard of the latest entries.
+            _ if !self.history_lost && self.lacks_what_was_here(held) => {
+                return Err(ResyncReason::HistoryLost);
+            }
             (Some(review), steps) => self.start_from(review, head, steps, last.as_ref(), held)?,
         }
         self.link = Link::Opening(Some(head.version));
         self.found();
         if let Some(last) = last {
-            self.answered(now, last);
+            self.answered(now, last)?;
         }
         if whole {
             // Everything may have changed; single changes on the way there are no news.
@@ -95,6 +107,11 @@ impl Replica {
         }
         self.caught_up(now);
         Ok(())
+    }
+
+    /// Whether the server was asked for the newest that was known here of its log, and does not have that.
+    fn lacks_what_was_here(&self, held: Option<Version>) -> bool {
+        self.asked_for.is_some_and(|newest| held.is_none_or(|held| held < newest))
     }
 
     pub(super) fn caught_up(&mut self, now: Millis) {
@@ -217,7 +234,9 @@ impl Replica {
             applied.map_err(|_| ResyncReason::Diverged)?;
             self.sealed_behind(&landed, version);
             landed.clear();
-            self.news(std::slice::from_ref(&fact), version);
+            if !matches!(&fact, Fact::CommentRestored { comment } if added.contains(comment)) {
+                self.news(std::slice::from_ref(&fact), version);
+            }
         }
         Ok(())
     }
@@ -238,12 +257,20 @@ impl Replica {
             let (pending, _) = self.take_pending();
             self.set_aside_all(super::Cause::CopiedStore, pending);
         }
-        self.client = fresh;
+        self.go_by(fresh);
+        self.link = Link::Offline;
+        self.dirty += 1;
+    }
+
+    /// Goes by another id from here on. What was acknowledged was under the one before.
+    pub(super) fn go_by(&mut self, fresh: ClientId) {
+        let before = std::mem::replace(&mut self.client, fresh);
+        for receipt in &mut self.receipts {
+            receipt.client.get_or_insert(before);
+        }
         self.next_seq = 1;
         // Entries under the id before do not speak for themselves any more.
         self.ledger_dirty = true;
-        self.link = Link::Offline;
-        self.dirty += 1;
     }
 
     /// Everything pending as one: only where nothing of it can be in flight any more.
@@ -334,6 +361,6 @@ impl InFlight {
 
     /// What proves that it is durable.
     pub(super) fn receipt(&self, version: Version, hash: Hash, at: Millis) -> Receipt {
-        Receipt { seq: self.frozen.seq, version, hash, at, comments: self.comments() }
+        Receipt { client: None, seq: self.frozen.seq, version, hash, at, comments: self.comments() }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Replica;
+use super::{EditError, Replica};
+use crate::change::{Change, PublishedDecision};
+use crate::clock::Millis;
+use crate::id::Version;
 use crate::review::Comment;
 
 impl Replica {
@@ -16,5 +19,30 @@ impl Replica {
             confirmed.is_none_or(|draft| draft.published.is_none())
         });
         named.filter_map(|id| self.comment(id)).filter(|draft| draft.removed.is_none()).collect()
+    }
+
+    /// The server has lost a part of the review that these are drafts in: a publication that waits has seen nothing of
+    /// what comes in its place.
+    pub fn review_went_back(&mut self) {
+        self.buffer.forget_review();
+        self.dirty += 1;
+    }
+
+    /// Publishes once more what was refused, with those drafts that still are and with what its author sees of the review
+    /// by now, and forgets the record.
+    pub fn retry_publication(
+        &mut self,
+        now: Millis,
+        id: u64,
+        decision: Option<PublishedDecision>,
+        seen: Option<Version>,
+    ) -> Result<(), EditError> {
+        let record =
+            self.rejected().iter().find(|record| record.id == id).ok_or(EditError::UnknownRejected)?;
+        let named = record.changes.iter().flat_map(Change::published).copied();
+        let drafts = named.filter(|draft| self.is_draft(*draft)).collect();
+        self.publish_drafts(now, drafts, decision, seen)?;
+        self.discard_rejected(Some(id));
+        Ok(())
     }
 }

@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cause, InFlight, Rejected, Replica, ResyncReason};
-use crate::change::{Apart, Change, Entity, FieldWrite};
+use crate::change::{Apart, Change};
 use crate::clock::Stamp;
 use crate::entry::{Answer, AnswerResult, Head, Outcome, Step, Verdict};
 use crate::id::{CommentId, Version};
-use crate::review::{Comment, Fields, LastEdit, Place, Register, Removal, Review};
+use crate::review::{Comment, LastEdit, Place, Review};
 use crate::text::{TextOp, diff, overlaps, squash};
 
 impl Replica {
@@ -232,74 +232,6 @@ impl Replica {
             let mine = before.get(&id).cloned().or_else(|| text_in(&of));
             let (comment, cause) = (Some(id), Cause::Unplaceable);
             self.set_aside(Rejected { id: 0, at: 0, cause, comment, place, base, mine, changes: of });
-        }
-    }
-
-    /// What the server had acknowledged and does not have any more is offered as drafts.
-    fn recover(&mut self, old: &Review, held: Option<Version>) {
-        let is_lost = |version: Version| held.is_none_or(|held| version > held);
-        let lost = self.receipts.iter().filter(|receipt| is_lost(receipt.version));
-        let comments: BTreeSet<_> = lost.flat_map(|receipt| receipt.comments.iter().copied()).collect();
-        self.receipts.retain(|receipt| !is_lost(receipt.version));
-        self.ledger_dirty = true;
-        for was in comments.iter().filter_map(|id| old.comments.get(id)) {
-            self.recover_text(was);
-            let by_me = |removal: &Removal| is_lost(removal.version) && removal.by == self.user;
-            let Some(stands) = self.confirmed.comments.get(&was.id).map(|is| is.removed.is_none()) else {
-                continue;
-            };
-            if stands && was.removed.as_ref().is_some_and(by_me) {
-                let changes = vec![Change::CommentRemoved { comment: was.id, seen: None }];
-                self.reject(Cause::HistoryLost, Some(was.id), None, changes);
-            }
-            self.recover_fields(Entity::Comment(was.id), &was.fields, is_lost);
-        }
-        self.recover_fields(Entity::Review, &old.fields, is_lost);
-        self.recover_decision(old, is_lost);
-    }
-
-    /// What this replica's user had decided.
-    fn recover_decision(&mut self, old: &Review, is_lost: impl Fn(Version) -> bool) {
-        let Some(was) = old.decisions.get(&self.user).filter(|was| is_lost(was.version)) else { return };
-        if self.confirmed.decisions.get(&self.user).is_some_and(|is| is.value == was.value) {
-            return;
-        }
-        let patch_set = Some(was.patch_set);
-        let status = FieldWrite { patch_set, ..FieldWrite::new(was.value.into(), 0) };
-        let change = Change::Decided { status, note: was.note.clone(), at: self.clock.tick(self.now) };
-        self.reject(Cause::HistoryLost, None, None, vec![change]);
-    }
-
-    pub(super) fn recover_text(&mut self, was: &Comment) {
-        let is = self.confirmed.comments.get(&was.id);
-        if was.removed.is_some() || is.is_some_and(|is| is.text == was.text) {
-            return;
-        }
-        let (comment, place) = (Some(was.id), Some(was.place.clone()));
-        let base = is.map(|is| is.text.as_str().to_owned());
-        let mine = Some(was.text.as_str().to_owned());
-        let (cause, changes) = (Cause::HistoryLost, Vec::new());
-        self.set_aside(Rejected { id: 0, at: 0, cause, comment, place, base, mine, changes });
-    }
-
-    /// The values that this replica's user had set.
-    pub(super) fn recover_fields(&mut self, entity: Entity, old: &Fields, is_lost: impl Fn(Version) -> bool) {
-        let mut lost = BTreeMap::new();
-        for name in old.names() {
-            let Some(Register { value, by, version, .. }) = old.register(name) else { continue };
-            let now = self.confirmed.holder(entity).and_then(|(_, fields)| fields.value(name));
-            if *by == self.user && is_lost(*version) && now != Some(value) {
-                lost.insert(name.to_owned(), FieldWrite::new(value.clone(), 0));
-            }
-        }
-        if !lost.is_empty() {
-            let at = self.clock.tick(self.now);
-            let comment = match entity {
-                Entity::Comment(id) => Some(id),
-                Entity::Review => None,
-            };
-            let changes = vec![Change::FieldsChanged { entity, fields: lost, at }];
-            self.reject(Cause::HistoryLost, comment, None, changes);
         }
     }
 }

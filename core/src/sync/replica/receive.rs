@@ -192,7 +192,8 @@ impl Replica {
         let changes = batch.sent_changes();
         let all = changes.iter().enumerate().all(|(at, change)| self.is_accounted_for(entry, at, change));
         let ours = |fact: &Fact| changes.iter().any(|change| fact.is_of(change));
-        if all && entry.facts.iter().all(ours) { Ok(()) } else { Err(ResyncReason::Diverged) }
+        let told = entry.verdicts.iter().all(|verdict| verdict.is_of(&changes));
+        if all && told && entry.facts.iter().all(ours) { Ok(()) } else { Err(ResyncReason::Diverged) }
     }
 
     /// Whether an entry, before it is applied, says what became of a change: a fact, a verdict, or nothing because
@@ -273,6 +274,7 @@ impl Replica {
         self.apply(entry, head)?;
         events.into_iter().for_each(|event| self.emit(event));
         self.news(&entry.facts, entry.version);
+        self.tell_published(entry);
         Ok(())
     }
 
@@ -294,12 +296,13 @@ impl Replica {
                 }
             }
             Fact::CommentAdded { comment, .. } => {
-                // Ids are unique: pending edits of it cannot be carried to another comment.
-                if self.layers().any(|layer| layer.touches(*comment)) {
+                // Ids are unique: pending edits of it cannot be carried to another comment. A publication takes it as it
+                // is by then: a draft that went with lost history may come again from another device.
+                if self.changes().any(|change| change.comment() == Some(*comment)) {
                     return Err(ResyncReason::Diverged);
                 }
                 events.push(Event::CommentAdded { comment: *comment, by, origin });
-                events.extend(self.same_line(fact));
+                events.extend(self.same_line(author, fact));
             }
             Fact::CommentRemoved { comment } => {
                 // What was typed before this came was typed in a comment that was there.

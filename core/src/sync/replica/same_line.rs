@@ -2,12 +2,16 @@
 
 use super::{Event, Replica};
 use crate::entry::Fact;
+use crate::id::UserId;
 
 impl Replica {
-    /// What a new comment of somebody else's means for this user's own beside it.
-    pub(super) fn same_line(&self, fact: &Fact) -> Vec<Event> {
+    /// What a new comment that did not come from here means: for this user's own beside it, or, where this user wrote it
+    /// on another device or published it with drafts, for it.
+    pub(super) fn same_line(&self, author: &UserId, fact: &Fact) -> Vec<Event> {
         let Fact::CommentAdded { comment, beside, .. } = fact else { return Vec::new() };
-        let own = |id: &&_| self.confirmed.comments.get(id).is_some_and(|there| there.author == self.user);
+        let mine = *author == self.user;
+        let own =
+            |id: &&_| mine || self.confirmed.comments.get(id).is_some_and(|there| there.author == self.user);
         beside.iter().filter(own).map(|other| Event::SameLine { comment: *comment, other: *other }).collect()
     }
 

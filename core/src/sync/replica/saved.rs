@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{JOURNAL, Receipt, Rejected, Replica, Visits};
+use super::{Cause, JOURNAL, Receipt, Rejected, Replica, Visits};
 use crate::clock::{Hlc, Millis};
+use crate::drafts::first_entry;
 use crate::entry::{EncodedEntry, Head};
 use crate::id::{ClientId, CommentId, ReviewId, Seq, UserId, Version};
 use crate::review::{ConflictId, Review};
@@ -53,6 +54,9 @@ pub struct SavedPending {
     pub user: UserId,
     /// Of which review.
     pub review: ReviewId,
+    /// If that is a log of private drafts, of which review; absent in what was saved before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drafts_of: Option<ReviewId>,
     /// Where the confirmed log ended.
     pub head: Head,
     /// What was in flight.
@@ -161,9 +165,51 @@ impl Restore {
         }
         (head == self.pending.head).then_some(review)
     }
+
+    /// Of private drafts, the review that they are in. A record that says otherwise than its own id is damaged.
+    pub(super) fn drafts_of(&self) -> Option<ReviewId> {
+        let SavedPending { drafts_of, user, review, .. } = &self.pending;
+        let in_review = self.confirmed.as_ref().and_then(|saved| saved.review.drafts.as_ref());
+        let of = drafts_of.or_else(|| in_review.map(|drafts| drafts.review));
+        of.filter(|of| of.drafts_of(user) == *review)
+    }
+}
+
+impl SavedPending {
+    /// A log of drafts that nobody but this replica has written in yet: it follows from whose it is, so that what is
+    /// pending does not need what was saved of it.
+    pub(super) fn first_of_drafts(&self, of: ReviewId) -> Option<Review> {
+        let (entry, encoded) = first_entry(of, &self.user);
+        if self.head != (Head { version: encoded.version, hash: encoded.hash }) {
+            return None;
+        }
+        let mut first = Review::new(self.review);
+        first.apply(&entry).ok()?;
+        Some(first)
+    }
 }
 
 impl Replica {
+    /// Pending edits for texts other than those that are here can only be kept as rejected.
+    pub(super) fn keep_what_fits(&mut self) {
+        let misfits = self.misfits();
+        if misfits.is_empty() || !self.is_loaded() {
+            return;
+        }
+        let mut fallen = misfits;
+        if let Some(batch) = &mut self.in_flight {
+            // Only the answer to it counts from here on.
+            let changes = std::mem::take(&mut batch.changes);
+            fallen.extend(changes.edited());
+            fallen.extend(changes.added());
+        }
+        for change in self.buffer.remove(&mut fallen) {
+            self.reject(Cause::Unplaceable, change.comment(), None, vec![change]);
+        }
+        self.undo.clear();
+        self.dirty += 1;
+    }
+
     /// An entry is to be saved. While the local store takes nothing they do not pile up.
     pub(super) fn remember_entry(&mut self, encoded: &EncodedEntry) {
         self.journal.push(encoded.clone());

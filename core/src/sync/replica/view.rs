@@ -200,6 +200,23 @@ impl Replica {
         }
     }
 
+    /// Checks that a comment is there, or that answers to it are: a thread goes on without the comment that began it.
+    pub(super) fn talked_about(&self, id: CommentId) -> Result<(), EditError> {
+        match self.standing(id) {
+            Err(EditError::CommentRemoved) if self.is_answered(id) => Ok(()),
+            standing => standing,
+        }
+    }
+
+    fn is_answered(&self, id: CommentId) -> bool {
+        let added = self.layers().flat_map(Pending::added);
+        let ids: BTreeSet<_> = self.confirmed.comments.keys().copied().chain(added).collect();
+        ids.into_iter().filter_map(|id| self.comment(id)).any(|other| {
+            let of = matches!(other.place, Place::Reply(root) if root == id);
+            of && other.removed.is_none()
+        })
+    }
+
     /// The length of a comment's text as it is shown, without working the text out.
     pub(super) fn text_len(&self, id: CommentId) -> Result<usize, EditError> {
         self.standing(id)?;

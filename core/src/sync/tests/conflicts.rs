@@ -138,11 +138,38 @@ fn the_same_value_twice_is_no_conflict_nor_are_ones_own_clients() {
     let batch = Batch { seq: 1, base: 1, changes: vec![status(Status::Pending, 1, 5)] };
     let payload = Hash::of(serde_json::to_string(&batch).unwrap().as_bytes());
     let submission = Submission { client: client(2), user: user(1), batch, payload, skew: 0 };
-    server.sequencer.submit(1_000, submission, &[]);
+    server.sequencer.submit(1_000, submission, Past::default());
     server.poll();
     server.commit();
     assert_eq!(server.sequencer.committed().status(), Status::Approved);
     assert!(server.sequencer.committed().conflicts.is_empty());
+}
+
+#[test]
+fn who_agrees_is_not_overwritten_unseen_either() {
+    for cy_sees in [1, 2] {
+        let mut server = Server::new();
+        server.sequencer.client_opened(client(3), None);
+        server.take(1, 1, 1, vec![status(Status::Approved, 1, 5)]);
+        server.take(3, 1, cy_sees, vec![status(Status::Approved, cy_sees, 6)]);
+        assert!(server.sequencer.committed().conflicts.is_empty(), "they agree");
+        // The first has seen their own approval, and nothing of the other's.
+        server.take(1, 2, 2, vec![status(Status::ChangesRequested, 2, 7)]);
+        let review = server.sequencer.committed();
+        let open: Vec<_> = review.conflicts.open().collect();
+        assert_eq!((open.len(), review.status()), (1, Status::Approved), "having seen {cy_sees}");
+        assert_eq!(values(open[0]), [Status::Approved.into(), Status::ChangesRequested.into()]);
+        assert_eq!((&open[0].sides[0].user, open[0].sides[0].version), (&user(3), 3));
+    }
+    // Said once more by oneself it is no news, and who has seen both may change it.
+    let mut server = Server::new();
+    server.take(1, 1, 1, vec![status(Status::Approved, 1, 5)]);
+    server.take(1, 2, 2, vec![status(Status::Approved, 2, 6)]);
+    assert_eq!(server.delivered.last().unwrap().facts, []);
+    server.take(2, 1, 1, vec![status(Status::Approved, 1, 7)]);
+    server.take(1, 3, 4, vec![status(Status::ChangesRequested, 4, 8)]);
+    let review = server.sequencer.committed();
+    assert_eq!((review.conflicts.is_empty(), review.status()), (true, Status::ChangesRequested));
 }
 
 #[test]
@@ -310,4 +337,29 @@ fn a_resolution_must_fit_its_conflict() {
         assert_eq!(server.take(1, seq as u64 + 2, 3, vec![change]), [(0, rejected(reason))], "row {seq}");
     }
     assert_eq!(server.sequencer.committed().conflicts.open().count(), 1);
+}
+
+#[test]
+fn what_is_settled_as_it_was_told_has_not_seen_the_side_that_came_after() {
+    for value in [Resolution::Side(user(2)), Resolution::Value(Status::ChangesRequested.into())] {
+        let mut people = People::new(4);
+        people.leave(3);
+        set(&mut people, 1, Status::Approved);
+        set(&mut people, 2, Status::ChangesRequested);
+        people.settle();
+        let told = people.of(4).conflicts()[0].clone();
+        people.of(3).decide(0, Status::Pending, Some("see above".into())).unwrap();
+        people.come_back(3);
+        people.settle();
+        let now = people.of(4).conflicts()[0].clone();
+        assert_eq!((told.sides.len(), now.sides.len()), (2, 3), "it is here, and was not told");
+        people.of(4).settle_told(0, &told, value).unwrap();
+        people.settle();
+        assert_eq!(people.open().len(), 1, "nobody has looked at the third's");
+        let now = people.of(4).conflicts()[0].clone();
+        people.of(4).settle_told(0, &now, Resolution::Side(user(3))).unwrap();
+        people.settle();
+        assert!(people.open().is_empty());
+        assert_eq!(people.of(1).status(), Status::Pending);
+    }
 }

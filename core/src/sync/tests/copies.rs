@@ -66,7 +66,7 @@ fn a_copy_that_goes_on_while_both_are_connected_is_noticed_by_its_first_entry() 
     // An entry of one's own from before is none of these.
     let (mut server, mut replica, sent) = in_flight();
     server.take_bytes(1, batch(&sent));
-    replica.answered(300, server.sequencer.last_answer(client(1)).unwrap().clone());
+    replica.answered(300, server.sequencer.last_answer(client(1)).unwrap().clone()).unwrap();
     let ours = EncodedEntry::new(&server.delivered[0], replica.head().unwrap().hash);
     assert_eq!(replica.receive(310, &ours), Ok(()));
 }
@@ -93,7 +93,7 @@ fn a_batch_that_an_earlier_request_settled_is_said_again_under_the_same_id() {
 
 #[test]
 fn a_copys_entry_is_not_taken_for_ones_own_where_it_sets_no_field() {
-    let mut server = Server::new();
+    let mut server = Server::lww();
     let mut one = replica(1);
     let approved: FieldValue = Status::Approved.into();
     let requested: FieldValue = Status::ChangesRequested.into();

@@ -51,7 +51,7 @@ fn an_older_decision_from_another_device_does_not_undo_a_newer_one() {
     let batch = Batch { seq: 1, base: 1, changes: vec![decide(Status::Approved, 5)] };
     let payload = Hash::of(serde_json::to_string(&batch).unwrap().as_bytes());
     let submission = Submission { client: client(2), user: user(1), batch, payload, skew: 0 };
-    server.sequencer.submit(1_000, submission, &[]);
+    server.sequencer.submit(1_000, submission, Past::default());
     server.poll();
     server.commit();
     let review = server.sequencer.committed();
@@ -230,4 +230,28 @@ fn whose_decision_loses_to_the_last_writer_is_told() {
     assert_eq!(people.of(1).status(), Status::Approved);
     let told = people.told(1);
     assert!(told.iter().any(|event| matches!(event, Event::Superseded { .. })), "{told:?}");
+}
+
+#[test]
+fn a_decision_is_of_the_code_that_its_author_looked_at() {
+    let mut people = People::new(2);
+    people.server.sequencer.patch_sets.insert(1, patch_sets::code(patch_sets::FIRST));
+    people.add_patch_set(patch_sets::next(2, patch_sets::FIRST, patch_sets::SECOND));
+    people.of(1).decide_on(0, Status::Approved, None, Some(1)).unwrap();
+    assert_eq!(people.of(1).decisions()[&user(1)].patch_set, 1, "at once");
+    people.of(2).decide_on(0, Status::Approved, None, None).unwrap();
+    people.settle();
+    for who in 1..=2 {
+        let decisions = people.of(who).decisions();
+        assert_eq!((decisions[&user(1)].patch_set, decisions[&user(2)].patch_set), (1, 2));
+        assert!(decisions[&user(1)].is_stale(2) && !decisions[&user(2)].is_stale(2));
+    }
+    for number in [0, 3] {
+        let unknown = EditError::UnknownPatchSet { number, newest: 2 };
+        let first = people.of(1);
+        assert_eq!(first.decide_on(0, Status::Pending, None, Some(number)), Err(unknown));
+        assert_eq!(first.decision(Status::Pending, None, Some(number)), Err(unknown), "nor to publish");
+    }
+    let published = people.of(1).decision(Status::ChangesRequested, None, Some(1)).unwrap();
+    assert_eq!(published.status.patch_set, Some(1));
 }

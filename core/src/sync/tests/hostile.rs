@@ -72,7 +72,7 @@ fn a_step_of_ones_own_with_another_comment_is_none() {
 fn what_was_rejected_as_a_whole_was_rejected_change_by_change() {
     let (mut replica, sent) = in_flight();
     let payload = Hash::of(sent.payload.as_bytes());
-    replica.answered(60, Answer { seq: sent.seq, payload, result: AnswerResult::Rejected(vec![]) });
+    replica.answered(60, Answer { seq: sent.seq, payload, result: AnswerResult::Rejected(vec![]) }).unwrap();
     assert_eq!((replica.unsynced().count, shown(&replica)), (0, None));
     assert_eq!(replica.rejected()[0].mine.as_deref(), Some("typed"));
 }

@@ -1,5 +1,7 @@
 //! What is kept, for how long, and under which name: saves that fail, ids of what was refused, ages, receipts.
 
+use std::collections::BTreeSet;
+
 use super::replica::{drain, replica, saves, unsaved};
 use super::*;
 use crate::wire::ErrorCode;
@@ -58,6 +60,38 @@ fn decisions_and_removals_that_the_server_lost_come_back_as_drafts_and_what_it_k
     }
     assert!(replica.comment(comment(1)).unwrap().resolved());
     assert!(replica.comment(comment(2)).unwrap().removed.is_some());
+}
+
+#[test]
+fn tags_and_what_was_acknowledged_long_ago_come_back_as_well() {
+    let mut server = Server::new();
+    let mut replica = replica(1);
+    let (empty, head) = (server.sequencer.committed().clone(), server.sequencer.head());
+    replica.add_comment(0, comment(1), line(), "long ago").unwrap();
+    replica.change_set(0, Entity::Review, "tags", ["urgent".to_owned()].into(), BTreeSet::new()).unwrap();
+    commit(&mut server, &mut replica, 10);
+    replica.add_comment(20, comment(2), line(), "much").unwrap();
+    commit(&mut server, &mut replica, 30);
+    for n in 0..300 {
+        let at = replica.comment(comment(2)).unwrap().text.len();
+        replica.replace_text(40 + n * 20, comment(2), at, 0, "!").unwrap();
+        commit(&mut server, &mut replica, 50 + n * 20);
+    }
+    assert!(replica.receipts().iter().all(|receipt| !receipt.comments.contains(&comment(1))), "so long ago");
+    let acknowledged = replica.receipts().to_vec();
+    replica.offline();
+    replica.renew(9_000, client(3), ResyncReason::HistoryLost);
+    assert!(replica.receipts().iter().all(|receipt| receipt.client == Some(client(1))));
+    assert_eq!(replica.receipts().len(), acknowledged.len());
+    replica.opening();
+    replica.opened(9_010, Opened { held: None, ..opened_whole(empty, head) }).unwrap();
+    let kept = replica.rejected();
+    let texts: BTreeSet<_> = kept.iter().filter_map(|kept| kept.comment).collect();
+    assert_eq!(texts, [comment(1), comment(2)].into(), "{kept:?}");
+    let tags = |kept: &&Rejected| matches!(&kept.changes[..], [Change::SetChanged { .. }]);
+    let tags = kept.iter().find(tags).map(|kept| kept.id).unwrap();
+    replica.retry_rejected(9_020, tags, comment(9)).unwrap();
+    assert!(replica.sets(Entity::Review).elements("tags").any(|tag| tag == "urgent"));
 }
 
 #[test]

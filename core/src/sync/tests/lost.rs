@@ -63,11 +63,12 @@ fn everything_of_ones_own_is_offered_once_and_nothing_waits_for_ever() {
     assert_eq!(replica.comment(comment(2)).unwrap().text.as_str(), "theirs");
     assert_eq!(replica.retry_rejected(110, 1, comment(8)), Err(EditError::ReviewLost));
 
-    // A restart knows it, and hearing it again offers what was done since and nothing twice.
+    // A restart knows it, and hearing it again offers what an earlier release has taken since, and nothing twice.
     let all_saves = saves(&mut replica, 110);
     assert!(all_saves.is_empty(), "it is saved");
-    replica.add_comment(120, comment(5), line(), "since").unwrap();
-    let save = saves(&mut replica, 120).pop().unwrap();
+    replica.save_anew();
+    let mut save = saves(&mut replica, 120).pop().unwrap();
+    save.pending.buffer.push(add(5, "since"), &Limits::default()).unwrap();
     let ledger = Some(SavedLedger {
         format: SAVED_FORMAT,
         rejected: replica.rejected().to_vec(),
@@ -88,6 +89,35 @@ fn everything_of_ones_own_is_offered_once_and_nothing_waits_for_ever() {
     replica.review_lost(140, client(10));
     assert_eq!((kept(&replica).len(), replica.client()), (5, client(9)));
     assert_eq!(kept(&replica)[4], (lost, Some(comment(5)), Some("since")));
+}
+
+#[test]
+fn no_edit_is_taken_of_what_can_never_be_sent() {
+    let (_, mut replica) = before();
+    replica.review_lost(100, client(9));
+    drain(&mut replica, 100);
+    let (shown, kept) = (replica.comment(comment(1)), replica.rejected().to_vec());
+    let title = FieldValue::Text("new title".into());
+    let tried = [
+        replica.add_comment(110, comment(5), line(), "new"),
+        replica.add_comment(110, comment(6), Place::Reply(comment(2)), "answer"),
+        replica.replace_text(110, comment(1), 0, 0, "more "),
+        replica.set_text(110, comment(2), "all of it"),
+        replica.set_field(110, Entity::Review, "title", title),
+        replica.set_field(110, Entity::Comment(comment(2)), "resolved", FieldValue::Flag(true)),
+        replica.change_set(110, Entity::Review, "tags", ["new".into()].into(), Default::default()),
+        replica.decide(110, Status::Approved, None),
+        replica.remove_comment(110, comment(1)),
+    ];
+    assert_eq!(tried, [Err(EditError::ReviewLost); 9]);
+    let (sent, told) = drain(&mut replica, 200);
+    assert!(sent.is_empty() && told.is_empty(), "{told:?}");
+    assert_eq!(
+        (replica.comment(comment(1)), replica.rejected()),
+        (shown, &kept[..]),
+        "all of it is still here"
+    );
+    assert_eq!((replica.unsynced().count, replica.wake_at()), (0, None));
 }
 
 #[test]

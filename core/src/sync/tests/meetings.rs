@@ -2,6 +2,7 @@
 
 use super::replica::{drain, replica};
 use super::*;
+use crate::change::PublishedDecision;
 use crate::clock::Millis;
 use crate::review::Conflict;
 
@@ -105,10 +106,45 @@ impl People {
         let n = who as u128 + 1;
         let payload = Hash::of(frozen.payload.as_bytes());
         let submission = Submission { client: client(n), user: user(n), batch, payload, skew: 0 };
-        self.server.sequencer.submit(self.now, submission, &[]);
+        self.server.sequencer.submit(self.now, submission, Past::default());
         self.deliver();
         // One millisecond apart.
         self.now += 1;
+    }
+
+    /// Somebody has published drafts, on the first line, and a decision, having seen a version of the review.
+    pub(super) fn publish(&mut self, who: u128, ids: &[u128], status: Option<Status>, seen: u64) {
+        self.now += 1;
+        let drafts = self.server.sequencer.committed().id.drafts_of(&user(who));
+        let draft = |id: &u128| PublishedComment {
+            comment: comment(*id),
+            place: Place::Line(Anchor::head("x", 1)),
+            text: "a draft".into(),
+        };
+        let decided = |value: Status| {
+            let status = FieldWrite { patch_set: Some(1), ..FieldWrite::new(value.into(), seen) };
+            PublishedDecision { status, note: None }
+        };
+        let publication = Publication {
+            drafts,
+            number: 1,
+            author: user(who),
+            comments: ids.iter().map(draft).collect(),
+            decision: status.map(decided),
+            seen: Some(seen),
+            at: HlcTime { ms: 1, n: 0 },
+            skew: 0,
+            payload: Hash::default(),
+        };
+        self.server.sequencer.publish(self.now, Arc::new(publication));
+        self.deliver();
+        self.send();
+    }
+
+    /// Somebody has posted the next state of the code.
+    pub(super) fn add_patch_set(&mut self, patch_set: NewPatchSet) {
+        self.server.sequencer.add_patch_set(self.now, patch_set);
+        self.deliver();
     }
 
     fn deliver(&mut self) {
@@ -119,11 +155,14 @@ impl People {
                 SequencerEffect::Deliver(entry) => delivered.push(entry),
                 SequencerEffect::Answer(to, answer) => {
                     let who = (to.0.as_u128() - 1) as usize;
-                    self.replicas[who].answered(self.now, answer);
+                    self.replicas[who].answered(self.now, answer).unwrap();
                 }
                 SequencerEffect::Refuse(_, _, refusal) => panic!("refused: {refusal:?}"),
-                SequencerEffect::PatchSet(..) | SequencerEffect::Publication(..) => {
-                    panic!("nobody adds one")
+                SequencerEffect::Publication(_, outcome) => {
+                    assert_eq!(outcome, PublicationOutcome::Published);
+                }
+                SequencerEffect::PatchSet(_, outcome) => {
+                    assert!(matches!(outcome, PatchSetOutcome::Added(_)), "{outcome:?}");
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! The rules of both halves, one by one: what the cases share. Fields are open to the cases below.
 
+mod answers;
 mod conflicts;
 mod copies;
 mod decisions;
@@ -13,6 +14,8 @@ mod patch_sets;
 mod reopen;
 mod replica;
 mod sequencer;
+mod set_back;
+mod threads;
 mod trimmed;
 mod undoing;
 mod visits;
@@ -97,7 +100,7 @@ impl Server {
         let batch = Batch { seq, base, changes };
         let payload = Hash::of(serde_json::to_string(&batch).unwrap().as_bytes());
         let submission = Submission { client: client(who), user: user(who), batch, payload, skew: 0 };
-        self.sequencer.submit(1_000, submission, &[]);
+        self.sequencer.submit(1_000, submission, Past::default());
         self.poll();
     }
 
@@ -159,9 +162,10 @@ fn opened(head: Head) -> Opened {
     Opened::new(ReviewId(Uuid::from_u128(7)), head)
 }
 
-/// The same with the whole review.
+/// The same with the whole review, in a log that lacks nothing.
 fn opened_whole(review: Review, head: Head) -> Opened {
-    Opened { digest: Some(review.digest()), snapshot: Some(review), ..opened(head) }
+    let (digest, held) = (Some(review.digest()), Some(head.version));
+    Opened { digest, snapshot: Some(review), held, ..opened(head) }
 }
 
 fn add(n: u128, text: &str) -> Change {

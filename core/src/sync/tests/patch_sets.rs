@@ -5,14 +5,14 @@ use crate::diff::{LineHash, LineMap};
 use crate::review::{Comment, PlaceState, Side};
 
 /// Patch set 1 with lines to comment on, patch set 2 with one more before them and one of them gone.
-const FIRST: &str = "--- a/x\n+++ b/x\n@@ -1,4 +1,5 @@\n one\n-two\n+zwei\n+drei\n four\n five\n";
-const SECOND: &str = "--- a/x\n+++ b/x\n@@ -1,4 +1,5 @@\n+zero\n one\n-two\n+zwei\n four\n five\n";
+pub(super) const FIRST: &str = "--- a/x\n+++ b/x\n@@ -1,4 +1,5 @@\n one\n-two\n+zwei\n+drei\n four\n five\n";
+pub(super) const SECOND: &str = "--- a/x\n+++ b/x\n@@ -1,4 +1,5 @@\n+zero\n one\n-two\n+zwei\n four\n five\n";
 
-fn code(diff: &str) -> Arc<PatchSet> {
+pub(super) fn code(diff: &str) -> Arc<PatchSet> {
     Arc::new(PatchSet::parse(diff.as_bytes()).unwrap())
 }
 
-fn next(number: u32, from: &str, to: &str) -> NewPatchSet {
+pub(super) fn next(number: u32, from: &str, to: &str) -> NewPatchSet {
     let (old, code) = (code(from), code(to));
     let map = Arc::new(LineMap::between(&old, &code));
     let (code_json, map_json) =

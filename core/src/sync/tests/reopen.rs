@@ -10,7 +10,8 @@ pub(super) fn answer(server: &Server, who: u128, snapshot: bool, steps: Option<V
     let last = server.sequencer.last_answer(client(who)).cloned();
     let snapshot = snapshot.then(|| committed.clone());
     let digest = Some(committed.digest());
-    Opened { snapshot, steps, digest, last, ..opened(server.sequencer.head()) }
+    let head = server.sequencer.head();
+    Opened { snapshot, steps, digest, last, held: Some(head.version), ..opened(head) }
 }
 
 /// The steps of everything that was delivered.
@@ -283,7 +284,7 @@ fn a_catch_up_that_leads_elsewhere_is_taken_back_whole() {
     let (mut server, mut replica, sent) = in_flight();
     server.take(2, 1, 2, vec![status(Status::Approved, 2, 900), add(2, "other")]);
     replica.offline();
-    replica.opening();
+    let had = replica.opening().have.unwrap();
     let before = replica.confirmed().clone();
     let mut wrong = steps(&server, &[comment(1)], false).unwrap();
     for step in &mut wrong {
@@ -293,11 +294,17 @@ fn a_catch_up_that_leads_elsewhere_is_taken_back_whole() {
     }
     assert_eq!(replica.opened(300, answer(&server, 1, false, Some(wrong))), Err(ResyncReason::Diverged));
     assert_eq!((replica.confirmed(), replica.head()), (&before, None), "only a snapshot helps now");
-    replica.opening();
-    let told = Opened { digest: Some(1), ..answer(&server, 1, true, steps(&server, &[comment(1)], true)) };
+    let open = replica.opening();
+    assert_eq!((open.have, &open.known[..]), (None, &[had][..]), "is the log still the one it was?");
+    let held = Some(had.version);
+    let whole = || Opened { held, ..answer(&server, 1, true, steps(&server, &[comment(1)], true)) };
+    let told = Opened { digest: Some(1), ..whole() };
     assert_eq!(replica.opened(310, told), Err(ResyncReason::Diverged));
     replica.opening();
-    replica.opened(320, answer(&server, 1, true, steps(&server, &[comment(1)], true))).unwrap();
+    let other = Opened { held: None, ..whole() };
+    assert_eq!(replica.opened(320, other), Err(ResyncReason::HistoryLost), "however far it goes by now");
+    replica.opening();
+    replica.opened(320, whole()).unwrap();
     assert_eq!((replica.status(), shown(&replica, 1)), (Status::Approved, "A one two".into()));
     assert!(drain(&mut replica, 320).0.contains(&sent));
 }

@@ -140,6 +140,18 @@ fn a_lost_race_is_sequenced_again() {
 }
 
 #[test]
+fn an_answer_that_was_read_before_a_newer_one_changes_nothing() {
+    let mut server = Server::new();
+    server.take(1, 1, 1, vec![add(1, "ab")]);
+    let read = vec![(client(1), server.sequencer.last_answer(client(1)).cloned())];
+    // The store is slow to tell, and meanwhile this goes on.
+    server.take(1, 2, 2, vec![edit(1, "[2,\"!\"]")]);
+    server.sequencer.lost(9, vec![], read).unwrap();
+    assert_eq!(server.take(1, 3, 3, vec![edit(1, "[3,\"?\"]")]), []);
+    assert_eq!((server.text(1), server.refused.len()), ("ab!?", 0));
+}
+
+#[test]
 fn what_waits_here_and_is_over_elsewhere_holds_nobody_up() {
     let mut server = Server::new();
     server.submit(2, 1, 1, vec![add(2, "first")]);
@@ -363,4 +375,20 @@ fn a_batch_that_would_hold_everybody_up_is_not_taken() {
     server.submit(2, 1, 2, vec![edit(1, &op("y"))]);
     assert_eq!(server.refused, [Refusal::BadBase]);
     assert_eq!(server.take(2, 1, 1_100, vec![edit(1, &op("y"))]), [], "nearer it is");
+}
+
+#[test]
+fn long_texts_are_read_from_the_store_sooner_than_short_ones() {
+    for (chars, forgotten) in [(30_000, true), (30, false)] {
+        let mut server = Server::new();
+        server.take(1, 1, 1, vec![add(1, &"a".repeat(chars))]);
+        // Each is kept with what takes it back.
+        for seq in 2..=21 {
+            let op = TextOp::replace(chars, 0, chars, &"b".repeat(chars)).unwrap();
+            assert_eq!(server.take(1, seq, seq, vec![Change::edit(comment(1), op)]), []);
+        }
+        let batch = |base| Batch { seq: 1, base, changes: vec![edit(1, r#"["c"]"#)] };
+        assert_eq!(server.sequencer.missing_history(&batch(2)).is_some(), forgotten, "{chars}");
+        assert_eq!(server.sequencer.missing_history(&batch(10)), None, "the newer half is here");
+    }
 }

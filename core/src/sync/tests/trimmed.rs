@@ -20,7 +20,7 @@ impl Server {
     fn take_as(&mut self, who: u128, of: u128, batch: Batch, now: u64) {
         let payload = Hash::of(serde_json::to_string(&batch).unwrap().as_bytes());
         let submission = Submission { client: client(who), user: user(of), batch, payload, skew: 0 };
-        self.sequencer.submit(now, submission, &[]);
+        self.sequencer.submit(now, submission, Past::default());
         self.poll();
         self.commit();
     }

@@ -130,6 +130,80 @@ fn the_merged_text_can_stay() {
 }
 
 #[test]
+fn it_ends_with_the_comment() {
+    // Its author has seen everything.
+    let mut people = begun(2, BASE);
+    people.of(1).set_text(0, comment(1), ONE).unwrap();
+    people.of(2).set_text(0, comment(1), OTHER).unwrap();
+    people.settle();
+    let id = the_one(&people).id;
+    people.of(1).remove_comment(0, comment(1)).unwrap();
+    people.settle();
+    assert_eq!(people.open(), []);
+    let settled = people.server.sequencer.committed().conflicts.settlement(id).cloned().unwrap();
+    assert_eq!((settled.by, settled.how, settled.value), (user(1), How::Merged, None));
+    for who in [1, 2] {
+        assert!(people.of(who).conflicts().is_empty(), "for {who}");
+        assert_eq!(heard(&people.told(who)), (1, 1), "and {who} is told");
+    }
+
+    // Somebody typed in it meanwhile: it is open for as long as the comment may come back.
+    for gone in [true, false] {
+        let mut people = begun(2, BASE);
+        people.of(1).set_text(0, comment(1), ONE).unwrap();
+        people.of(2).set_text(0, comment(1), OTHER).unwrap();
+        people.settle();
+        let id = the_one(&people).id;
+        people.leave(1);
+        people.of(1).remove_comment(0, comment(1)).unwrap();
+        people.of(2).replace_text(0, comment(1), 0, 0, "Hm: ").unwrap();
+        people.settle();
+        people.come_back(1);
+        people.settle();
+        let [text, removed] = &people.open()[..] else { panic!("two conflicts") };
+        assert_eq!((text.id, removed.field.as_str()), (id, Conflict::REMOVED));
+        people.of(2).settle(0, removed.id, Resolution::Value(FieldValue::Flag(gone))).unwrap();
+        people.settle();
+        assert_eq!(people.open().len(), usize::from(!gone), "gone: {gone}");
+        if !gone {
+            people.of(1).settle(0, id, Resolution::Side(user(2))).unwrap();
+            people.settle();
+            assert_eq!((people.open().len(), people.server.text(1)), (0, OTHER));
+        }
+    }
+}
+
+#[test]
+fn the_same_words_of_a_removed_comment_are_in_conflict_when_it_comes_back() {
+    for gone in [true, false] {
+        let mut people = begun(3, BASE);
+        people.leave(2);
+        people.of(2).set_text(0, comment(1), OTHER).unwrap();
+        people.of(3).set_text(0, comment(1), ONE).unwrap();
+        people.settle();
+        people.of(1).remove_comment(0, comment(1)).unwrap();
+        people.settle();
+        people.come_back(2);
+        people.settle();
+        let open = people.open();
+        let fields: Vec<_> = open.iter().map(|open| open.field.as_str()).collect();
+        assert_eq!(fields, [Conflict::REMOVED, Conflict::TEXT]);
+        let sides: Vec<_> = open[1].sides.iter().map(|side| (text(&side.value), &side.user)).collect();
+        assert_eq!(sides, [(ONE, &user(3)), (OTHER, &user(2))]);
+        assert_eq!(heard(&people.told(3)), (2, 0), "whose words they are is told of both");
+        people.of(3).settle(0, open[0].id, Resolution::Value(FieldValue::Flag(gone))).unwrap();
+        people.settle();
+        assert_eq!(people.open().len(), usize::from(!gone), "gone: {gone}");
+        if !gone {
+            assert_eq!(the_one(&people).merged.as_deref(), Some(people.server.text(1)));
+            people.of(2).settle(0, open[1].id, Resolution::Side(user(3))).unwrap();
+            people.settle();
+            assert_eq!((people.open().len(), people.server.text(1)), (0, ONE));
+        }
+    }
+}
+
+#[test]
 fn different_words_are_no_conflict() {
     let mut people = begun(2, BASE);
     people.of(1).set_text(0, comment(1), "That needs refactoring").unwrap();
@@ -157,7 +231,7 @@ fn keystrokes_that_had_not_seen_the_others_for_two_seconds_are() {
         let batch = Batch { seq: 1, base: 2, changes: vec![edit(1, "[1,\"y\",-2,1]")] };
         let payload = Hash::of(serde_json::to_string(&batch).unwrap().as_bytes());
         let submission = Submission { client: client(2), user: user(2), batch, payload, skew: 0 };
-        server.sequencer.submit(1_000 + late, submission, &[]);
+        server.sequencer.submit(1_000 + late, submission, Past::default());
         server.poll();
         server.commit();
         assert_eq!(server.sequencer.committed().conflicts.open().count(), conflicts, "{late} ms");
@@ -269,6 +343,32 @@ fn what_is_settled_having_seen_less_than_all_is_an_edit_like_others() {
 }
 
 #[test]
+fn what_is_settled_as_it_was_told_keeps_the_words_that_came_after() {
+    const LAST: &str = "This hardly needs refactoring";
+    let whole = Resolution::Value(FieldValue::Text("This surely needs refactoring".into()));
+    for how in [Resolution::Side(user(1)), Resolution::Merged, whole] {
+        let mut people = begun(4, BASE);
+        people.of(1).set_text(0, comment(1), ONE).unwrap();
+        people.of(2).set_text(0, comment(1), OTHER).unwrap();
+        people.leave(3);
+        people.settle();
+        let told = people.of(4).conflicts()[0].clone();
+        people.of(3).set_text(0, comment(1), LAST).unwrap();
+        people.come_back(3);
+        people.settle();
+        people.of(4).settle_told(0, &told, how.clone()).unwrap();
+        people.settle();
+        let conflict = the_one(&people);
+        assert!(conflict.sides.iter().any(|side| text(&side.value) == LAST), "{how:?}: {conflict:?}");
+        assert!(people.server.text(1).contains("hardly"), "{how:?}: {}", people.server.text(1));
+        people.of(4).settle_told(0, &conflict, Resolution::Side(user(3))).unwrap();
+        people.settle();
+        assert!(people.open().is_empty());
+        assert_eq!(people.server.text(1), LAST);
+    }
+}
+
+#[test]
 fn the_texts_of_a_conflict_count() {
     // Base 4, theirs 1, mine 6, merged 7, and 7 for the comment itself.
     for review_chars in [25, 24] {
@@ -342,7 +442,15 @@ fn what_lies_too_far_back_is_compared_with_what_the_store_has() {
     let payload = Hash::of(serde_json::to_string(&batch).unwrap().as_bytes());
     let submission = Submission { client: client(2), user: user(2), batch, payload, skew: 0 };
     let texts = [(comment(1), crate::text::Text::new("abcd"))].into();
-    other.sequencer.submit_with(60_000, submission, &log[1..], &texts);
+    let past = Past { entries: log[1..].to_vec(), texts, given_up: false };
+    other.sequencer.submit(60_000, submission, past);
+    // It loses a race for its place: what was read for it is good for the next one as well.
+    other.poll();
+    other.appends.clear();
+    server.take(1, 3, 3, vec![add(2, "elsewhere")]);
+    let came = EncodedEntry::new(server.delivered.last().unwrap(), head.hash);
+    other.sequencer.lost(61_000, vec![came], Vec::new()).unwrap();
+    assert_eq!((other.sequencer.tentative(), &other.refused[..]), (1, &[][..]));
     other.poll();
     other.commit();
     let review = other.sequencer.committed();

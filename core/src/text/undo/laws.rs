@@ -415,3 +415,21 @@ fn what_does_not_fit_empties_the_stack() {
     stack.edited(0, &TextOp::identity(9), &text(3));
     assert_eq!(stack, UndoStack::default());
 }
+
+#[test]
+fn what_was_forgotten_does_not_come_back_as_a_move() {
+    // A letter is pending twice, as taken away and as written: what is kept of it may stand elsewhere.
+    let json = |op: &str| serde_json::from_str::<TextOp>(op).unwrap();
+    let (confirmed, pending) = (Text::new("b01234"), json("[\"bXY\",-2,4]"));
+    let op = json("[1,\"Z\",5]");
+    let (shown, carried) = transform(&op, &pending).unwrap();
+    let mut stack = UndoStack::default();
+    stack.rebased(&Rebase {
+        op: &op,
+        confirmed: &confirmed,
+        pending: &pending,
+        shown: &shown,
+        carried: &carried,
+    });
+    assert!(!stack.can_undo(), "{stack:?}");
+}

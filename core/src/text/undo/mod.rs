@@ -129,6 +129,7 @@ impl UndoStack {
         let first = self.undo.iter().position(|item| item.layer != Layer::Confirmed);
         let mut items = self.undo.split_off(first.unwrap_or(self.undo.len()));
         let layer = items.last().map_or(Layer::Buffer, |item| item.layer);
+        let none = items.is_empty();
         // What taking back every pending item leaves is the confirmed text, unless a pending edit is itself an
         // undo of what was confirmed: then the items below are for a text without that.
         let mut left = pending.clone();
@@ -154,7 +155,9 @@ impl UndoStack {
         carry(&mut items, shown)?;
         let mut reached = after.clone();
         items.iter().rev().try_for_each(|item| reached.apply(&item.op))?;
-        if reached != below {
+        // With nothing to undo, what only moves words about is nothing that anybody wants undone.
+        let moves = none && self.undo.is_empty() && letters(&reached) == letters(&below);
+        if reached != below && !moves {
             self.typed = None;
             let op = kept(&back.compose(&left)?, after.as_str(), &[]);
             items = vec![Item { op, layer }];
@@ -308,6 +311,13 @@ fn keep(old: &[char], new: &[char], back: &[Vec<char>], kept: &mut OpBuilder) {
             kept.delete(piece.old_range().len());
         }
     }
+}
+
+/// What a text is made of, in whatever order.
+fn letters(text: &Text) -> Vec<char> {
+    let mut letters: Vec<char> = text.as_str().chars().collect();
+    letters.sort_unstable();
+    letters
 }
 
 /// How many bytes of text an op holds.
