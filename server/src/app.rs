@@ -78,7 +78,8 @@ impl Server {
         config.check()?;
         let unusable = |error: OpenError| StartError(error.to_string());
         let Some(url) = config.database_url() else {
-            let (data, listener) = Self::claim(&config)?;
+            let (mut data, listener) = Self::claim(&config)?;
+            data.lock_database()?;
             let options =
                 SqliteOptions { max_bytes: config.max_database_mb.map(|mb| mb.saturating_mul(1 << 20)) };
             let store = SqliteStore::open_with(data.path(), options).await.map_err(unusable)?;
@@ -125,7 +126,7 @@ impl Server {
             }
         };
         let metrics = Metrics::default();
-        let nodes = Nodes::join(&config, node, metrics.clone(), close)?;
+        let nodes = Nodes::join(&config, &*store, node, metrics.clone(), close)?;
         nodes.settle().await;
         let Nodes { presence, fanout, mut tasks, .. } = nodes;
         let (board, board_task) = Board::start(presence);

@@ -13,6 +13,7 @@ use crate::fanout::{self, Fanout, RedisFanout};
 use crate::link::Link;
 use crate::metrics::Metrics;
 use crate::presence::{MemoryPresence, PresenceStore, RedisPresence};
+use crate::store::Store;
 
 /// How long starting waits for Redis: whether it is there is told, and no more than that.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -29,6 +30,7 @@ impl Nodes {
     /// Gets in touch with other nodes, if that is wanted; `close` is called with sessions that they want closed.
     pub(crate) fn join(
         config: &Config,
+        store: &dyn Store,
         node: Uuid,
         metrics: Metrics,
         close: impl Fn(SessionId) + Send + Sync + 'static,
@@ -39,7 +41,8 @@ impl Nodes {
             return Ok(Nodes { presence, fanout, tasks: Vec::new(), link: None });
         };
         let unusable = |error| StartError(format!("--redis-url cannot be used: {error}"));
-        let (link, link_task) = Link::start(url, &config.redis_prefix, metrics).map_err(unusable)?;
+        let (link, link_task) =
+            Link::start(url, &config.redis_prefix, &store.identity(), metrics).map_err(unusable)?;
         let (fanout, fanout_task) = RedisFanout::start(link.clone(), node, Box::new(close));
         let presence = Arc::new(RedisPresence::new(link.clone()));
         let tasks = vec![link_task, fanout_task];

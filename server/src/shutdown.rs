@@ -64,6 +64,8 @@ impl Server {
         self.http_task.abort();
         if timeout_at(deadline, self.state.store.close()).await.is_err() {
             warn!("the store did not close in time");
+            // It may still be at it: the data stays locked until the process ends.
+            std::mem::forget(self.data.take());
         }
         // Only now may another server have the data.
         drop(self.data);

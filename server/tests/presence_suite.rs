@@ -68,8 +68,11 @@ async fn suite(store: &dyn PresenceStore) {
     store.put_session(record(2), LONG).await.unwrap();
     store.put_session(record(1), LONG).await.unwrap();
     assert_eq!(store.list_sessions().await.unwrap(), [record(1), record(2)]);
+    let one = async |number| store.session(SessionId(Uuid::from_u128(number))).await.unwrap();
+    assert_eq!((one(1).await, one(2).await, one(3).await), (Some(record(1)), Some(record(2)), None));
     store.remove_session(SessionId(Uuid::from_u128(1))).await.unwrap();
     assert_eq!(store.list_sessions().await.unwrap(), [record(2)]);
+    assert_eq!((one(1).await, one(2).await), (None, Some(record(2))));
 
     // Nothing at all is a question whether the store is there.
     store.write(&[], LONG).await.unwrap();
@@ -89,6 +92,7 @@ async fn suite(store: &dyn PresenceStore) {
         .await;
     assert!(began.elapsed() >= SHORT, "not before its time");
     until("so do sessions", async || !store.list_sessions().await.unwrap().contains(&record(5))).await;
+    assert_eq!(one(5).await, None);
     assert_eq!(store.list(late).await.unwrap(), [presence(2, 2)]);
 }
 
@@ -108,7 +112,7 @@ async fn memory_passes_the_suite() {
 
 /// A connection to it, once it stands.
 async fn link(url: &str) -> Arc<Link> {
-    let (link, _) = Link::start(url, "ours", Default::default()).unwrap();
+    let (link, _) = Link::start(url, "ours", "7-1", Default::default()).unwrap();
     until("Redis is there", async || link.is_up()).await;
     link
 }
@@ -143,13 +147,18 @@ async fn every_key_in_redis_is_ours_and_an_idle_one_empties_itself() {
 #[tokio::test]
 async fn installations_that_share_a_redis_do_not_see_each_other() {
     let Some(redis) = Redis::start().unwrap() else { return };
-    let (theirs, _) = Link::start(&redis.url(), "theirs", Default::default()).unwrap();
-    until("Redis is there", async || theirs.is_up()).await;
-    let (ours, theirs) = (RedisPresence::new(link(&redis.url()).await), RedisPresence::new(theirs));
+    let ours = RedisPresence::new(link(&redis.url()).await);
     let review = ReviewId(Uuid::from_u128(1));
     ours.put(review, presence(1, 1), LONG).await.unwrap();
     ours.put_session(record(1), LONG).await.unwrap();
-    assert_eq!((theirs.list(review).await.unwrap(), theirs.list_sessions().await.unwrap()), (vec![], vec![]));
+    // Of another name, and of the same over another store.
+    for (prefix, store) in [("theirs", "7-1"), ("ours", "7-2")] {
+        let (theirs, _) = Link::start(&redis.url(), prefix, store, Default::default()).unwrap();
+        until("Redis is there", async || theirs.is_up()).await;
+        let theirs = RedisPresence::new(theirs);
+        assert_eq!(theirs.list(review).await.unwrap(), []);
+        assert_eq!(theirs.list_sessions().await.unwrap(), []);
+    }
     assert_eq!(ours.list(review).await.unwrap(), [presence(1, 1)]);
 }
 
@@ -163,6 +172,8 @@ async fn a_redis_that_goes_and_comes_back_is_an_error_and_then_none() {
     redis.kill().unwrap();
     let began = Instant::now();
     assert!(store.put(review, presence(1, 2), LONG).await.is_err());
+    let session = store.session(SessionId(Uuid::from_u128(1))).await;
+    assert!(session.is_err(), "nobody knows, which is not nobody: {session:?}");
     assert!(began.elapsed() < Duration::from_secs(3), "nobody waits long for presence");
     redis.restart().unwrap();
     let began = Instant::now();
@@ -193,11 +204,27 @@ async fn a_full_redis_is_an_error_and_the_connection_stands() {
 }
 
 #[tokio::test]
+async fn what_belongs_together_is_written_in_one_transaction() {
+    let Some(redis) = Redis::start().unwrap() else { return };
+    let store = RedisPresence::new(link(&redis.url()).await);
+    let review = ReviewId(Uuid::from_u128(1));
+    store.put(review, presence(1, 1), LONG).await.unwrap();
+    let mut connection =
+        redis::Client::open(redis.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let stats: String = redis::cmd("INFO").arg("commandstats").query_async(&mut connection).await.unwrap();
+    let calls = |command: &str| stats.contains(&format!("cmdstat_{command}:calls=1,"));
+    assert!(["multi", "zadd", "pexpire", "exec"].into_iter().all(calls), "{stats}");
+}
+
+#[tokio::test]
 async fn a_user_with_a_password_who_may_do_no_more_than_is_needed() {
     let Some(redis) = Redis::start().unwrap() else { return };
     let mut connection =
         redis::Client::open(redis.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
-    let rights = ["~ours:*", "&ours:*", "+@read", "+@write", "+@pubsub", "+@connection", "-@dangerous"];
+    let rights = "~ours:* &ours:* +@read +@write +@pubsub +@connection +multi +exec -@dangerous";
+    let documented = include_str!("../../docs/operations.md");
+    assert!(documented.contains(&format!("`{}`", rights.replace("ours", "interline"))), "{rights}");
+    let rights: Vec<&str> = rights.split(' ').collect();
     let mut user = redis::cmd("ACL");
     user.arg("SETUSER").arg("node").arg("on").arg(">word").arg(&rights[..]);
     user.exec_async(&mut connection).await.unwrap();
@@ -210,7 +237,7 @@ async fn a_user_with_a_password_who_may_do_no_more_than_is_needed() {
         .unwrap();
     suite(&RedisPresence::new(link(&redis.url().replace("//", "//node:word@")).await)).await;
     let (wrong, _) =
-        Link::start(&redis.url().replace("//", "//node:wrong@"), "ours", Default::default()).unwrap();
+        Link::start(&redis.url().replace("//", "//node:wrong@"), "ours", "7-1", Default::default()).unwrap();
     let store = RedisPresence::new(wrong.clone());
     let review = ReviewId(Uuid::from_u128(1));
     assert!(store.put(review, presence(1, 1), LONG).await.is_err() && !wrong.is_up());

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::ApiError;
 use crate::app::AppState;
-use crate::presence::SessionRecord;
+use crate::presence::{PresenceError, SessionRecord};
 
 /// How long closing a session of another node may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -38,18 +38,27 @@ pub(super) async fn close(
     if state.connected.close(session) {
         return Ok(HttpResponse::NoContent().finish());
     }
-    if state.board.session(session).await.is_none() {
+    let until = Instant::now() + PATIENCE;
+    // Whether it is there and whether it is gone is what the presence store says, and nobody else can.
+    if state.board.session(session).await.map_err(not_known)?.is_none() {
         return Err(unknown());
     }
-    let until = Instant::now() + PATIENCE;
     state.fanout.close(session);
+    let mut now = Ok(());
     while Instant::now() < until {
-        if state.board.session(session).await.is_none() {
-            return Ok(HttpResponse::NoContent().finish());
-        }
+        now = match state.board.session(session).await {
+            Ok(None) => return Ok(HttpResponse::NoContent().finish()),
+            Ok(Some(_)) => Ok(()),
+            Err(error) => Err(not_known(error)),
+        };
         sleep(LOOK).await;
     }
+    now?;
     Err(ApiError::unavailable("session_not_closed", "the session's node does not answer; it may be gone"))
+}
+
+fn not_known(error: PresenceError) -> ApiError {
+    ApiError::unavailable("sessions_not_known", error.to_string())
 }
 
 fn unknown() -> ApiError {

@@ -1,5 +1,6 @@
-//! What things are called in Redis. Everything begins with the installation's prefix; what belongs to one review has
-//! the review in braces, so that a cluster keeps it together.
+//! What things are called in Redis. Everything begins with the installation's prefix and what its store is told from
+//! others by: nodes over a copy of a database have nothing to tell those over the original. What belongs to one review
+//! has the review in braces, so that a cluster keeps it together.
 
 use interline_core::id::ReviewId;
 
@@ -15,10 +16,11 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    pub(crate) fn new(prefix: &str) -> Result<Keys, BadAddress> {
+    /// Of nodes over a store, by its identity.
+    pub(crate) fn new(prefix: &str, store: &str) -> Result<Keys, BadAddress> {
         let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
         match !prefix.is_empty() && prefix.len() <= PREFIX_BYTES && prefix.bytes().all(fine) {
-            true => Ok(Keys { prefix: prefix.to_owned() }),
+            true => Ok(Keys { prefix: format!("{prefix}:{store}") }),
             false => Err(BadAddress(format!(
                 "the prefix has to be 1 to {PREFIX_BYTES} letters, digits and any of -_.: long"
             ))),
@@ -52,14 +54,14 @@ mod tests {
 
     #[test]
     fn names_are_told_apart_by_their_prefix_and_tagged_by_review() {
-        let keys = Keys::new("ours").unwrap();
+        let keys = Keys::new("ours", "7-1").unwrap();
         let review = ReviewId(uuid::Uuid::from_u128(7));
         for name in [keys.presence(review), keys.news(review)] {
-            assert!(name.starts_with("ours:{") && name.contains(&format!("{{{review}}}")), "{name}");
+            assert!(name.starts_with("ours:7-1:{") && name.contains(&format!("{{{review}}}")), "{name}");
         }
-        assert!(keys.sessions().starts_with("ours:") && keys.closing().starts_with("ours:"));
+        assert!(keys.sessions().starts_with("ours:7-1:") && keys.closing().starts_with("ours:7-1:"));
         for bad in ["", "a{b}", "a b", "a*", &"a".repeat(65)] {
-            assert!(Keys::new(bad).is_err(), "{bad}");
+            assert!(Keys::new(bad, "7-1").is_err(), "{bad}");
         }
     }
 }

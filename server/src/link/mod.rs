@@ -7,14 +7,15 @@
 mod keys;
 mod listeners;
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo,
-    PushKind, RedisError, Value,
+    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion,
+    PushInfo, PushKind, RedisError, ServerErrorKind, Value,
 };
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -23,7 +24,7 @@ use tracing::{info, warn};
 
 use crate::metrics::Metrics;
 pub(crate) use keys::Keys;
-use listeners::Listeners;
+use listeners::{Changes, Listeners};
 pub(crate) use listeners::{Heard, Listening};
 
 /// How long Redis may take to connect or to answer.
@@ -36,6 +37,7 @@ const RETRY_MS: u64 = 500;
 const CONCURRENT: usize = 64;
 /// Channels that are subscribed to in one go.
 const CHANNELS: usize = 500;
+const REPLICA: &str = "it is a replica, which takes no writes";
 
 /// Why Redis did not do what was asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -66,18 +68,20 @@ pub struct Link {
     keys: Keys,
     place: String,
     up: watch::Sender<Option<Up>>,
-    /// Told the number of a connection that is of no use any more.
-    broken: watch::Sender<u64>,
+    /// Told the number of a connection that is of no use any more, and why.
+    broken: watch::Sender<(u64, &'static str)>,
     listeners: Arc<Listeners>,
     connections: AtomicU64,
     pub(crate) metrics: Metrics,
 }
 
 impl Link {
-    /// Makes connections to a Redis from now on; what is kept there begins with `prefix`.
+    /// Makes connections to a Redis from now on; what is kept there begins with `prefix` and the identity of the
+    /// store that its nodes share.
     pub fn start(
         url: &str,
         prefix: &str,
+        store: &str,
         metrics: Metrics,
     ) -> Result<(Arc<Link>, JoinHandle<()>), BadAddress> {
         let client = client(url)?;
@@ -85,9 +89,9 @@ impl Link {
         let link = Arc::new(Link {
             place: format!("Redis ({})", info.addr()),
             client,
-            keys: Keys::new(prefix)?,
+            keys: Keys::new(prefix, store)?,
             up: watch::Sender::new(None),
-            broken: watch::Sender::new(0),
+            broken: watch::Sender::new((0, "")),
             listeners: Arc::default(),
             connections: AtomicU64::new(0),
             metrics,
@@ -98,7 +102,7 @@ impl Link {
 
     /// Says whether an address can be used, without going there.
     pub fn check(url: &str, prefix: &str) -> Result<(), BadAddress> {
-        Keys::new(prefix).and(client(url)).map(drop)
+        Keys::new(prefix, "").and(client(url)).map(drop)
     }
 
     /// For people: where it goes.
@@ -148,9 +152,14 @@ impl Link {
         // The connection has its own deadline for answers; this one is for a connection that takes nothing more.
         match timeout(2 * PATIENCE, pipeline.query_async(&mut connection)).await {
             Ok(Ok(answer)) => Ok(answer),
+            // Another is the primary by now, and where the address leads to is to be found out anew.
+            Ok(Err(error)) if is_replicas(&error) => {
+                self.broken.send_replace((number, REPLICA));
+                Err(LinkError::Refused(error.to_string()))
+            }
             Ok(Err(error)) if !is_gone(&error) => Err(LinkError::Refused(error.to_string())),
             Ok(Err(_)) | Err(_) => {
-                self.broken.send_replace(number);
+                self.broken.send_replace((number, "it does not answer in time"));
                 Err(LinkError::Away)
             }
         }
@@ -171,7 +180,7 @@ impl Link {
                     let why = self.keep(connection, number, &lost).await;
                     self.up.send_replace(None);
                     self.metrics.redis_up.set(0.0);
-                    self.listeners.all_missed();
+                    self.listeners.end();
                     warn!(%why, "the connection to {} is gone; edits go on through the store", self.place);
                 }
                 Err(error) => {
@@ -204,26 +213,28 @@ impl Link {
             .set_response_timeout(Some(PATIENCE))
             .set_concurrency_limit(CONCURRENT)
             .set_push_sender(heard);
-        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        takes_writes(&mut connection).await?;
         Ok((connection, lost))
     }
 
     /// Looks after a connection until it is of no use any more; says why.
     async fn keep(&self, mut connection: MultiplexedConnection, number: u64, lost: &Notify) -> String {
         let mut broken = self.broken.subscribe();
-        let mut subscribed = Vec::new();
+        let mut subscribed = BTreeSet::new();
         let mut ping = interval(PING);
+        // Whatever was wanted before there was a connection.
+        self.listeners.begin();
+        if let Err(error) = self.subscribe(&mut connection, &mut subscribed).await {
+            return error.to_string();
+        }
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let done = tokio::select! {
                 () = lost.notified() => return "it was closed".to_owned(),
-                () = told(&mut broken, number) => return "it does not answer in time".to_owned(),
+                why = told(&mut broken, number) => return why.to_owned(),
                 () = self.listeners.changed() => self.subscribe(&mut connection, &mut subscribed).await,
-                _ = ping.tick() => match subscribed.is_empty() {
-                    // Whatever was wanted before there was a connection.
-                    true => self.subscribe(&mut connection, &mut subscribed).await,
-                    false => redis::cmd("PING").query_async(&mut connection).await,
-                },
+                _ = ping.tick() => takes_writes(&mut connection).await,
             };
             if let Err(error) = done {
                 return error.to_string();
@@ -235,29 +246,46 @@ impl Link {
     async fn subscribe(
         &self,
         connection: &mut MultiplexedConnection,
-        subscribed: &mut Vec<String>,
+        subscribed: &mut BTreeSet<String>,
     ) -> Result<(), RedisError> {
-        let wanted = self.listeners.channels();
-        let missing = |these: &[String], those: &[String]| -> Vec<String> {
-            these.iter().filter(|channel| those.binary_search(channel).is_err()).cloned().collect()
-        };
-        for channels in missing(subscribed, &wanted).chunks(CHANNELS) {
+        let Changes { subscribe, unsubscribe } = self.listeners.changes(subscribed);
+        for channels in unsubscribe.chunks(CHANNELS) {
             connection.unsubscribe(channels).await?;
+            for channel in channels {
+                subscribed.remove(channel);
+            }
         }
-        for channels in missing(&wanted, subscribed).chunks(CHANNELS) {
+        for channels in subscribe.chunks(CHANNELS) {
             connection.subscribe(channels).await?;
             // From here on nothing is missed; what was said before may have been.
             channels.iter().for_each(|channel| self.listeners.missed(channel));
+            subscribed.extend(channels.iter().cloned());
         }
-        *subscribed = wanted;
         redis::cmd("PING").query_async(connection).await
     }
 }
 
-/// Waits until a connection is said to be of no use.
-async fn told(broken: &mut watch::Receiver<u64>, number: u64) {
-    if broken.wait_for(|broken| *broken >= number).await.is_err() {
-        std::future::pending::<()>().await;
+/// Waits until a connection is said to be of no use; why.
+async fn told(broken: &mut watch::Receiver<(u64, &'static str)>, number: u64) -> &'static str {
+    let why = broken.wait_for(|(broken, _)| *broken >= number).await.map(|told| told.1);
+    match why {
+        Ok(why) => why,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Asks whether the other end is there, and a primary: a replica takes no writes, and whoever listens there hears
+/// nothing that is said at the primary while the two are apart. Whoever may do no more than is needed may ask this.
+async fn takes_writes(connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    let hello: HashMap<String, Value> = redis::cmd("HELLO").arg(3).query_async(connection).await?;
+    let role = match hello.get("role") {
+        Some(Value::BulkString(role)) => role,
+        Some(Value::SimpleString(role)) => role.as_bytes(),
+        _ => b"",
+    };
+    match role {
+        b"replica" | b"slave" => Err((ErrorKind::Server(ServerErrorKind::ReadOnly), REPLICA).into()),
+        _ => Ok(()),
     }
 }
 
@@ -268,6 +296,21 @@ fn client(url: &str) -> Result<Client, BadAddress> {
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     let tcp = info.tcp_settings().clone().set_nodelay(true);
     Client::open(info.set_redis_settings(settings).set_tcp_settings(tcp)).map_err(bad)
+}
+
+/// Whether it is what a replica says that cannot do what was asked.
+fn is_replicas(error: &RedisError) -> bool {
+    use ServerErrorKind::{MasterDown, ReadOnly};
+    let is_one = |kind| matches!(kind, ReadOnly | MasterDown);
+    match error.kind() {
+        ErrorKind::Server(ServerErrorKind::ExecAbort) => {
+            // What was refused of a transaction.
+            let refused = error.clone().into_server_errors();
+            refused.is_some_and(|refused| refused.iter().any(|(_, error)| error.kind().is_some_and(is_one)))
+        }
+        ErrorKind::Server(kind) => is_one(kind),
+        _ => false,
+    }
 }
 
 /// Whether there is no use in the connection any more.

@@ -47,6 +47,8 @@ all! {
         "appends to a review's log, by outcome: appended, lost (a race with another node), failed";
     UNKNOWN_OUTCOMES = "interline_unknown_outcomes_total", Counter,
         "commits that nobody knows the outcome of, and that were made again";
+    WAITING_APPENDS = "interline_waiting_appends_total", Counter,
+        "appends that waited by themselves, for somebody else had locked their review";
     APPEND_SECONDS = "interline_append_seconds", Histogram,
         "time from when a room hands in an append until it is durable, in seconds";
     COMMIT_APPENDS = "interline_commit_appends", Histogram, "reviews that were appended to in one transaction";

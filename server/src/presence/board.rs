@@ -118,9 +118,10 @@ impl Board {
         timeout(PATIENCE, self.store.list(review)).await.map_err(slow)?
     }
 
-    /// A connection to any node that shares the store; to this one while the store is away.
-    pub async fn session(&self, session: SessionId) -> Option<SessionRecord> {
-        self.sessions().await.into_iter().find(|record| record.session == session)
+    /// A connection to any node that shares the store. While the store is away nobody knows.
+    pub async fn session(&self, session: SessionId) -> Result<Option<SessionRecord>, PresenceError> {
+        let slow = |_| PresenceError("it does not answer in time".to_owned());
+        timeout(PATIENCE, self.store.session(session)).await.map_err(slow)?
     }
 
     fn change(&self, changed: Changed, apply: impl FnOnce(&mut State)) {

@@ -72,4 +72,8 @@ impl PresenceStore for MemoryPresence {
     async fn list_sessions(&self) -> Result<Vec<SessionRecord>, PresenceError> {
         Ok(self.state().sessions.values().map(|(record, _)| record.clone()).collect())
     }
+
+    async fn session(&self, session: SessionId) -> Result<Option<SessionRecord>, PresenceError> {
+        Ok(self.state().sessions.get(&session).map(|(record, _)| record.clone()))
+    }
 }

@@ -75,6 +75,9 @@ pub trait PresenceStore: Send + Sync + 'static {
     /// Every connection, in the order of their ids.
     async fn list_sessions(&self) -> Result<Vec<SessionRecord>, PresenceError>;
 
+    /// One connection.
+    async fn session(&self, session: SessionId) -> Result<Option<SessionRecord>, PresenceError>;
+
     /// Remembers where somebody is.
     async fn put(&self, review: ReviewId, presence: Presence, ttl: Duration) -> Result<(), PresenceError> {
         self.write(&[PresenceWrite::Put(review, presence)], ttl).await

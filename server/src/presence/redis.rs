@@ -97,6 +97,10 @@ impl PresenceStore for RedisPresence {
 
     async fn write(&self, writes: &[PresenceWrite], ttl: Duration) -> Result<(), PresenceError> {
         let mut pipeline = redis::pipe();
+        // Whole or not at all: cut off between its steps it would leave an index that does not expire.
+        if !writes.is_empty() {
+            pipeline.atomic();
+        }
         for write in writes {
             match write {
                 PresenceWrite::Put(review, presence) => {
@@ -127,6 +131,14 @@ impl PresenceStore for RedisPresence {
         let mut sessions: Vec<SessionRecord> = self.all(&self.sessions()).await?;
         sessions.sort_by_key(|record| record.session);
         Ok(sessions)
+    }
+
+    async fn session(&self, session: SessionId) -> Result<Option<SessionRecord>, PresenceError> {
+        let mut value = redis::pipe();
+        value.get(self.sessions().key(&session));
+        let (json,): (Option<String>,) = self.run(&value).await?;
+        let unreadable = |error| PresenceError(format!("a session's record cannot be read: {error}"));
+        json.map(|json| serde_json::from_str(&json).map_err(unreadable)).transpose()
     }
 }
 

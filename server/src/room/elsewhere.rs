@@ -5,13 +5,14 @@
 //! way nothing is taken: if somebody else was first, it is lost, and that is when the store is read.
 
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use interline_core::entry::{Answer, EncodedEntry, Fact, Head};
-use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
+use interline_core::id::{ClientId, ReviewId, Seq, User, UserId, Version};
 use interline_core::sync::SequencerEffect;
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -25,11 +26,13 @@ use crate::store::{Store, StoreError};
 use crate::time::now_ms;
 
 /// How often the store is asked where the log ends, in milliseconds: a last message may be lost.
-const LOOK_MS: std::ops::Range<u64> = 2_000..4_000;
+const LOOK_MS: Range<u64> = 2_000..4_000;
 /// The same while nodes cannot hear each other.
-const LOOK_ALONE_MS: std::ops::Range<u64> = 250..750;
+const LOOK_ALONE_MS: Range<u64> = 250..750;
+/// So many rooms of a node look that often; more of them look less often, so that together they ask no more.
+const ALONE_TOGETHER: u64 = 1_000;
 /// The same where nobody else appends: only what happens to the database itself is to be noticed.
-const LOOK_ONLY_NODE_MS: std::ops::Range<u64> = 3_000..6_000;
+const LOOK_ONLY_NODE_MS: Range<u64> = 3_000..6_000;
 /// What a room knows of other nodes.
 pub(super) struct Elsewhere {
     /// The log reaches at least to here.
@@ -40,6 +43,8 @@ pub(super) struct Elsewhere {
     looking: bool,
     /// When to ask it.
     pub(super) look_at: Instant,
+    /// Whether somebody may have read or viewed something elsewhere that was not heard: it is asked for then, too.
+    marks_missed: bool,
     /// Joins that wait until the room is where the store was when they were looked up.
     waiting: Vec<Waiting>,
 }
@@ -55,12 +60,20 @@ struct Waiting {
 struct From {
     author: UserId,
     client: ClientId,
+    seq: Seq,
 }
 
 impl Elsewhere {
     pub(super) fn new() -> Elsewhere {
         let now = Instant::now();
-        Elsewhere { ahead: 0, reading: false, looking: false, look_at: now, waiting: Vec::new() }
+        Elsewhere {
+            ahead: 0,
+            reading: false,
+            looking: false,
+            look_at: now,
+            marks_missed: false,
+            waiting: Vec::new(),
+        }
     }
 }
 
@@ -90,15 +103,11 @@ impl Room {
                 Ok(())
             }
             News::Missed => {
-                self.marks
-                    .keys()
-                    .cloned()
-                    .collect::<Vec<_>>()
-                    .into_iter()
-                    .for_each(|u| self.look_for_marks(u));
+                self.elsewhere.marks_missed = true;
                 // Not all rooms of all nodes at one moment.
-                let soon = Instant::now() + Duration::from_millis(fastrand::u64(0..LOOK_ALONE_MS.start));
-                self.elsewhere.look_at = self.elsewhere.look_at.min(soon);
+                let soon = fastrand::u64(0..alone(self.loaded()).start);
+                self.elsewhere.look_at =
+                    self.elsewhere.look_at.min(Instant::now() + Duration::from_millis(soon));
                 Ok(())
             }
         }
@@ -265,50 +274,62 @@ impl Room {
         }
     }
 
+    /// How many rooms there are at this node.
+    fn loaded(&self) -> usize {
+        self.rooms.upgrade().map_or(1, |rooms| rooms.loaded())
+    }
+
     /// Asks the store where the log ends, and who is here, now and then.
     pub(super) fn look(&mut self) {
         let healthy = self.context.fanout.is_healthy();
         let wait = match self.is_shared() {
             true if healthy => LOOK_MS,
-            true => LOOK_ALONE_MS,
+            true => alone(self.loaded()),
             false => LOOK_ONLY_NODE_MS,
         };
         self.elsewhere.look_at = Instant::now() + Duration::from_millis(fastrand::u64(wait));
         if self.is_shared() {
             self.look_for_guests(healthy);
         }
+        if std::mem::take(&mut self.elsewhere.marks_missed) {
+            let users: Vec<UserId> = self.marks.keys().cloned().collect();
+            users.into_iter().for_each(|user| self.look_for_marks(user));
+        }
         if !std::mem::replace(&mut self.elsewhere.looking, true) {
             let (store, heads) = (self.context.store.clone(), self.context.heads.clone());
             let (review, ours) = (self.id, self.sequencer.head());
             let look = async move {
-                let there = heads.of(review).await?;
+                let Some(there) = heads.of(review).await? else { return Ok(None) };
                 let lost = match there.version.cmp(&ours.version) {
                     Ordering::Less => true,
                     Ordering::Equal => there != ours,
                     // It may have lost its end and gone on with other entries.
                     Ordering::Greater => !store.holds(review, ours).await?,
                 };
-                Ok::<_, StoreError>((there, lost))
+                Ok::<_, StoreError>(Some((there, lost)))
             };
             self.work.push(async move { Event::Tail(ours, look.await) }.boxed());
         }
     }
 
-    /// The store has said where the log ends, and whether it has lost `ours`, which the room had when it was asked.
+    /// The store has said where the log ends, if there is one, and whether it has lost `ours`, which the room had when
+    /// it was asked.
     pub(super) fn tail_seen(
         &mut self,
         ours: Head,
-        there: Result<(Head, bool), StoreError>,
+        there: Result<Option<(Head, bool)>, StoreError>,
     ) -> Result<(), Broken> {
         self.elsewhere.looking = false;
         match there {
-            Ok((there, true)) => {
+            // Whoever opens it again is told that there is no such review.
+            Ok(None) => return Err(Broken::Log("the store has lost it altogether".to_owned())),
+            Ok(Some((there, true))) => {
                 let (here, there) = (ours.version, there.version);
                 return Err(Broken::Log(format!(
                     "the store's log ends at {there} and is not the one that this node has up to {here}"
                 )));
             }
-            Ok((there, false)) => {
+            Ok(Some((there, false))) => {
                 if there.version > self.sequencer.head().version && self.sequencer.tentative() == 0 {
                     info!(review = %self.id, version = there.version, "the log has gone on unheard");
                 }
@@ -319,6 +340,12 @@ impl Room {
         }
         Ok(())
     }
+}
+
+/// How often each of so many rooms looks while nodes cannot hear each other, in milliseconds.
+fn alone(rooms: usize) -> Range<u64> {
+    let times = (rooms as u64).div_ceil(ALONE_TOGETHER).max(1);
+    (LOOK_ALONE_MS.start * times).min(LOOK_MS.start)..(LOOK_ALONE_MS.end * times).min(LOOK_MS.end)
 }
 
 /// Who wrote entries.
@@ -332,34 +359,59 @@ pub(super) async fn tail(store: &dyn Store, review: ReviewId) -> Result<Head, St
     row.map(|row| row.head).ok_or_else(|| StoreError::corrupt(review, "its head row is gone"))
 }
 
-/// The entries behind a head, and answers that are no older than any of them. A log that does not go through the
-/// head any more has lost its end: the store was restored, or failed over to a standby that lagged behind.
+/// The entries behind a head, and answers that are neither older nor newer than they are. A log that does not go
+/// through the head any more has lost its end: the store was restored, or failed over to a standby that lagged behind.
 async fn what_came(
     store: &dyn Store,
     review: ReviewId,
     head: Head,
     clients: Vec<ClientId>,
 ) -> Result<Came, StoreError> {
-    let mut entries: Vec<EncodedEntry> = Vec::new();
-    let mut found: Option<HashMap<ClientId, Answer>> = None;
+    let mut entries = Vec::new();
+    read_on(store, review, head, Version::MAX, &mut entries).await?;
+    // What comes behind another entry than the head is noticed by the chain of hashes.
+    if entries.is_empty() && !store.holds(review, head).await? {
+        return Ok(Came::LogLost(head.version));
+    }
     loop {
-        let at = entries.last().map_or(head.version, |entry| entry.version);
-        let page = store.entries(review, at, PAGE).await?;
-        if page.is_empty()
-            && let Some(mut found) = found.take()
-        {
+        // The log may grow for ever, faster than it is read: only as far as these answers reach it is of interest.
+        let mut found = store.last_answers(review, &clients).await?;
+        let reach = found.values().filter_map(Answer::version).max().unwrap_or_default();
+        let before = entries.len();
+        read_on(store, review, head, reach, &mut entries).await?;
+        // Those of many clients are read in several steps, and the first may be older than such an entry.
+        let is_older = |from: From| {
+            clients.contains(&from.client)
+                && found.get(&from.client).is_none_or(|answer| answer.seq < from.seq)
+        };
+        if !who(&entries[before..]).into_iter().any(is_older) {
             let all = clients.into_iter().map(|client| (client, found.remove(&client)));
             let patch_sets = patch_sets_of(store, review, &entries).await?;
             return Ok(Came::Read { entries, patch_sets, answers: all.collect() });
         }
-        // What comes behind another entry than the head is noticed by the chain of hashes.
-        if page.is_empty() && entries.is_empty() && !store.holds(review, head).await? {
-            return Ok(Came::LogLost(head.version));
+    }
+}
+
+/// Reads the entries that follow, to a version or to where the log ends at the moment.
+async fn read_on(
+    store: &dyn Store,
+    review: ReviewId,
+    head: Head,
+    to: Version,
+    entries: &mut Vec<EncodedEntry>,
+) -> Result<(), StoreError> {
+    loop {
+        let at = entries.last().map_or(head.version, |entry| entry.version);
+        let count = to.saturating_sub(at).min(u64::from(PAGE)) as u32;
+        if count == 0 {
+            return Ok(());
         }
-        let last = page.len() < PAGE as usize;
+        let page = store.entries(review, at, count).await?;
+        let ended = page.len() < count as usize;
         entries.extend(page);
-        // Those that were read before the page may be older than it.
-        found = if last { Some(store.last_answers(review, &clients).await?) } else { None };
+        if ended {
+            return Ok(());
+        }
     }
 }
 
@@ -381,4 +433,21 @@ async fn patch_sets_of(
         }
     }
     Ok(patch_sets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_rooms_that_are_alone_ask_no_more_together_than_some() {
+        assert_eq!((alone(0), alone(ALONE_TOGETHER as usize)), (LOOK_ALONE_MS, LOOK_ALONE_MS));
+        assert_eq!(alone(3_000), 750..2_250);
+        for rooms in (1_000..=5_000_usize).step_by(500) {
+            let every = alone(rooms);
+            let a_second = rooms as u64 * 1_000 * 2 / (every.start + every.end);
+            assert!(a_second <= 2 * ALONE_TOGETHER, "{rooms} rooms ask {a_second} times a second");
+        }
+        assert_eq!(alone(1_000_000), LOOK_MS, "never less often than where all is well");
+    }
 }

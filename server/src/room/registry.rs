@@ -98,6 +98,11 @@ impl Rooms {
         }
     }
 
+    /// How many rooms there are, those of private drafts included.
+    pub(super) fn loaded(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Who waits for entries.
     pub(crate) fn bells(&self) -> &Bells {
         &self.context.bells

@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use bytestring::ByteString;
 use interline_core::entry::Head;
 
-/// How many entries are kept.
+/// How many entries are kept, and how many bytes of them: whoever lacks more reads from the store.
 const ENTRIES: usize = 1_024;
+const BYTES: usize = 2 << 20;
 
 /// The frames of a log's last entries.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(super) struct Ring {
     /// What the oldest frame comes behind.
     base: Head,
     frames: VecDeque<(Head, ByteString)>,
+    /// How long they are together.
+    bytes: usize,
 }
 
 /// Where a head lies.
@@ -29,15 +32,17 @@ pub(super) enum Position {
 
 impl Ring {
     pub(super) fn new(base: Head) -> Ring {
-        Ring { base, frames: VecDeque::new() }
+        Ring { base, frames: VecDeque::new(), bytes: 0 }
     }
 
     pub(super) fn push(&mut self, head: Head, frame: ByteString) {
+        self.bytes += frame.len();
         self.frames.push_back((head, frame));
-        if self.frames.len() > ENTRIES
-            && let Some((oldest, _)) = self.frames.pop_front()
+        while (self.frames.len() > ENTRIES || self.bytes > BYTES)
+            && let Some((oldest, frame)) = self.frames.pop_front()
         {
             self.base = oldest;
+            self.bytes -= frame.len();
         }
     }
 
@@ -91,5 +96,24 @@ mod tests {
         }
         assert_eq!(ring.position(head(2)), Position::Older);
         assert_eq!(ring.position(head(3)), Position::Here(ENTRIES));
+    }
+
+    #[test]
+    fn it_forgets_the_oldest_where_they_are_long() {
+        let mut ring = Ring::new(head(0));
+        let kib = |count: usize| ByteString::from("x".repeat(count << 10));
+        for version in 1..=8 {
+            ring.push(head(version), kib(256));
+        }
+        assert_eq!(ring.position(head(0)), Position::Here(8), "just as much as there is a place for");
+        ring.push(head(9), "x".into());
+        assert_eq!((ring.position(head(0)), ring.position(head(1))), (Position::Older, Position::Here(8)));
+        ring.push(head(10), kib(1_024));
+        assert_eq!((ring.position(head(4)), ring.position(head(5))), (Position::Older, Position::Here(5)));
+        // One that is longer than all that is kept is not, and what comes behind it is.
+        ring.push(head(11), kib(2_049));
+        assert_eq!((ring.position(head(10)), ring.position(head(11))), (Position::Older, Position::Here(0)));
+        ring.push(head(12), "x".into());
+        assert_eq!((ring.position(head(11)), ring.bytes), (Position::Here(1), 1));
     }
 }

@@ -7,7 +7,7 @@ use interline_core::change::{Batch, Change, Entity};
 use interline_core::entry::{EncodedEntry, Entry, Fact, Head};
 use interline_core::id::{ClientId, CommentId, ReviewId, Seq, UserId, Version};
 use interline_core::review::{FieldValue, Review};
-use interline_core::sync::{Append, Refusal, SequencerEffect, Submission};
+use interline_core::sync::{Append, Past, Refusal, SequencerEffect, Submission};
 use interline_core::text::Text;
 use interline_core::wire::{ErrorCode, Refused, ServerFrame, encode, entry_frame};
 use serde::Deserialize;
@@ -21,9 +21,11 @@ use crate::fanout::News;
 use crate::store::{AppendOutcome, ReviewAppend, ReviewSummary, Store, StoreError};
 use crate::time::now_ms;
 
-/// Text edits under way at once. Less than the sequencer keeps to carry late batches over, so that what it
-/// forgets is durable and can be read again.
+/// Text edits under way at once, where each of them is short. Less than the sequencer keeps to carry late batches over,
+/// so that what it forgets is durable and can be read again.
 const TAIL_EDITS: usize = 2_048;
+/// So much text, in bytes or scalars, counts for as much as another edit.
+const EDIT_TEXT: usize = 1_024;
 /// How many edits of older entries a batch is carried over. That many take some tens of milliseconds, in which the
 /// room does nothing else; whoever is further behind has the seq settled, and rebases in one step.
 const CARRIED_OVER: usize = 16_384;
@@ -54,7 +56,7 @@ impl Room {
             outbox.push(self.refused(seq, ErrorCode::NotOpen, "the review is not open in this session"));
         } else if self.sequencer.asked_before(&submission) {
             // Whatever it says, and however busy the room is.
-            self.sequence(submission, Older::default());
+            self.sequence(submission, Past::default());
         } else if let Some(why) = unreadable {
             outbox.push(self.refused(seq, ErrorCode::BadBatch, &why));
         } else if self.tail.values().sum::<usize>() >= TAIL_EDITS {
@@ -65,23 +67,22 @@ impl Room {
         }
     }
 
-    /// Hands a batch to the sequencer, or first reads the entries that are missing between `older` and what
-    /// the sequencer has: that may have grown while `older` were read. A batch that was answered needs none.
-    fn sequence(&mut self, submission: Submission, older: Older) {
+    /// Hands a batch to the sequencer, or first reads the entries that are missing between `past` and what
+    /// the sequencer has: that may have grown while `past` was read. A batch that was answered needs none.
+    fn sequence(&mut self, submission: Submission, past: Past) {
         if !self.sequencer.asked_before(&submission) {
             let batch = &submission.batch;
-            let wanted = self.sequencer.missing_past(batch).filter(|_| !older.given_up);
+            let wanted = self.sequencer.missing_past(batch).filter(|_| !past.given_up);
             if let Some((from, oldest)) = wanted.or_else(|| self.sequencer.missing_history(batch)) {
-                let read_to = older.entries.last().map_or(from, |entry| entry.version);
+                let read_to = past.entries.last().map_or(from, |entry| entry.version);
                 if read_to < oldest {
-                    return self.read_history(submission, older, read_to, oldest);
+                    return self.read_history(submission, past, read_to, oldest);
                 }
             }
         }
-        let edits =
-            submission.batch.changes.iter().filter(|c| matches!(c, Change::TextEdited { .. })).count();
+        let edits = weight(&submission.batch);
         let (client, before) = (submission.client, self.sequencer.tentative());
-        self.sequencer.submit_with(now_ms(), submission, &older.entries, &older.texts);
+        self.sequencer.submit(now_ms(), submission, past);
         if self.sequencer.tentative() > before {
             self.tail.insert(client, edits);
         }
@@ -90,7 +91,7 @@ impl Room {
 
     /// Hands in a batch whose code is here.
     pub(super) fn sequence_coded(&mut self, submission: Submission) {
-        self.sequence(submission, Older::default());
+        self.sequence(submission, Past::default());
     }
 
     /// Tells a batch's author that it was not taken.
@@ -99,7 +100,7 @@ impl Room {
         self.members.tell_client(submission.client, &frame);
     }
 
-    fn read_history(&mut self, submission: Submission, mut older: Older, from: Version, to: Version) {
+    fn read_history(&mut self, submission: Submission, mut past: Past, from: Version, to: Version) {
         if self.reading_history >= HISTORY_READS {
             let message = "too many batches wait for older entries";
             let frame = self.refused(submission.batch.seq, ErrorCode::Overloaded, message);
@@ -109,32 +110,32 @@ impl Room {
         let (store, review, newest) = (self.context.store.clone(), self.id, self.sequencer.head().version);
         let read = async move {
             let batch = &submission.batch;
-            if older.entries.is_empty() {
-                older.texts = texts(&*store, review, batch, from, newest).await;
+            if past.entries.is_empty() {
+                past.texts = texts(&*store, review, batch, from, newest).await;
             }
-            let entries = std::mem::take(&mut older.entries);
+            let entries = std::mem::take(&mut past.entries);
             let read = history(&*store, review, batch, entries, from, to, CARRIED_OVER).await;
-            let older = match read {
-                Ok(entries) => Ok(Older { entries, ..older }),
+            let past = match read {
+                Ok(entries) => Ok(Past { entries, ..past }),
                 // What edits were made on may be gone: they are taken without being held against it.
                 Err(failure)
                     if failure.code != ErrorCode::StoreFailed
-                        && !older.given_up
+                        && !past.given_up
                         && batch.seen() < batch.base =>
                 {
-                    Ok(Older { given_up: true, ..Older::default() })
+                    Ok(Past { given_up: true, ..Past::default() })
                 }
                 Err(failure) => Err(failure),
             };
-            Event::History(Box::new(submission), older)
+            Event::History(Box::new(submission), past)
         };
         self.work.push(read.boxed());
     }
 
-    pub(super) fn history_read(&mut self, submission: Submission, older: Result<Older, Failure>) {
+    pub(super) fn history_read(&mut self, submission: Submission, past: Result<Past, Failure>) {
         self.reading_history -= 1;
-        match older {
-            Ok(older) => self.sequence(submission, older),
+        match past {
+            Ok(past) => self.sequence(submission, past),
             Err(failure) => self.refuse(&submission, &failure),
         }
     }
@@ -241,14 +242,14 @@ impl Room {
     }
 }
 
-/// What a batch needs of the past beside what the sequencer has.
-#[derive(Debug, Default)]
-pub(super) struct Older {
-    entries: Vec<Entry>,
-    /// The texts that the batch edits, as they were right before those.
-    texts: BTreeMap<CommentId, Text>,
-    /// What its edits were made on cannot be had: only what they have to be carried over is read.
-    given_up: bool,
+/// For how many text edits a batch counts while it is under way.
+fn weight(batch: &Batch) -> usize {
+    let of = |change: &Change| match change {
+        Change::TextEdited { op, .. } => 1 + op.inserts() / EDIT_TEXT,
+        Change::CommentAdded { text, .. } => text.len() / EDIT_TEXT,
+        _ => 0,
+    };
+    batch.changes.iter().map(of).sum()
 }
 
 /// The texts that a batch edits, as they were at a version. They are for show: where they cannot be had, they are not

@@ -11,7 +11,7 @@ use interline_core::entry::{Answer, EncodedEntry, Head};
 use interline_core::id::{ClientId, ReviewId, SessionId, User, UserId, Version};
 use interline_core::presence::Presence;
 use interline_core::review::Marks;
-use interline_core::sync::{PublicationOutcome, Sequencer, Submission};
+use interline_core::sync::{Past, PublicationOutcome, Sequencer, Submission};
 use interline_core::wire::ErrorCode;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -23,7 +23,7 @@ use super::members::Members;
 use super::patch_sets::Adding;
 use super::publish::{Codes, Publishing};
 use super::ring::Ring;
-use super::submit::{Older, refused};
+use super::submit::refused;
 use super::{Failure, Input, Join, Joining, RoomContext, Rooms, Shot, View};
 use crate::fanout::Subscription;
 use crate::metrics::Metrics;
@@ -51,7 +51,7 @@ pub(super) struct Room {
     pub(super) names: HashMap<UserId, User>,
     /// What runs beside the mailbox.
     pub(super) work: FuturesUnordered<BoxFuture<'static, Event>>,
-    /// How many text edits the tentative batch of each client has; a client has one at most.
+    /// For how many text edits the tentative batch of each client counts; a client has one at most.
     pub(super) tail: HashMap<ClientId, usize>,
     /// Who waits for what becomes of a patch set.
     pub(super) adding: Adding,
@@ -83,7 +83,7 @@ pub(super) enum Event {
     /// A joining client's last answer, the number of the join, and where the log ended behind it.
     LastAnswer(u64, Box<Join>, Result<(Option<Answer>, Version), StoreError>),
     /// Where it did for this room when that was asked, where the log ends, and whether it has lost what was there.
-    Tail(Head, Result<(Head, bool), StoreError>),
+    Tail(Head, Result<Option<(Head, bool)>, StoreError>),
     /// Who is in the review on any node, asked then.
     Guests(Instant, Result<Vec<Presence>, PresenceError>),
     /// Names of authors on other nodes.
@@ -95,7 +95,7 @@ pub(super) enum Event {
     /// The code that a batch of drafts is about, as far as there is any.
     Code(Box<Submission>, Result<Codes, StoreError>),
     /// The entries that a batch has to be carried over.
-    History(Box<Submission>, Result<Older, Failure>),
+    History(Box<Submission>, Result<Past, Failure>),
 }
 
 /// What came into a log from elsewhere.
@@ -279,7 +279,7 @@ impl Room {
             Event::LastAnswer(number, join, answer) => self.answer_found(number, join, answer),
             Event::Published(clients, outcome) => self.published(&clients, outcome)?,
             Event::Code(submission, codes) => self.code_read(*submission, codes),
-            Event::History(submission, older) => self.history_read(*submission, older),
+            Event::History(submission, past) => self.history_read(*submission, past),
         }
         Ok(())
     }

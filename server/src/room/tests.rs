@@ -131,9 +131,13 @@ async fn enter(room: &mut Room, number: u64) -> Queues {
 
 /// The first batch of the client of that number: a comment.
 fn submit(number: u64) -> Submit {
+    submit_text(number, "")
+}
+
+fn submit_text(number: u64, text: &str) -> Submit {
     let anchor = json!({ "patch_set": 1, "file": "f", "side": "head", "line": 1 });
     let change = json!({ "comment_added": {
-        "comment": Uuid::from_u128(u128::from(number)), "place": { "line": anchor }, "text": "",
+        "comment": Uuid::from_u128(u128::from(number)), "place": { "line": anchor }, "text": text,
         "at": { "ms": 1 } } });
     let batch: Batch = serde_json::from_value(json!({ "seq": 1, "base": 1, "changes": [change] })).unwrap();
     let (client, user) = (client(number), user(number).id);
@@ -381,4 +385,28 @@ async fn no_room_is_started_once_the_server_stops() {
     rooms.stop(tokio::time::Instant::now() + Duration::from_secs(60)).await;
     assert!(rooms.get(log.id).ended());
     assert!(rooms.get(log.id).read().await.is_err());
+}
+
+#[tokio::test]
+async fn what_waits_for_the_store_is_bounded_by_its_text_as_well() {
+    const CLIENTS: u64 = 70;
+    let log = Log::new().await;
+    let mut room = log.room().await;
+    let mut members = Vec::new();
+    for number in 1..=CLIENTS {
+        members.push(enter(&mut room, number).await);
+    }
+    // Nobody lets the store go on.
+    let text = "x".repeat(30 << 10);
+    let refused = (1..=CLIENTS).filter(|number| {
+        let (outbox, mut queues) = Outbox::new();
+        room.submit(Submit { outbox, ..submit_text(*number, &text) });
+        let frames = queues.drain();
+        frames.iter().any(|frame| frame.contains("\"overloaded\""))
+    });
+    assert_eq!(refused.collect::<Vec<_>>(), [70], "2 MiB, and what the last of them has more");
+    settle(&mut room).await;
+    room.submit(submit_text(CLIENTS, &text));
+    settle(&mut room).await;
+    assert_eq!(room.sequencer.committed().comments.len() as u64, CLIENTS, "everybody in the end");
 }

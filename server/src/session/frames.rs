@@ -9,6 +9,7 @@ use interline_core::wire::{
     BadFrame, ClientFrame, ErrorCode, ErrorFrame, Open, ServerFrame, Submit, decode_client, encode,
 };
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::outbox::End;
 use super::{OpenReview, Session, opening};
@@ -120,6 +121,10 @@ impl Session {
             return Err(failed(ErrorCode::ClientTaken, "no client has an id of this kind"));
         }
         if client != self.principal.client {
+            if !self.named.may_name(client, Instant::now()) {
+                let message = "this session has opened reviews as too many clients lately, try again later";
+                return Err((Failure::new(ErrorCode::Overloaded, message), Some(row.id)));
+            }
             match self.state.store.claim_client(client, &self.principal.user.id).await {
                 Ok(true) => {}
                 Ok(false) => {

@@ -3,6 +3,7 @@
 //! A session reads frames, checks them, and hands them to the rooms of the reviews it has open; what rooms have
 //! to say goes into its [`Outbox`], which a task of its own writes to the socket.
 
+mod allowance;
 mod connection;
 mod frames;
 mod hello;
@@ -12,7 +13,6 @@ mod marks;
 mod opening;
 mod outbox;
 mod registry;
-mod settlings;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -34,6 +34,7 @@ use crate::app::AppState;
 use crate::metrics::Metrics;
 use crate::presence::SessionRecord;
 use crate::room::{RoomHandle, Submit};
+use allowance::{Allowance, Named};
 pub(crate) use connection::Connection;
 use history::Histories;
 use incoming::{Heard, Incoming};
@@ -42,7 +43,6 @@ pub(crate) use outbox::Outbox;
 pub(crate) use outbox::Queues;
 use outbox::{End, ended};
 pub(crate) use registry::Sessions;
-use settlings::Settlings;
 
 /// Frames that are none, or that no client sends, before the session ends.
 const BAD_FRAMES: u32 = 16;
@@ -86,7 +86,9 @@ struct Session {
     outbox: Outbox,
     open: OpenReviews,
     histories: Histories,
-    settlings: Rc<RefCell<Settlings>>,
+    settlings: Rc<RefCell<Allowance>>,
+    /// Whose part it takes beside its own client's.
+    named: Named,
     /// What it has ever opened.
     opened: HashSet<ReviewId>,
     bad_frames: u32,
@@ -129,9 +131,11 @@ pub(crate) async fn run(
 impl Session {
     fn new(state: AppState, principal: Principal, outbox: Outbox) -> Session {
         let (open, histories) = (OpenReviews::default(), Histories::default());
-        let settlings = Rc::new(RefCell::new(Settlings::new(Instant::now())));
-        let opened = HashSet::new();
-        let session = Session { state, principal, outbox, open, histories, settlings, opened, bad_frames: 0 };
+        let now = Instant::now();
+        let (settlings, named) = (Rc::new(RefCell::new(Allowance::of_settlings(now))), Named::new(now));
+        let (opened, bad_frames) = (HashSet::new(), 0);
+        let session =
+            Session { state, principal, outbox, open, histories, settlings, named, opened, bad_frames };
         session.state.connected.add(session.principal.session, session.outbox.clone());
         session.record();
         session

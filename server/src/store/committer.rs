@@ -1,11 +1,11 @@
 //! Group commit: one task appends for every room. While one transaction syncs the next appends gather, so the
-//! disk is asked once for all of them.
+//! disk is asked once for all of them. A review that somebody else has locked holds up nobody but itself.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
 use tracing::{error, warn};
 
 use super::{AppendOutcome, ReviewAppend, Store, StoreError};
@@ -15,6 +15,9 @@ use crate::metrics::Metrics;
 const QUEUE: usize = 1_024;
 /// How many go into one transaction.
 const GROUP: usize = 256;
+/// How many reviews that others have locked are waited for at once: each takes a connection, and there have to be some
+/// left for everything else.
+const WAITING: usize = 8;
 /// How often an append whose outcome is unknown is tried again, and how long after the first time.
 const SETTLE_TRIES: u32 = 8;
 const SETTLE_DELAY: Duration = Duration::from_millis(20);
@@ -65,35 +68,89 @@ impl Committer {
     }
 }
 
+/// Appends for everybody, group after group. What somebody else has locked waits beside that, each by itself.
 async fn run(store: Arc<dyn Store>, mut requests: mpsc::Receiver<Request>, metrics: Metrics) {
+    let mut committing =
+        Committing { store, metrics, places: Arc::new(Semaphore::new(WAITING)), waiting: JoinSet::new() };
     let mut group = Vec::with_capacity(GROUP);
     while requests.recv_many(&mut group, GROUP).await > 0 {
-        let (appends, replies): (Vec<_>, Vec<_>) = group.drain(..).map(|r| (r.append, r.reply)).unzip();
-        metrics.commit_appends.record(appends.len() as f64);
-        commit(&*store, &appends, replies, &metrics).await;
+        while committing.waiting.try_join_next().is_some() {}
+        committing.metrics.commit_appends.record(group.len() as f64);
+        committing.commit(std::mem::take(&mut group)).await;
     }
+    while committing.waiting.join_next().await.is_some() {}
 }
 
-async fn commit(store: &dyn Store, appends: &[ReviewAppend], replies: Vec<Reply>, metrics: &Metrics) {
-    match settled(store, appends, metrics).await {
-        Ok(outcomes) => {
-            for (reply, outcome) in replies.into_iter().zip(outcomes) {
-                let _ = reply.send(Ok(outcome));
+struct Committing {
+    store: Arc<dyn Store>,
+    metrics: Metrics,
+    places: Arc<Semaphore>,
+    /// One for each review at most, for a room hands in one append at a time. They end with this.
+    waiting: JoinSet<()>,
+}
+
+impl Committing {
+    async fn commit(&mut self, group: Vec<Request>) {
+        let (appends, replies): (Vec<_>, Vec<_>) = group.into_iter().map(|r| (r.append, r.reply)).unzip();
+        match self.try_append(&appends).await {
+            Ok(settled) => self.answer(appends, replies, settled),
+            // One review cannot be written to: the others shall not suffer for it.
+            Err(StoreError::Corrupt { .. }) if appends.len() > 1 => {
+                for (append, reply) in appends.into_iter().zip(replies) {
+                    match self.try_append(std::slice::from_ref(&append)).await {
+                        Ok(settled) => self.answer(vec![append], vec![reply], settled),
+                        Err(error) => drop(reply.send(Err(error))),
+                    }
+                }
+            }
+            Err(error) => {
+                error!(reviews = appends.len(), %error, "append failed");
+                for reply in replies {
+                    let _ = reply.send(Err(error.clone()));
+                }
             }
         }
-        // One review cannot be written to: the others shall not suffer for it.
-        Err(StoreError::Corrupt { .. }) if appends.len() > 1 => {
-            for (append, reply) in appends.iter().zip(replies) {
-                let one = settled(store, std::slice::from_ref(append), metrics).await;
-                let _ = reply.send(one.and_then(|outcomes| outcomes.into_iter().next().ok_or_else(nothing)));
+    }
+
+    async fn try_append(
+        &self,
+        appends: &[ReviewAppend],
+    ) -> Result<Settled<Vec<Option<AppendOutcome>>>, StoreError> {
+        settled(None, &self.metrics, || self.store.try_append(appends)).await
+    }
+
+    fn answer(
+        &mut self,
+        appends: Vec<ReviewAppend>,
+        replies: Vec<Reply>,
+        settled: Settled<Vec<Option<AppendOutcome>>>,
+    ) {
+        // A store that says less than it was asked for leaves the rest to be asked for again.
+        let outcomes = settled.outcome.into_iter().chain(std::iter::repeat(None));
+        for ((append, reply), outcome) in appends.into_iter().zip(replies).zip(outcomes) {
+            match outcome {
+                Some(outcome) => drop(reply.send(Ok(outcome))),
+                None => self.wait(append, reply, settled.doubt.clone()),
             }
         }
-        Err(error) => {
-            error!(reviews = appends.len(), %error, "append failed");
-            for reply in replies {
-                let _ = reply.send(Err(error.clone()));
+    }
+
+    /// Appends behind whoever has locked the review, while others go on.
+    fn wait(&mut self, append: ReviewAppend, reply: Reply, doubt: Option<String>) {
+        self.metrics.waiting.increment(1);
+        let (store, metrics, places) = (self.store.clone(), self.metrics.clone(), self.places.clone());
+        self.waiting.spawn(async move {
+            let _place = places.acquire_owned().await;
+            let alone = std::slice::from_ref(&append);
+            let outcome = match settled(doubt, &metrics, || store.append(alone)).await {
+                Ok(Settled { outcome, .. }) => outcome.into_iter().next().ok_or_else(nothing),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = &outcome {
+                error!(review = %append.review, %error, "append failed that had waited for its review");
             }
-        }
+            let _ = reply.send(outcome);
+        });
     }
 }
 
@@ -101,24 +158,35 @@ fn nothing() -> StoreError {
     StoreError::UnknownOutcome("the store did not say what became of an append".into())
 }
 
+/// What is certain.
+struct Settled<T> {
+    outcome: T,
+    /// Why it was not at first: of what the outcome leaves open, an attempt before may be on its way.
+    doubt: Option<String>,
+}
+
 /// Appends, and where the outcome is unknown appends again: where the first time did happen, the head has moved
-/// and the second loses. Reading instead could look before a commit that is still on its way.
-async fn settled(
-    store: &dyn Store,
-    appends: &[ReviewAppend],
+/// and the second loses. Reading instead could look before a commit that is still on its way. Where it is in `doubt`
+/// already, no failure is certain to be one.
+async fn settled<T, F: Future<Output = Result<T, StoreError>>>(
+    mut doubt: Option<String>,
     metrics: &Metrics,
-) -> Result<Vec<AppendOutcome>, StoreError> {
-    let unknown = match store.append(appends).await {
-        Err(StoreError::UnknownOutcome(why)) => why,
-        settled => return settled,
-    };
-    metrics.unknown.increment(1);
-    for attempt in 0..SETTLE_TRIES {
-        tokio::time::sleep(SETTLE_DELAY * 2_u32.pow(attempt)).await;
-        warn!(attempt, %unknown, "the outcome of a commit is unknown: appending again");
-        if let Ok(outcomes) = store.append(appends).await {
-            return Ok(outcomes);
+    attempt: impl Fn() -> F,
+) -> Result<Settled<T>, StoreError> {
+    let mut delays = (0..SETTLE_TRIES).map(|doubled| SETTLE_DELAY * 2_u32.pow(doubled));
+    loop {
+        match (attempt().await, &doubt) {
+            (Ok(outcome), _) => return Ok(Settled { outcome, doubt }),
+            (Err(StoreError::UnknownOutcome(why)), None) => {
+                metrics.unknown.increment(1);
+                doubt = Some(why);
+            }
+            (Err(error), None) => return Err(error),
+            (Err(_), Some(_)) => {}
         }
+        let unknown = doubt.clone().unwrap_or_default();
+        let Some(delay) = delays.next() else { return Err(StoreError::UnknownOutcome(unknown)) };
+        tokio::time::sleep(delay).await;
+        warn!(%unknown, "the outcome of a commit is unknown: appending again");
     }
-    Err(StoreError::UnknownOutcome(unknown))
 }

@@ -19,7 +19,7 @@ const GATHER: Duration = Duration::from_millis(100);
 
 struct Request {
     log: ReviewId,
-    reply: oneshot::Sender<Result<Head, StoreError>>,
+    reply: oneshot::Sender<Result<Option<Head>, StoreError>>,
 }
 
 /// The way to the task that asks. It ends once every clone of this is gone.
@@ -35,8 +35,9 @@ impl Heads {
         (Heads { queue }, tokio::spawn(run(store, requests)))
     }
 
-    /// Where a log ends, within a moment.
-    pub async fn of(&self, log: ReviewId) -> Result<Head, StoreError> {
+    /// Where a log ends, within a moment. That there is none is nothing that fails: a database may have been replaced
+    /// by one that never had it.
+    pub async fn of(&self, log: ReviewId) -> Result<Option<Head>, StoreError> {
         let (reply, head) = oneshot::channel();
         let stopped = || StoreError::Unavailable("the server is stopping".into());
         self.queue.send(Request { log, reply }).await.map_err(|_| stopped())?;
@@ -57,9 +58,14 @@ async fn run(store: Arc<dyn Store>, mut requests: mpsc::Receiver<Request>) {
         let logs: Vec<ReviewId> = asked.iter().map(|request| request.log).collect();
         let heads = store.heads(&logs).await;
         for Request { log, reply } in asked.drain(..) {
-            let gone = || StoreError::corrupt(log, "its head row is gone or unreadable");
-            let head = heads.as_ref().map_err(StoreError::clone);
-            let head = head.and_then(|heads| heads.get(&log).copied().ok_or_else(gone));
+            let head = match &heads {
+                Ok(heads) => match heads.get(&log) {
+                    Some(head) => Ok(Some(*head)),
+                    // Gone, or unreadable.
+                    None => store.find_log(log).await.map(|row| row.map(|row| row.head)),
+                },
+                Err(error) => Err(error.clone()),
+            };
             // Whoever asked may be gone.
             let _ = reply.send(head);
         }

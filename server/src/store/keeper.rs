@@ -9,7 +9,7 @@ use interline_core::id::{ReviewId, UserId, Version};
 use interline_core::review::Review;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::{SNAPSHOT_FORMAT, SnapshotState, Store, StoreError};
 
@@ -141,9 +141,28 @@ impl Shared {
         let encoded = encoded.map_err(|error| StoreError::corrupt(review, error))?;
         self.store.put_snapshot(review, head, &encoded).await?;
         match self.keep {
-            Some(keep) => self.store.trim(review, head.version.saturating_sub(keep)).await,
+            Some(keep) => self.trim(review, head.version.saturating_sub(keep)).await,
             None => Ok(0),
         }
+    }
+
+    /// Lets go of what lies before the newest snapshot that is old enough, once that has been read: without it nothing
+    /// else would say what the review was.
+    async fn trim(&self, review: ReviewId, up_to: Version) -> Result<Version, StoreError> {
+        let mut at_most = up_to;
+        while let Some(snapshot) = self.store.newest_snapshot(review, Some(at_most)).await? {
+            let at = snapshot.head.version;
+            let read = tokio::task::spawn_blocking(move || snapshot.read(review).map(drop)).await;
+            let Err(why) = read.map_err(|error| StoreError::Unavailable(error.to_string()))? else {
+                return self.store.trim(review, at).await;
+            };
+            error!(%review, version = at, %why, "nothing is trimmed behind a snapshot that is damaged");
+            match at.checked_sub(1) {
+                Some(before) => at_most = before,
+                None => break,
+            }
+        }
+        self.store.kept_after(review).await
     }
 }
 

@@ -33,6 +33,7 @@ pub(crate) use postgres::PostgresAudit;
 pub use postgres::{PostgresOptions, PostgresStore};
 use snapshot::dispensable;
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotState, StoredSnapshot, superfluous};
+pub(crate) use sqlite::FILE as SQLITE_FILE;
 pub(crate) use sqlite::SqliteAudit;
 pub use sqlite::{SqliteOptions, SqliteStore};
 
@@ -157,6 +158,10 @@ pub trait Store: Send + Sync + 'static {
     /// For people: which kind it is, and where.
     fn describe(&self) -> String;
 
+    /// What tells it from every other store, from copies of it as well, and is the same at all nodes that share it: a
+    /// few letters, digits, `-` and `.`.
+    fn identity(&self) -> String;
+
     /// Creates a review: its row, its first patch set and its first entry, in one transaction.
     async fn create_review(&self, new: NewReview) -> Result<Creation, StoreError>;
 
@@ -252,6 +257,12 @@ pub trait Store: Send + Sync + 'static {
     /// What a record has of a patch set is stored with it.
     /// An error means that none of them happened, except for [`StoreError::UnknownOutcome`].
     async fn append(&self, appends: &[ReviewAppend]) -> Result<Vec<AppendOutcome>, StoreError>;
+
+    /// The same, waiting for nobody: where somebody else has a part's review locked, or the one that is linked to it,
+    /// that part is `None`, and nothing of it happened. Where one waits for locks it has to be done by [`Store::append`].
+    async fn try_append(&self, appends: &[ReviewAppend]) -> Result<Vec<Option<AppendOutcome>>, StoreError> {
+        Ok(self.append(appends).await?.into_iter().map(Some).collect())
+    }
 
     /// How long to wait before appending to a review again, so that other nodes get their turn that have lost races
     /// for it.

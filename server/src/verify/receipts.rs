@@ -23,6 +23,8 @@ struct Export {
 /// A client's batch is this entry.
 #[derive(Deserialize)]
 struct Told {
+    /// The export's, unless the replica went by another id then.
+    client: Option<ClientId>,
     seq: Seq,
     version: Version,
     hash: Hash,
@@ -66,8 +68,9 @@ impl Receipts {
                     return Err(unreadable(format!("format {} is not known", export.format)));
                 }
                 let due = receipts.reviews.entry(export.review).or_default();
-                for Told { seq, version, hash } in export.receipts {
-                    due.entry(version).or_default().push(Receipt { client: export.client, seq, hash });
+                for Told { client, seq, version, hash } in export.receipts {
+                    let client = client.unwrap_or(export.client);
+                    due.entry(version).or_default().push(Receipt { client, seq, hash });
                 }
             }
         }

@@ -65,6 +65,9 @@ impl Store for Faulty {
     fn describe(&self) -> String {
         self.inner.describe()
     }
+    fn identity(&self) -> String {
+        self.inner.identity()
+    }
     async fn create_review(&self, new: NewReview) -> Result<Creation, StoreError> {
         self.inner.create_review(new).await
     }

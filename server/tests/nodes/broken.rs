@@ -2,8 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use interline_services::Redis;
+
 use crate::set_up::{HEALED, Nodes, SOON, arrives, until};
 use crate::support::{Client, comment, entry};
+
+const CONNECTIONS: &str = "interline_redis_connections_total";
 
 /// Ann at the first node, Bo at the second, who hears what she says.
 struct Talk {
@@ -171,6 +175,30 @@ async fn a_redis_that_is_full() {
     }
     tell(&url, &["CONFIG", "SET", "maxmemory", "0"]).await;
     talk.well().await;
+}
+
+/// As by a failover to another, which nobody has told the nodes of.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_becomes_a_replica() {
+    let Some(mut talk) = Talk::start().await else { return };
+    let (url, primary) = (talk.nodes.redis.url(), Redis::start().unwrap().unwrap());
+    tell(&url, &["REPLICAOF", "127.0.0.1", &primary.port().to_string()]).await;
+    let up = async |node: usize| talk.nodes.node(node).count("interline_redis_up").await;
+    for node in 0..2 {
+        talk.degraded(node).await;
+        until("it is left", async || up(node).await == 0).await;
+    }
+    let connections = async |node: usize| talk.nodes.node(node).count(CONNECTIONS).await;
+    let before = (connections(0).await, connections(1).await);
+    for _ in 0..5 {
+        talk.says(Duration::from_secs(3)).await;
+    }
+    let connections = async |node: usize| talk.nodes.node(node).count(CONNECTIONS).await;
+    assert_eq!((connections(0).await, connections(1).await), before, "nor is it gone back to");
+    tell(&url, &["REPLICAOF", "NO", "ONE"]).await;
+    talk.well().await;
+    let connections = async |node: usize| talk.nodes.node(node).count(CONNECTIONS).await;
+    assert_eq!((connections(0).await, connections(1).await), (before.0 + 1, before.1 + 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod broken;
+mod copies;
 #[path = "../faulty/mod.rs"]
 mod faulty;
 mod log;

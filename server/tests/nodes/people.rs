@@ -133,3 +133,44 @@ async fn any_node_lists_all_sessions_and_closes_them() {
     let elsewhere = b.ask("DELETE", &of("user-1"), &[("Origin", "http://evil.example")], b"").await;
     assert_eq!(elsewhere.status, 403, "no page from elsewhere closes anything");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_nobody_can_ask_about_is_neither_closed_nor_unknown() {
+    let Some(nodes) = Nodes::start(2).await else { return };
+    let [a, b] = [0, 1].map(|n| nodes.node(n));
+    a.server.review("pr").await;
+    let (mut ann, mut bo) = (a.server.client(1).await, b.server.client(2).await);
+    ann.open("pr", None).await;
+    bo.open("pr", None).await;
+    let listed = async || b.server.get("/api/sessions").await.json()["sessions"].as_array().unwrap().clone();
+    until("both are listed", async || listed().await.len() == 2).await;
+    let sessions = listed().await;
+    let of = |user: &str| {
+        let record = sessions.iter().find(|record| record["user"]["id"] == user).unwrap();
+        format!("/api/sessions/{}", record["session"].as_str().unwrap())
+    };
+    let delete = async |path: &str| {
+        let answer = b.server.ask("DELETE", path, &[], b"").await;
+        (answer.status, if answer.status == 204 { Value::Null } else { answer.json()["code"].clone() })
+    };
+    // Her node does not hear that it is to close it, and while that is waited for Redis goes.
+    a.proxy.partition();
+    let published = b.count("interline_published_total").await;
+    let going = async {
+        until("it is asked for", async || b.count("interline_published_total").await > published).await;
+        b.proxy.down();
+    };
+    let path = of("user-1");
+    let (closing, ()) = tokio::join!(delete(&path), going);
+    assert_eq!(closing, (503, "sessions_not_known".into()));
+    let began = Instant::now();
+    assert_eq!(delete(&path).await, (503, "sessions_not_known".into()));
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    // Its own it knows.
+    assert_eq!(delete(&of("user-2")).await, (204, Value::Null));
+    assert_eq!(bo.closed().await, 4002);
+    a.proxy.heal();
+    b.proxy.heal();
+    until("it can be closed again", async || delete(&path).await.0 == 204).await;
+    assert_eq!(ann.closed().await, 4002);
+}

@@ -1,6 +1,8 @@
 //! What only PostgreSQL can do wrong: it stops, is killed, becomes a standby, while appends are under way.
 
 mod load;
+mod locked;
+mod runtimes;
 mod starting;
 mod unknown;
 

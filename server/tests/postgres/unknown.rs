@@ -12,10 +12,16 @@ use crate::suite::material::{append, client, create, head_after};
 
 /// Waits until a session is in the midst of its commit.
 async fn committing(database: &Database, waiting_for: &str) -> u32 {
+    committing_after(database, waiting_for, 0).await
+}
+
+/// The same, of another session than that.
+async fn committing_after(database: &Database, waiting_for: &str, gone: u32) -> u32 {
     let end = Instant::now() + Duration::from_secs(20);
     let sql = format!(
         "SELECT pid FROM pg_stat_activity \
-         WHERE query = 'COMMIT' AND wait_event = '{waiting_for}' AND datname = '{}'",
+         WHERE query = 'COMMIT' AND wait_event = '{waiting_for}' AND datname = '{}' \
+         AND pid <> {gone}",
         database.name()
     );
     loop {
@@ -61,12 +67,25 @@ async fn a_commit_that_has_happened_is_found_by_appending_again() {
     let head = head_after(&request);
     let (committer, task) = Committer::start(store.clone(), Default::default());
     let appending = tokio::spawn(async move { committer.append(request).await });
-    end(&database, committing(&database, "SyncRep").await);
+    let pid = committing(&database, "SyncRep").await;
+    end(&database, pid);
+    // It had happened, but no standby has it: until one has what was written behind it nobody is told.
+    let pid = committing_after(&database, "SyncRep", pid).await;
+    assert!(!appending.is_finished());
+    // Nor is it by who loads the review meanwhile.
+    let loading = tokio::spawn({
+        let (store, id) = (store.clone(), row.id);
+        async move { store.find_log(id).await }
+    });
+    end(&database, pid);
+    committing_after(&database, "SyncRep", pid).await;
+    assert!(!appending.is_finished() && !loading.is_finished());
+    setting("");
     assert_eq!(appending.await.unwrap().unwrap(), AppendOutcome::Lost, "the room reads that it had happened");
+    assert_eq!(loading.await.unwrap().unwrap().unwrap().head, head);
     task.await.unwrap();
     assert!(store.holds(row.id, head).await.unwrap());
     assert_eq!(store.entries(row.id, 0, 10).await.unwrap().len(), 3, "once");
-    setting("");
     assert_eq!(store.append(&[append(&row, &[(client(1), 2)])]).await.unwrap(), [AppendOutcome::Lost]);
 }
 

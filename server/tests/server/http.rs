@@ -201,6 +201,30 @@ async fn health_and_pages() {
     server.stop().await;
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_is_one_servers_whatever_leads_to_it() {
+    let server = Running::start().await;
+    let second = async |directory: &std::path::Path| {
+        let refused =
+            Server::start(config(directory), timing()).await.err().expect("it is in use").to_string();
+        assert!(refused.contains("interline.db is in use by another server"), "{refused}");
+    };
+    let elsewhere = tempfile::tempdir().unwrap();
+    let link = elsewhere.path().join("interline.db");
+    std::os::unix::fs::symlink(server.directory.path().join("interline.db"), link).unwrap();
+    second(elsewhere.path()).await;
+    std::fs::remove_file(server.directory.path().join("lock")).unwrap();
+    second(server.directory.path()).await;
+    server.review("pr").await;
+    // Once that one has ended, it is to be had by either way.
+    let directory = server.stop().await;
+    let linked = Running::with(config(elsewhere.path()), elsewhere).await;
+    assert_eq!(linked.get("/api/reviews/pr").await.status, 200);
+    linked.stop().await;
+    drop(directory);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_in_use_is_said_with_the_remedy() {
     let server = Running::start().await;

@@ -231,3 +231,38 @@ async fn a_review_is_opened_as_another_client_of_the_same_user() {
     assert!(bo.ask_to_open(json!({ "review": "one" })).await.get("opened").is_some());
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_opens_reviews_as_so_many_clients_at_once() {
+    const AT_ONCE: u64 = 64;
+    let server = Running::start().await;
+    let review = server.review("pr").await;
+    let mut bo = server.client(2).await;
+    let leave = json!({ "leave": { "review": review } });
+    let began = std::time::Instant::now();
+    let mut named = 0;
+    let refused = loop {
+        let frame = bo.ask_to_open(json!({ "review": "pr", "client": id(1_000 + named) })).await;
+        if frame.get("error").is_some() {
+            break frame["error"].clone();
+        }
+        named += 1;
+        // As time passes there may be more: one in ten seconds.
+        assert!(named <= AT_ONCE + began.elapsed().as_secs() / 10, "{named}");
+        bo.send(leave.clone()).await;
+    };
+    assert!(named >= AT_ONCE, "{named}");
+    assert_eq!((&refused["code"], &refused["retryable"]), (&"overloaded".into(), &true.into()));
+    assert_eq!((&refused["requested"], &refused["review"]), (&"pr".into(), &review.clone().into()));
+    // Those that it has named, and its own, are not counted again.
+    let again = json!({ "review": "pr", "client": id(1_000) });
+    for open in [again, json!({ "review": "pr" })] {
+        assert!(bo.ask_to_open(open).await.get("opened").is_some());
+        bo.send(leave.clone()).await;
+    }
+    // Nobody owns the one that was refused, and others have their own.
+    let mut cy = server.client(3).await;
+    let opened = cy.ask_to_open(json!({ "review": "pr", "client": id(1_000 + named) })).await;
+    assert!(opened.get("opened").is_some(), "{opened}");
+    server.stop().await;
+}

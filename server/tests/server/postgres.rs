@@ -181,6 +181,24 @@ async fn what_a_failover_has_lost_is_told_and_never_written_over() {
     server.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_that_a_failover_has_lost_altogether_is_noticed_though_nobody_writes() {
+    let Some(database) = database() else { return };
+    let server = node(&database).await;
+    let review = server.review("pr").await;
+    let mut ann = server.client(1).await;
+    ann.open("pr", None).await;
+    ann.submit(&review, &comment(1, 1, 10, "text")).await;
+    let head = head(&ann.next().await);
+    database.sql("TRUNCATE reviews CASCADE").unwrap();
+    let error = ann.next().await["error"].clone();
+    assert_eq!((&error["code"], &error["review"]), (&"internal".into(), &review.clone().into()), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("open it again"), "{error}");
+    let error = ann.ask_to_open(json!({ "review": review, "have": head })).await["error"].clone();
+    assert_eq!((&error["code"], &error["retryable"]), (&"unknown_review".into(), &false.into()));
+    server.stop().await;
+}
+
 /// One of many writers: each edit goes in behind what the writer has seen, and the next when that is acknowledged.
 /// The longest that one of them took.
 async fn type_away(mut client: Client, review: String, number: u64, mut version: u64) -> Duration {

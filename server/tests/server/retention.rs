@@ -1,10 +1,15 @@
 //! Snapshots and trimming by a running server.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use interline_server::store::{SqliteStore, Store, StoreError};
 
 use serde_json::Value;
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 
-use super::support::{Running, comment, config, edit, entry};
+use super::support::{Client, Running, comment, config, edit, entry};
 
 const EDITS: u64 = 2_100;
 
@@ -16,6 +21,18 @@ async fn show(server: &Running) -> Value {
     shown
 }
 
+/// A comment, and letters in it.
+async fn write(ann: &mut Client, review: &str, seqs: RangeInclusive<u64>) {
+    for seq in seqs {
+        let batch = match seq {
+            1 => comment(1, 1, 10, ""),
+            seq => edit(seq, seq, 10, "x", seq as usize - 2),
+        };
+        ann.submit(review, &batch).await;
+        assert_eq!(entry(&ann.next().await), (seq + 1, seq));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_trims_what_it_need_not_keep() {
     let directory = tempfile::tempdir().unwrap();
@@ -25,14 +42,7 @@ async fn a_server_trims_what_it_need_not_keep() {
     let review = server.review("pr").await;
     let mut ann = server.client(1).await;
     ann.open("pr", None).await;
-    for seq in 1..=EDITS {
-        let batch = match seq {
-            1 => comment(1, 1, 10, ""),
-            seq => edit(seq, seq, 10, "x", seq as usize - 2),
-        };
-        ann.submit(&review, &batch).await;
-        assert_eq!(entry(&ann.next().await), (seq + 1, seq));
-    }
+    write(&mut ann, &review, 1..=EDITS).await;
     let shown = show(&server).await;
     // Stopping waits for what is being trimmed.
     let directory = server.stop().await;
@@ -48,5 +58,37 @@ async fn a_server_trims_what_it_need_not_keep() {
     assert_eq!((summary.problems, summary.entries), (0, EDITS + 1), "{}", String::from_utf8_lossy(&said));
     let server = Running::start_in(directory).await;
     assert!(show(&server).await == shown, "it is what it was");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_trimmed_behind_a_snapshot_that_cannot_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = config(directory.path());
+    config.keep_entries = Some(1_000);
+    let server = Running::with(config, directory).await;
+    let review = server.review("pr").await;
+    let id: interline_core::id::ReviewId = review.parse().unwrap();
+    let mut ann = server.client(1).await;
+    ann.open("pr", None).await;
+    write(&mut ann, &review, 1..=1_010).await;
+    let file = server.directory.path().join("interline.db");
+    let mut connection = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+    let damaged = async {
+        let damage = "UPDATE snapshots SET state = '{}' WHERE review = ?1";
+        while sqlx::query(damage).bind(id.0).execute(&mut connection).await.unwrap().rows_affected() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), damaged).await.unwrap();
+    sqlx::Connection::close(connection).await.unwrap();
+    write(&mut ann, &review, 1_011..=EDITS).await;
+    // Stopping waits for what would be trimmed.
+    let directory = server.stop().await;
+    let store = SqliteStore::open(directory.path()).await.unwrap();
+    assert_eq!(store.kept_after(id).await.unwrap(), 0, "the log is whole");
+    store.close().await;
+    let server = Running::start_in(directory).await;
+    show(&server).await;
     server.stop().await;
 }

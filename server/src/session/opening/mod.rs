@@ -21,8 +21,7 @@ use tokio::time::Instant;
 
 use super::frames::hand_in;
 use super::outbox::Ended;
-use super::settlings::Settlings;
-use super::{OpenReviews, Outbox, Principal};
+use super::{Allowance, OpenReviews, Outbox, Principal};
 use crate::metrics::Metrics;
 use crate::room::{Behind, Failure, Join, Joining, OpenedFrame, PIECE, RoomHandle, Scene};
 use crate::store::{Store, StoreError};
@@ -41,7 +40,7 @@ pub(super) struct Opening {
     pub(super) limits: Limits,
     pub(super) outbox: Outbox,
     pub(super) open: OpenReviews,
-    pub(super) settlings: Rc<RefCell<Settlings>>,
+    pub(super) settlings: Rc<RefCell<Allowance>>,
     pub(super) metrics: Metrics,
 }
 

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::MIGRATIONS;
 use super::error::code;
+use super::session::Pool;
 use crate::store::OpenError;
 
 /// The oldest release that this was made for, as PostgreSQL numbers them.
@@ -68,10 +69,12 @@ const ABOUT: &str = "SELECT current_setting('server_version_num')::int AS releas
 
 /// A database that was found, and its tables brought up to date.
 pub(super) struct Found {
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
     /// For people; without a user or a password.
     pub(super) place: String,
     pub(super) release: String,
+    /// What tells it from every other database.
+    pub(super) identity: String,
 }
 
 /// Reads an address as in `postgres://user:password@host:5432/database`.
@@ -85,7 +88,12 @@ pub(super) fn address(url: &str) -> Result<PgConnectOptions, OpenError> {
     let keys = query.split('&').filter_map(|pair| pair.split('=').next()).filter(|key| !key.is_empty());
     if let Some(key) = keys.into_iter().find(|key| !PARAMETERS.contains(key) && !key.starts_with("options["))
     {
-        return Err(bad(format!("there is no parameter {key:?}")));
+        // It may be the rest of a password that has a question mark in it, and then an @ follows.
+        let is_word = key.chars().all(|c| c.is_ascii_alphabetic() || "_-".contains(c));
+        return Err(bad(match is_word && !query.contains('@') {
+            true => format!("there is no parameter {key:?}"),
+            false => "it has a parameter that there is not; in a password, ? is written as %3F".to_owned(),
+        }));
     }
     let options = PgConnectOptions::from_str(url).map_err(|error| bad(error.to_string()))?;
     Ok(options.application_name("interline"))
@@ -111,10 +119,32 @@ pub(super) async fn connect(
         MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => OpenError::TooNew(place.clone()),
         error => failed(error.to_string()),
     })?;
+    let identity = identity(&mut connection).await.map_err(|error| failed(error.to_string()))?;
     // Whether it takes the leave well is of no interest.
     let _ = connection.close().await;
-    let pool = pool(options, connections);
-    Ok(Found { pool, place, release: about.release_name })
+    let pool = Pool::new(pool(options, connections));
+    Ok(Found { pool, place, release: about.release_name, identity })
+}
+
+/// Of its server, which a standby that is promoted keeps, of the database, and of its tables. Nothing that is in the
+/// tables: copies would have that, too.
+async fn identity(connection: &mut PgConnection) -> Result<String, Error> {
+    let tables: String = sqlx::query_scalar(
+        "SELECT format('%s-%s', (SELECT oid FROM pg_database WHERE datname = current_database()), \
+         'reviews'::regclass::oid)",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let server = sqlx::query_scalar("SELECT system_identifier::text FROM pg_control_system()");
+    let server: String = match server.fetch_one(connection).await {
+        // Somebody has forbidden it.
+        Err(error) if code(&error).is_some() => {
+            warn!(%error, "databases of several servers that share a Redis need a --redis-prefix each");
+            "server".to_owned()
+        }
+        server => server?,
+    };
+    Ok(format!("{server}-{tables}"))
 }
 
 /// The first connection. What a little patience cannot help is said at once.
@@ -245,9 +275,19 @@ mod tests {
         assert_eq!(shown("postgres://ann@%2Frun%2Fpg/reviews").unwrap(), "/run/pg:5432/reviews");
         assert!(shown("postgres://ann@db/reviews?sslmode=verify-full&options[work_mem]=1MB").is_ok());
         let unknown = "postgres://ann@db/reviews?sslmode=disable&sslpassword=secret";
-        for bad in
-            ["", "reviews", "mysql://ann:secret@db/reviews", "postgres://ann:secret@db:port/reviews", unknown]
-        {
+        assert!(shown(unknown).unwrap_err().to_string().contains("sslpassword"));
+        for bad in [
+            "",
+            "reviews",
+            "mysql://ann:secret@db/reviews",
+            "postgres://ann:secret@db:port/reviews",
+            unknown,
+            // A question mark in a password, as it is and next to what looks like a parameter.
+            "postgres://ann:pa?secret@db.example/reviews",
+            "postgres://ann:12?secret=3@db.example/reviews",
+            "postgres://ann:12?3&secret&4@db.example/reviews?sslmode=disable",
+            "postgres://ann:12?secret%403",
+        ] {
             let error = shown(bad).unwrap_err().to_string();
             assert!(error.contains("--database-url") && !error.contains("secret"), "{error}");
             assert!(!error.contains('\n'), "{error}");

@@ -1,22 +1,22 @@
 //! Logs of private drafts.
 
 use interline_core::id::ReviewId;
-use sqlx::PgPool;
 
 use super::error::Result;
 use super::reviews::find_log;
-use super::session::{PATIENCE, Prepared, Session, write};
+use super::session::{PATIENCE, Pool, Prepared, Session, write};
 use crate::store::rows::{first_of_drafts, integer};
 use crate::store::{DraftsOf, ReviewRow, StoreError};
 
 type Stored<T> = std::result::Result<T, StoreError>;
 
 /// Finds one, and makes it if there is none yet.
-pub(super) async fn open(pool: &PgPool, of: &DraftsOf) -> Stored<ReviewRow> {
+pub(super) async fn open(pool: &Pool, of: &DraftsOf) -> Stored<ReviewRow> {
     let id = of.review.drafts_of(&of.owner);
     let found = match find_log(pool, id).await? {
         Some(found) => Some(found),
         None => {
+            let _place = pool.aside().await?;
             let attempt = || write(PATIENCE, || create(pool, of));
             match attempt().await {
                 // Twice does no harm.
@@ -34,7 +34,7 @@ fn not_these(id: ReviewId) -> StoreError {
     StoreError::corrupt(id, "its head row says that it is something else")
 }
 
-async fn create(pool: &PgPool, of: &DraftsOf) -> Result<Prepared<()>> {
+async fn create(pool: &Pool, of: &DraftsOf) -> Result<Prepared<()>> {
     let (id, entry, summary) = first_of_drafts(of);
     let mut session = Session::begin(pool).await?;
     let made = sqlx::query(

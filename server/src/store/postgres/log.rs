@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use interline_core::entry::{Answer, EncodedEntry, Hash, Head};
 use interline_core::id::{ClientId, ReviewId, Version};
-use sqlx::postgres::{PgPool, PgRow};
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::columns::{self, Tip};
 use super::error::Result;
 use super::patch_sets;
-use super::session::{LONG_PATIENCE, PATIENCE, Prepared, Session, read, write};
+use super::session::{LONG_PATIENCE, PATIENCE, Pool, Prepared, Session, read, write};
 use super::snapshots::kept_after;
 use crate::store::fence::{Fence, asked};
 use crate::store::rows::{self, hash, natural};
@@ -20,7 +20,7 @@ use crate::store::{AppendOutcome, ReviewAppend, StoreError};
 type Stored<T> = std::result::Result<T, StoreError>;
 
 pub(super) async fn entries(
-    pool: &PgPool,
+    pool: &Pool,
     review: ReviewId,
     after: Version,
     limit: u32,
@@ -61,7 +61,7 @@ fn entry(row: &PgRow) -> Result<EncodedEntry> {
 }
 
 /// The chain's link at a version, unless the log ends before.
-pub(super) async fn link(pool: &PgPool, review: ReviewId, version: Version) -> Stored<Option<Hash>> {
+pub(super) async fn link(pool: &Pool, review: ReviewId, version: Version) -> Stored<Option<Hash>> {
     let Ok(version) = i64::try_from(version) else { return Ok(None) };
     let link: Option<Vec<u8>> = read(PATIENCE, || async {
         let mut session = Session::take(pool).await?;
@@ -76,7 +76,7 @@ pub(super) async fn link(pool: &PgPool, review: ReviewId, version: Version) -> S
     link.as_deref().map(hash).transpose()
 }
 
-pub(super) async fn holds(pool: &PgPool, review: ReviewId, head: Head) -> Stored<bool> {
+pub(super) async fn holds(pool: &Pool, review: ReviewId, head: Head) -> Stored<bool> {
     if head.version == 0 {
         return Ok(head.hash == Hash::default());
     }
@@ -84,7 +84,7 @@ pub(super) async fn holds(pool: &PgPool, review: ReviewId, head: Head) -> Stored
 }
 
 pub(super) async fn answers(
-    pool: &PgPool,
+    pool: &Pool,
     review: ReviewId,
     clients: &[ClientId],
 ) -> Stored<HashMap<ClientId, Answer>> {
@@ -110,39 +110,77 @@ fn answer(review: ReviewId, row: &PgRow) -> Result<(ClientId, Answer)> {
     Ok((client, rows::answer(review, client, seq, payload_hash, row.try_get("result")?)?))
 }
 
-/// Appends, and says what became of each part, and whose mark a review carried that was won.
+/// What to do about reviews that somebody else has locked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Locked {
+    /// Wait for them. One that is not there is lost.
+    Wait,
+    /// Leave them out, and those that are not there as well: nobody has said which is which.
+    Skip,
+}
+
+/// What losing means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Losing {
+    /// Somebody else was first.
+    Certain,
+    /// Perhaps an attempt before has happened, and it is what was first: see [`super::doubt`].
+    InDoubt,
+}
+
+/// What became of appends.
+pub(super) struct Appended {
+    /// Of each part; nothing of one that was left out.
+    pub(super) outcomes: Vec<Option<AppendOutcome>>,
+    /// Whose mark a review carried that was won.
+    pub(super) won: Vec<(ReviewId, Option<i64>)>,
+}
+
+/// Appends.
 pub(super) async fn append(
-    pool: &PgPool,
+    pool: &Pool,
     node: i64,
     appends: &[ReviewAppend],
-) -> Stored<(Vec<AppendOutcome>, Vec<(ReviewId, Option<i64>)>)> {
+    locked: Locked,
+    losing: Losing,
+) -> Stored<Appended> {
     let code = appends.iter().any(|a| a.append.records.iter().any(|record| record.patch_set.is_some()));
     write(if code { LONG_PATIENCE } else { PATIENCE }, || async {
         let mut session = Session::begin(pool).await?;
-        let mut tips = lock(&mut session, appends).await?;
+        let mut tips = lock(&mut session, appends, locked).await?;
         // A statement of its own, so that it sees what was committed while the first one waited for its locks. Who
         // answers a client in a review holds the review's lock.
         let mut fence = raise(&mut session, appends).await?;
         let mut outcomes = Vec::with_capacity(appends.len());
         for append in appends {
-            outcomes.push(advance(&mut tips, &mut fence, append));
+            let there = locked == Locked::Wait || append.parts().all(|part| tips.contains_key(&part.review));
+            outcomes.push(there.then(|| advance(&mut tips, &mut fence, append)));
         }
-        let (won, lost): (Vec<_>, Vec<_>) = tips.iter().partition(|(_, tip)| tip.summary.is_some());
-        let marks = won.into_iter().map(|(review, tip)| (*review, tip.mark)).collect::<Vec<_>>();
-        if marks.is_empty() && lost.is_empty() {
-            return session.abandon(Prepared::Nothing((outcomes, marks))).await;
+        let of = |wanted: &dyn Fn(AppendOutcome) -> bool| {
+            let those = appends.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_some_and(wanted));
+            those.flat_map(|(append, _)| append.parts()).collect::<Vec<_>>()
+        };
+        let done = of(&|outcome| outcome == AppendOutcome::Appended);
+        let won = tips.iter().filter(|(_, tip)| tip.summary.is_some());
+        let won = won.map(|(review, tip)| (*review, tip.mark)).collect::<Vec<_>>();
+        let mut lost = of(&|outcome| outcome != AppendOutcome::Appended);
+        lost.retain(|part| tips.get(&part.review).is_some_and(|tip| tip.summary.is_none()));
+        if won.is_empty() && lost.is_empty() {
+            return session.abandon(Prepared::Nothing(Appended { outcomes, won })).await;
         }
         if !lost.is_empty() {
-            let lost: Vec<Uuid> = lost.into_iter().map(|(review, _)| review.0).collect();
-            mark(&mut session, node, lost, marks.is_empty()).await?;
+            let lost: Vec<Uuid> = lost.into_iter().map(|part| part.review.0).collect();
+            // Nobody misses a mark after a crash. One that is to stand behind what is in doubt has to be waited for.
+            if won.is_empty() && losing == Losing::Certain {
+                sqlx::raw_sql("SET LOCAL synchronous_commit = off").execute(&mut *session).await?;
+            }
+            mark(&mut session, node, lost).await?;
         }
-        if !marks.is_empty() {
-            let done = appends.iter().zip(&outcomes).filter(|(_, o)| **o == AppendOutcome::Appended);
-            let done = done.flat_map(|(append, _)| append.parts());
-            columns::store(&mut session, done.clone(), &tips).await?;
-            patch_sets::insert(&mut session, done).await?;
+        if !won.is_empty() {
+            columns::store(&mut session, done.iter().copied(), &tips).await?;
+            patch_sets::insert(&mut session, done.iter().copied()).await?;
         }
-        Ok(Prepared::Commit(session, (outcomes, marks)))
+        Ok(Prepared::Commit(session, Appended { outcomes, won }))
     })
     .await
 }
@@ -151,15 +189,20 @@ pub(super) async fn append(
 async fn lock<'a>(
     session: &mut PgConnection,
     appends: &[ReviewAppend],
+    locked: Locked,
 ) -> Result<HashMap<ReviewId, Tip<'a>>> {
     let parts = appends.iter().flat_map(ReviewAppend::parts);
     let reviews: Vec<Uuid> = parts.map(|part| part.review.0).collect();
-    let rows = sqlx::query(
-        "SELECT id, version, hash, lost_by FROM reviews WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE",
-    )
-    .bind(reviews)
-    .fetch_all(session)
-    .await?;
+    let sql = match locked {
+        Locked::Wait => {
+            "SELECT id, version, hash, lost_by FROM reviews WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
+        }
+        Locked::Skip => {
+            "SELECT id, version, hash, lost_by FROM reviews WHERE id = ANY($1) ORDER BY id \
+             FOR NO KEY UPDATE SKIP LOCKED"
+        }
+    };
+    let rows = sqlx::query(sql).bind(reviews).fetch_all(session).await?;
     let tip = |row: &PgRow| {
         let head = Head { version: natural(row.try_get("version")?)?, hash: hash(row.try_get("hash")?)? };
         Ok((ReviewId(row.try_get("id")?), Tip { head, summary: None, mark: row.try_get("lost_by")? }))
@@ -168,17 +211,24 @@ async fn lock<'a>(
 }
 
 /// Leaves the mark of a node that has lost races, see [`super::turns`].
-async fn mark(session: &mut PgConnection, node: i64, reviews: Vec<Uuid>, nothing_else: bool) -> Result<()> {
-    if nothing_else {
-        // Nobody misses a mark after a crash.
-        sqlx::raw_sql("SET LOCAL synchronous_commit = off").execute(&mut *session).await?;
-    }
+async fn mark(session: &mut PgConnection, node: i64, reviews: Vec<Uuid>) -> Result<()> {
     sqlx::query("UPDATE reviews SET lost_by = $1 WHERE id = ANY($2)")
         .bind(node)
         .bind(reviews)
         .execute(session)
         .await?;
     Ok(())
+}
+
+/// Waits until what is in a log is where commits have to be, on standbys as well: by a commit that changes nothing.
+pub(super) async fn settle(pool: &Pool, review: ReviewId) -> Stored<()> {
+    write(PATIENCE, || async {
+        let mut session = Session::begin(pool).await?;
+        let touch = sqlx::query("UPDATE reviews SET lost_by = lost_by WHERE id = $1").bind(review.0);
+        touch.execute(&mut *session).await?;
+        Ok(Prepared::Commit(session, ()))
+    })
+    .await
 }
 
 async fn raise(session: &mut PgConnection, appends: &[ReviewAppend]) -> Result<Fence> {

@@ -2,15 +2,14 @@
 
 use interline_core::id::{ReviewId, UserId};
 use interline_core::review::Marks;
-use sqlx::PgPool;
 
 use super::error::Result;
-use super::session::{PATIENCE, Prepared, Session, read, write};
+use super::session::{PATIENCE, Pool, Prepared, Session, read, write};
 use crate::store::{StoreError, rows};
 
 type Stored<T> = std::result::Result<T, StoreError>;
 
-pub(super) async fn merge(pool: &PgPool, review: ReviewId, user: &UserId, more: &Marks) -> Stored<Marks> {
+pub(super) async fn merge(pool: &Pool, review: ReviewId, user: &UserId, more: &Marks) -> Stored<Marks> {
     let found: Option<String> = read(PATIENCE, || async {
         let mut session = Session::take(pool).await?;
         let found = sqlx::query_scalar("SELECT marks FROM marks WHERE review = $1 AND user_id = $2")
@@ -28,6 +27,7 @@ pub(super) async fn merge(pool: &PgPool, review: ReviewId, user: &UserId, more: 
     if merged == marks {
         return Ok(marks);
     }
+    let _place = pool.aside().await?;
     let attempt = || write(PATIENCE, || written(pool, review, user, more));
     match attempt().await {
         // Merged twice they are the same.
@@ -36,7 +36,7 @@ pub(super) async fn merge(pool: &PgPool, review: ReviewId, user: &UserId, more: 
     }
 }
 
-async fn written(pool: &PgPool, review: ReviewId, user: &UserId, more: &Marks) -> Result<Prepared<Marks>> {
+async fn written(pool: &Pool, review: ReviewId, user: &UserId, more: &Marks) -> Result<Prepared<Marks>> {
     let encoded =
         |marks: &Marks| serde_json::to_string(marks).map_err(|error| StoreError::corrupt(review, error));
     let mut session = Session::begin(pool).await?;

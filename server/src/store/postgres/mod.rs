@@ -1,13 +1,15 @@
 //! The store in a PostgreSQL database, which several nodes may share.
 //!
 //! No lock outlives a call. An append locks the head rows of its reviews, in the order of their ids, looks whether
-//! they are where the appenders believe them to be, and writes; so nodes race, and one of them loses. A commit that
+//! they are where the appenders believe them to be, and writes; so nodes race, and one of them loses. What somebody
+//! else has locked is left out of a group, and waited for alone. A commit that
 //! gets no answer is [`StoreError::UnknownOutcome`]: appending again waits for the first one's locks, and then sees
 //! what became of it.
 
 mod audit;
 mod columns;
 mod connect;
+mod doubt;
 mod drafts;
 mod error;
 mod log;
@@ -26,7 +28,6 @@ use async_trait::async_trait;
 use interline_core::entry::{Answer, EncodedEntry, Head};
 use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
 use interline_core::review::Marks;
-use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 
 use super::{
@@ -35,7 +36,9 @@ use super::{
 };
 pub(crate) use audit::PostgresAudit;
 use connect::{Found, address, connect};
-use session::Session;
+use doubt::Doubts;
+use log::{Appended, Locked, Losing};
+use session::{Pool, Session};
 use turns::Turns;
 
 /// Brings the tables of an older database up to date.
@@ -59,11 +62,13 @@ impl Default for PostgresOptions {
 /// The store in a PostgreSQL database.
 #[derive(Debug)]
 pub struct PostgresStore {
-    pool: PgPool,
+    pool: Pool,
     /// The release, and where it is.
     described: String,
+    identity: String,
     fullness: Fullness,
     turns: Turns,
+    doubts: Doubts,
 }
 
 impl PostgresStore {
@@ -75,10 +80,34 @@ impl PostgresStore {
     /// Opens the store in a database that exists, as in `postgres://user:password@host:5432/database`, and brings
     /// its tables up to date.
     pub async fn open(url: &str, options: PostgresOptions) -> Result<PostgresStore, OpenError> {
-        let Found { pool, place, release } =
+        let Found { pool, place, release, identity } =
             connect(address(url)?, options.connections, options.patience).await?;
         let described = format!("PostgreSQL {release} ({place})");
-        Ok(PostgresStore { pool, described, fullness: Fullness::default(), turns: Turns::new() })
+        let (fullness, doubts) = (Fullness::default(), Doubts::default());
+        Ok(PostgresStore { pool, described, identity, fullness, turns: Turns::new(), doubts })
+    }
+
+    async fn append_where(
+        &self,
+        appends: &[ReviewAppend],
+        locked: Locked,
+    ) -> Result<Vec<Option<AppendOutcome>>, StoreError> {
+        let lost = match self.doubts.are_about(appends) {
+            true => Losing::InDoubt,
+            false => Losing::Certain,
+        };
+        let appended = log::append(&self.pool, self.turns.node(), appends, locked, lost).await;
+        if let Err(StoreError::UnknownOutcome(_)) = &appended {
+            self.doubts.add(appends.iter());
+        }
+        let Appended { outcomes, won } = self.fullness.watch(appended)?;
+        let decided = appends.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_some());
+        self.doubts.settle(decided.map(|(append, _)| append));
+        won.into_iter().for_each(|(review, mark)| self.turns.won(review, mark));
+        let all = appends.iter().zip(&outcomes);
+        let lost = all.filter(|(_, outcome)| **outcome == Some(AppendOutcome::Lost));
+        lost.for_each(|(append, _)| self.turns.lost(append.review));
+        Ok(outcomes)
     }
 }
 
@@ -86,6 +115,10 @@ impl PostgresStore {
 impl Store for PostgresStore {
     fn describe(&self) -> String {
         self.described.clone()
+    }
+
+    fn identity(&self) -> String {
+        self.identity.clone()
     }
 
     async fn create_review(&self, new: NewReview) -> Result<Creation, StoreError> {
@@ -97,6 +130,10 @@ impl Store for PostgresStore {
     }
 
     async fn find_log(&self, id: ReviewId) -> Result<Option<ReviewRow>, StoreError> {
+        if self.doubts.is_about(id) {
+            log::settle(&self.pool, id).await?;
+            self.doubts.settle_one(id);
+        }
         reviews::find_log(&self.pool, id).await
     }
 
@@ -182,10 +219,12 @@ impl Store for PostgresStore {
     }
 
     async fn append(&self, appends: &[ReviewAppend]) -> Result<Vec<AppendOutcome>, StoreError> {
-        let node = self.turns.node();
-        let (outcomes, won) = self.fullness.watch(log::append(&self.pool, node, appends).await)?;
-        won.into_iter().for_each(|(review, mark)| self.turns.won(review, mark));
-        Ok(outcomes)
+        let outcomes = self.append_where(appends, Locked::Wait).await?;
+        Ok(outcomes.into_iter().flatten().collect())
+    }
+
+    async fn try_append(&self, appends: &[ReviewAppend]) -> Result<Vec<Option<AppendOutcome>>, StoreError> {
+        self.append_where(appends, Locked::Skip).await
     }
 
     fn courtesy(&self, review: ReviewId) -> Duration {

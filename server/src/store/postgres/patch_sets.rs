@@ -2,16 +2,16 @@
 
 use interline_core::id::ReviewId;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, Row};
 
 use super::error::Result;
-use super::session::{LONG_PATIENCE, PATIENCE, Session, read};
+use super::session::{LONG_PATIENCE, PATIENCE, Pool, Session, read};
 use crate::store::rows::{hash, natural};
 use crate::store::{PatchSetRow, ReviewAppend, StoreError};
 
 type Stored<T> = std::result::Result<T, StoreError>;
 
-pub(super) async fn code(pool: &PgPool, review: ReviewId, number: u32) -> Stored<Option<String>> {
+pub(super) async fn code(pool: &Pool, review: ReviewId, number: u32) -> Stored<Option<String>> {
     read(LONG_PATIENCE, || async {
         let mut session = Session::take(pool).await?;
         let diff = sqlx::query_scalar("SELECT diff FROM patch_sets WHERE review = $1 AND number = $2")
@@ -24,7 +24,7 @@ pub(super) async fn code(pool: &PgPool, review: ReviewId, number: u32) -> Stored
     .await
 }
 
-pub(super) async fn line_map(pool: &PgPool, review: ReviewId, number: u32) -> Stored<Option<String>> {
+pub(super) async fn line_map(pool: &Pool, review: ReviewId, number: u32) -> Stored<Option<String>> {
     let found: Option<Option<String>> = read(LONG_PATIENCE, || async {
         let mut session = Session::take(pool).await?;
         let map = sqlx::query_scalar("SELECT line_map FROM patch_sets WHERE review = $1 AND number = $2")
@@ -38,7 +38,7 @@ pub(super) async fn line_map(pool: &PgPool, review: ReviewId, number: u32) -> St
     Ok(found.flatten())
 }
 
-pub(super) async fn all(pool: &PgPool, review: ReviewId) -> Stored<Vec<PatchSetRow>> {
+pub(super) async fn all(pool: &Pool, review: ReviewId) -> Stored<Vec<PatchSetRow>> {
     let rows = read(PATIENCE, || async {
         let mut session = Session::take(pool).await?;
         let rows = sqlx::query(

@@ -1,15 +1,15 @@
 //! Users and their clients. Most calls change nothing, so they look before they write.
 
 use interline_core::id::{ClientId, User, UserId};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
 use super::error::Result;
-use super::session::{PATIENCE, Session, read};
+use super::session::{PATIENCE, Pool, Session, read};
 use crate::store::{StoreError, rows};
 
 type Stored<T> = std::result::Result<T, StoreError>;
 
-pub(super) async fn claim_client(pool: &PgPool, client: ClientId, user: &UserId) -> Stored<bool> {
+pub(super) async fn claim_client(pool: &Pool, client: ClientId, user: &UserId) -> Stored<bool> {
     let owner = read(PATIENCE, || async {
         let mut session = Session::take(pool).await?;
         let mut owned = owner(&mut session, client).await?;
@@ -32,7 +32,7 @@ async fn owner(session: &mut PgConnection, client: ClientId) -> Result<Option<St
     Ok(query.fetch_optional(session).await?)
 }
 
-pub(super) async fn put_user(pool: &PgPool, user: &User) -> Stored<()> {
+pub(super) async fn put_user(pool: &Pool, user: &User) -> Stored<()> {
     let (id, name) = (user.id.as_str(), user.display_name.as_str());
     read(PATIENCE, || async {
         let mut session = Session::take(pool).await?;
@@ -55,7 +55,7 @@ pub(super) async fn put_user(pool: &PgPool, user: &User) -> Stored<()> {
     .await
 }
 
-pub(super) async fn users(pool: &PgPool, ids: &[UserId]) -> Stored<Vec<User>> {
+pub(super) async fn users(pool: &Pool, ids: &[UserId]) -> Stored<Vec<User>> {
     let ids: Vec<&str> = ids.iter().map(UserId::as_str).collect();
     let users: Vec<(String, String)> = read(PATIENCE, || async {
         let mut session = Session::take(pool).await?;

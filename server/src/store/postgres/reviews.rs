@@ -6,12 +6,12 @@ use std::str::FromStr;
 use interline_core::entry::Head;
 use interline_core::id::ReviewId;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgConnection, PgPool, Row};
+use sqlx::{FromRow, PgConnection, Row};
 use tracing::error;
 use uuid::Uuid;
 
 use super::error::Result;
-use super::session::{LONG_PATIENCE, PATIENCE, Prepared, Session, read, write};
+use super::session::{LONG_PATIENCE, PATIENCE, Pool, Prepared, Session, read, write};
 use crate::store::rows::{EndColumns, FirstRows, HeadColumns, integer};
 use crate::store::{Creation, NewReview, ReviewRow, StoreError};
 
@@ -27,7 +27,7 @@ const SELECT_BY_KEY: &str = "SELECT id, key, created_at, version, hash, title, s
 const SELECT_PAGE: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash, \
     drafts_of, owner FROM reviews WHERE id < $1 AND drafts_of IS NULL ORDER BY id DESC LIMIT $2";
 
-pub(super) async fn create(pool: &PgPool, new: NewReview) -> Stored<Creation> {
+pub(super) async fn create(pool: &Pool, new: NewReview) -> Stored<Creation> {
     let rows = FirstRows::of(&new)?;
     let attempt = || write(LONG_PATIENCE, || begin_with(pool, &new, &rows));
     match attempt().await {
@@ -37,7 +37,7 @@ pub(super) async fn create(pool: &PgPool, new: NewReview) -> Stored<Creation> {
     }
 }
 
-async fn begin_with(pool: &PgPool, new: &NewReview, rows: &FirstRows) -> Result<Prepared<Creation>> {
+async fn begin_with(pool: &Pool, new: &NewReview, rows: &FirstRows) -> Result<Prepared<Creation>> {
     let FirstRows { diff, entry, row } = rows;
     let mut session = Session::begin(pool).await?;
     // Waits for others who are creating one by the same key.
@@ -92,7 +92,7 @@ async fn existing(session: &mut PgConnection, new: &NewReview) -> Result<Creatio
     }
 }
 
-pub(super) async fn find(pool: &PgPool, name: &str) -> Stored<Option<ReviewRow>> {
+pub(super) async fn find(pool: &Pool, name: &str) -> Stored<Option<ReviewRow>> {
     // What PostgreSQL takes for no text is nobody's key.
     if name.contains('\0') {
         return Ok(None);
@@ -111,7 +111,7 @@ pub(super) async fn find(pool: &PgPool, name: &str) -> Stored<Option<ReviewRow>>
     found.map(HeadColumns::row).transpose()
 }
 
-pub(super) async fn find_log(pool: &PgPool, id: ReviewId) -> Stored<Option<ReviewRow>> {
+pub(super) async fn find_log(pool: &Pool, id: ReviewId) -> Stored<Option<ReviewRow>> {
     let found: Option<HeadColumns> = read(PATIENCE, || async {
         let mut session = Session::take(pool).await?;
         let found = sqlx::query_as(SELECT_BY_ID).bind(id.0).fetch_optional(&mut *session).await?;
@@ -121,7 +121,7 @@ pub(super) async fn find_log(pool: &PgPool, id: ReviewId) -> Stored<Option<Revie
     found.map(HeadColumns::row).transpose()
 }
 
-pub(super) async fn heads(pool: &PgPool, logs: &[ReviewId]) -> Stored<HashMap<ReviewId, Head>> {
+pub(super) async fn heads(pool: &Pool, logs: &[ReviewId]) -> Stored<HashMap<ReviewId, Head>> {
     let logs: Vec<Uuid> = logs.iter().map(|log| log.0).collect();
     let found: Vec<EndColumns> = read(PATIENCE, || async {
         let mut session = Session::take(pool).await?;
@@ -133,7 +133,7 @@ pub(super) async fn heads(pool: &PgPool, logs: &[ReviewId]) -> Stored<HashMap<Re
     Ok(found.into_iter().filter_map(EndColumns::head).collect())
 }
 
-pub(super) async fn list(pool: &PgPool, after: Option<ReviewId>, limit: u32) -> Stored<Vec<ReviewRow>> {
+pub(super) async fn list(pool: &Pool, after: Option<ReviewId>, limit: u32) -> Stored<Vec<ReviewRow>> {
     let mut after = after.map_or(Uuid::max(), |id| id.0);
     let mut reviews = Vec::new();
     loop {
@@ -153,7 +153,7 @@ pub(super) async fn list(pool: &PgPool, after: Option<ReviewId>, limit: u32) -> 
     }
 }
 
-async fn page(pool: &PgPool, after: Uuid, limit: u32) -> Stored<Vec<PgRow>> {
+async fn page(pool: &Pool, after: Uuid, limit: u32) -> Stored<Vec<PgRow>> {
     read(PATIENCE, || async {
         let mut session = Session::take(pool).await?;
         let query = sqlx::query(SELECT_PAGE).bind(after).bind(i64::from(limit));

@@ -7,7 +7,9 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, PgPool, Postgres};
+use sqlx::{Error, PgConnection, PgPool, Postgres};
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
@@ -22,20 +24,58 @@ pub(super) const LONG_PATIENCE: Duration = Duration::from_secs(60);
 /// How often a call is made again that fails by what passes, and how long after the first time.
 const TRIES: u32 = 6;
 const DELAY: Duration = Duration::from_millis(5);
+/// How many calls that are no appends write to reviews at once, and may wait for their locks. Together with the
+/// committer's they leave some of the connections to everybody else.
+const ASIDE: usize = 4;
+
+/// Connections, and the runtime that all of them belong to. Whoever asks for one may be on another that ends sooner, as
+/// those of HTTP workers do, and what a connection was opened on it dies with.
+#[derive(Debug)]
+pub(super) struct Pool {
+    connections: PgPool,
+    home: Handle,
+    aside: Semaphore,
+}
+
+impl Pool {
+    /// They belong to the runtime that this is called on.
+    pub(super) fn new(connections: PgPool) -> Pool {
+        Pool { connections, home: Handle::current(), aside: Semaphore::new(ASIDE) }
+    }
+
+    /// A place for a call that may wait for a review that somebody has locked, and is no append: as many as come must
+    /// not take every connection meanwhile.
+    pub(super) async fn aside(&self) -> std::result::Result<SemaphorePermit<'_>, StoreError> {
+        let busy = || StoreError::Unavailable("too many wait for reviews that somebody has locked".into());
+        timeout(PATIENCE, self.aside.acquire()).await.ok().and_then(|place| place.ok()).ok_or_else(busy)
+    }
+
+    pub(super) async fn close(&self) {
+        self.connections.close().await;
+    }
+}
+
+const HELD: &str = "a session has its connection until it is dropped";
 
 /// A connection on loan.
 pub(super) struct Session {
-    connection: PoolConnection<Postgres>,
+    /// There until this is dropped.
+    connection: Option<PoolConnection<Postgres>>,
+    home: Handle,
     in_order: bool,
 }
 
 impl Session {
-    pub(super) async fn take(pool: &PgPool) -> Result<Session> {
-        Ok(Session { connection: pool.acquire().await?, in_order: false })
+    pub(super) async fn take(pool: &Pool) -> Result<Session> {
+        let connections = pool.connections.clone();
+        let connection = pool.home.spawn(async move { connections.acquire().await });
+        // It is not cancelled; the runtime may be at its end, and then so is the pool.
+        let connection = connection.await.unwrap_or(Err(Error::PoolClosed))?;
+        Ok(Session { connection: Some(connection), home: pool.home.clone(), in_order: false })
     }
 
     /// One in a transaction, in which every statement sees what was committed before it began.
-    pub(super) async fn begin(pool: &PgPool) -> Result<Session> {
+    pub(super) async fn begin(pool: &Pool) -> Result<Session> {
         let mut session = Session::take(pool).await?;
         sqlx::raw_sql("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").execute(&mut *session).await?;
         Ok(session)
@@ -67,20 +107,24 @@ impl Deref for Session {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.connection
+        self.connection.as_deref().expect(HELD)
     }
 }
 
 impl DerefMut for Session {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.connection
+        self.connection.as_deref_mut().expect(HELD)
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if !self.in_order {
-            self.connection.close_on_drop();
+        // Giving it back takes a task, and so does closing it: not one on the runtime that this happens to be on.
+        let _home = self.home.enter();
+        if let Some(mut connection) = self.connection.take()
+            && !self.in_order
+        {
+            connection.close_on_drop();
         }
     }
 }

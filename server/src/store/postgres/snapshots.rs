@@ -5,11 +5,11 @@
 
 use interline_core::entry::{EncodedEntry, Hash, Head};
 use interline_core::id::{ReviewId, Version};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
 use super::error::Result;
 use super::log;
-use super::session::{LONG_PATIENCE, PATIENCE, Prepared, Session, read, write};
+use super::session::{LONG_PATIENCE, PATIENCE, Pool, Prepared, Session, read, write};
 use crate::store::rows::{hash, integer, natural};
 use crate::store::snapshot::check_chain;
 use crate::store::{StoreError, StoredSnapshot, dispensable};
@@ -19,7 +19,7 @@ type Stored<T> = std::result::Result<T, StoreError>;
 /// Entries trimmed in one transaction: appends to the review wait for a few milliseconds at most.
 const TRIM: u32 = 256;
 
-pub(super) async fn put(pool: &PgPool, review: ReviewId, head: Head, state: &str) -> Stored<()> {
+pub(super) async fn put(pool: &Pool, review: ReviewId, head: Head, state: &str) -> Stored<()> {
     let state_hash = Hash::of(state.as_bytes());
     let version = integer(head.version)?;
     let written = write(LONG_PATIENCE, || async {
@@ -74,7 +74,7 @@ async fn lock(session: &mut PgConnection, review: ReviewId) -> Result<Option<i64
 }
 
 pub(super) async fn newest(
-    pool: &PgPool,
+    pool: &Pool,
     review: ReviewId,
     at_most: Option<Version>,
 ) -> Stored<Option<StoredSnapshot>> {
@@ -97,7 +97,7 @@ pub(super) async fn newest(
     Ok(Some(StoredSnapshot { head, state, state_hash: hash(&state_hash)? }))
 }
 
-pub(super) async fn kept_after(pool: &PgPool, review: ReviewId) -> Stored<Version> {
+pub(super) async fn kept_after(pool: &Pool, review: ReviewId) -> Stored<Version> {
     let trimmed: Option<i64> = read(PATIENCE, || async {
         let mut session = Session::take(pool).await?;
         let trimmed = sqlx::query_scalar("SELECT trimmed_to FROM reviews WHERE id = $1")
@@ -110,7 +110,7 @@ pub(super) async fn kept_after(pool: &PgPool, review: ReviewId) -> Stored<Versio
     natural(trimmed.unwrap_or(0))
 }
 
-pub(super) async fn trim(pool: &PgPool, review: ReviewId, up_to: Version) -> Stored<Version> {
+pub(super) async fn trim(pool: &Pool, review: ReviewId, up_to: Version) -> Stored<Version> {
     let mut at = kept_after(pool, review).await?;
     let Some(end) = begin_trim(pool, review, up_to).await?.filter(|end| *end > at) else { return Ok(at) };
     let mut link = link_at(pool, review, at).await?;
@@ -132,7 +132,7 @@ pub(super) async fn trim(pool: &PgPool, review: ReviewId, up_to: Version) -> Sto
 
 /// Finds the snapshot that what is kept is to begin with. Those before it go at once: soon nothing can be folded onto
 /// them.
-async fn begin_trim(pool: &PgPool, review: ReviewId, up_to: Version) -> Stored<Option<Version>> {
+async fn begin_trim(pool: &Pool, review: ReviewId, up_to: Version) -> Stored<Option<Version>> {
     let up_to = i64::try_from(up_to).unwrap_or(i64::MAX);
     let newest: Option<i64> = write(PATIENCE, || async {
         let mut session = Session::begin(pool).await?;
@@ -160,7 +160,7 @@ async fn begin_trim(pool: &PgPool, review: ReviewId, up_to: Version) -> Stored<O
 }
 
 /// Lets go of payloads, if the snapshot that stands for them is still there.
-async fn erase(pool: &PgPool, review: ReviewId, page: &[EncodedEntry], snapshot: Version) -> Stored<bool> {
+async fn erase(pool: &Pool, review: ReviewId, page: &[EncodedEntry], snapshot: Version) -> Stored<bool> {
     let digests: Vec<Hash> = page.iter().map(|entry| Hash::of(entry.payload.as_bytes())).collect();
     let versions = page.iter().map(|entry| integer(entry.version)).collect::<Stored<Vec<i64>>>()?;
     let last = versions.last().copied().unwrap_or(0);
@@ -198,7 +198,7 @@ async fn erase(pool: &PgPool, review: ReviewId, page: &[EncodedEntry], snapshot:
 }
 
 /// The chain's link at a version.
-async fn link_at(pool: &PgPool, review: ReviewId, version: Version) -> Stored<Hash> {
+async fn link_at(pool: &Pool, review: ReviewId, version: Version) -> Stored<Hash> {
     if version == 0 {
         return Ok(Hash::default());
     }

@@ -2,8 +2,8 @@
 //!
 //! Whoever loses a race has to read what came and sequence again, and by then the winner has long won the next: left
 //! to themselves, one node writes and the other never gets to. So a loser leaves its mark in the head row, which costs
-//! no sync, and a winner that finds somebody else's mark waits a little before it appends again. It waits longer as
-//! long as the mark comes back.
+//! no sync, and a winner that finds somebody else's mark waits a little before it appends again. If the mark comes
+//! back with nobody else having won meanwhile, that was too short, and the next wait is longer.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 
 use interline_core::id::ReviewId;
 
-/// How long a winner waits at first, at least and at most. A loser takes some milliseconds.
+/// How long a winner waits at first and at least, and at most. A loser takes some milliseconds, on a busy machine or
+/// far from the database some hundreds.
 const FIRST: Duration = Duration::from_millis(8);
-const LEAST: Duration = Duration::from_millis(1);
-const MOST: Duration = Duration::from_millis(64);
+const MOST: Duration = Duration::from_millis(1_024);
+/// For how long it is remembered that a review is contended.
+const RECENT: Duration = Duration::from_secs(4);
 /// Reviews that are contended at once before those are looked through that no longer are.
 const MANY: usize = 1_024;
 
@@ -23,12 +25,24 @@ const MANY: usize = 1_024;
 pub(super) struct Turns {
     /// Whose marks are ours.
     node: i64,
-    waits: Mutex<HashMap<ReviewId, (Duration, Instant)>>,
+    contended: Mutex<HashMap<ReviewId, Contended>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Contended {
+    /// How long to wait after an append that found a mark.
+    wait: Duration,
+    /// When that was.
+    marked: Instant,
+    /// Whether nothing was appended here since.
+    due: bool,
+    /// Whether somebody else has won since.
+    yielded: bool,
 }
 
 impl Turns {
     pub(super) fn new() -> Turns {
-        Turns { node: fastrand::i64(..), waits: Mutex::default() }
+        Turns { node: fastrand::i64(..), contended: Mutex::default() }
     }
 
     /// The mark of this node.
@@ -38,31 +52,39 @@ impl Turns {
 
     /// An append has been won, where a mark was found or none.
     pub(super) fn won(&self, review: ReviewId, mark: Option<i64>) {
-        let mut waits = self.lock();
-        let recent =
-            waits.get(&review).filter(|(_, since)| since.elapsed() < 4 * MOST).map(|(wait, _)| *wait);
-        let wait = match mark.filter(|mark| *mark != self.node) {
-            Some(_) => recent.map_or(FIRST, |wait| (wait * 2).min(MOST)),
-            // Less every time, for the others may just not have been here again.
-            None => recent.unwrap_or_default() / 2,
+        let mut contended = self.lock();
+        let before = contended.get_mut(&review).filter(|before| before.marked.elapsed() < RECENT);
+        let wait = match (before, mark.filter(|mark| *mark != self.node)) {
+            // Somebody may be still reading what came.
+            (Some(before), None) => return before.due = false,
+            (None, None) => return,
+            (None, Some(_)) => FIRST,
+            // That was long enough. Perhaps less is.
+            (Some(before), Some(_)) if before.yielded => (before.wait * 3 / 4).max(FIRST),
+            (Some(before), Some(_)) => (before.wait * 2).min(MOST),
         };
-        if wait < LEAST {
-            waits.remove(&review);
-            return;
+        if contended.len() >= MANY {
+            contended.retain(|_, before| before.marked.elapsed() < RECENT);
         }
-        if waits.len() >= MANY {
-            waits.retain(|_, (_, since)| since.elapsed() < 4 * MOST);
+        contended.insert(review, Contended { wait, marked: Instant::now(), due: true, yielded: false });
+    }
+
+    /// An append has been lost.
+    pub(super) fn lost(&self, review: ReviewId) {
+        if let Some(contended) = self.lock().get_mut(&review) {
+            contended.yielded = true;
         }
-        waits.insert(review, (wait, Instant::now()));
     }
 
     /// How much longer to wait before the next append.
     pub(super) fn wait(&self, review: ReviewId) -> Duration {
-        self.lock().get(&review).map_or(Duration::ZERO, |(wait, since)| wait.saturating_sub(since.elapsed()))
+        let contended = self.lock();
+        let due = contended.get(&review).filter(|contended| contended.due);
+        due.map_or(Duration::ZERO, |due| due.wait.saturating_sub(due.marked.elapsed()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ReviewId, (Duration, Instant)>> {
-        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<ReviewId, Contended>> {
+        self.contended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,22 +104,27 @@ mod tests {
         turns.won(one, somebody);
         assert!(turns.wait(one) <= FIRST);
         for _ in 0..10 {
+            // Several appends fit into the time in which somebody reads what came.
+            turns.won(one, None);
+            assert_eq!(turns.wait(one), Duration::ZERO);
             turns.won(one, somebody);
         }
-        assert!(turns.wait(one) > FIRST && turns.wait(one) <= MOST);
+        assert!(turns.wait(one) > MOST / 2 && turns.wait(one) <= MOST);
         assert_eq!(turns.wait(other), Duration::ZERO);
-        for _ in 0..8 {
-            turns.won(one, None);
+        for _ in 0..20 {
+            turns.lost(one);
+            turns.won(one, somebody);
         }
-        assert_eq!(turns.wait(one), Duration::ZERO, "nobody has lost for long");
+        assert!(turns.wait(one) <= FIRST, "others have had their turns");
     }
 
     #[test]
     fn reviews_that_nobody_contends_for_any_more_are_forgotten() {
         let turns = Turns::new();
-        let long_ago = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
+        let marked = Instant::now().checked_sub(RECENT).unwrap();
         for n in 0..MANY as u128 {
-            turns.lock().insert(ReviewId(Uuid::from_u128(n)), (FIRST, long_ago));
+            let contended = Contended { wait: FIRST, marked, due: true, yielded: false };
+            turns.lock().insert(ReviewId(Uuid::from_u128(n)), contended);
         }
         turns.won(ReviewId(Uuid::nil()), Some(turns.node().wrapping_add(1)));
         assert_eq!(turns.lock().len(), 1);

@@ -25,6 +25,7 @@ use interline_core::review::Marks;
 use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use uuid::Uuid;
 
 use super::{
     AppendOutcome, Creation, DraftsOf, Fullness, NewReview, OpenError, PatchSetRow, ReviewAppend, ReviewRow,
@@ -36,7 +37,7 @@ use error::classify;
 /// Rows of one statement: SQLite takes 32,766 parameters.
 const ROWS: usize = 1_000;
 /// The file in the data directory.
-const FILE: &str = "interline.db";
+pub(crate) const FILE: &str = "interline.db";
 /// Reads under way at once.
 const READERS: u32 = 4;
 /// How long a statement waits for a lock, and a call for a connection.
@@ -62,6 +63,7 @@ pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
     fullness: Fullness,
+    identity: Uuid,
 }
 
 impl SqliteStore {
@@ -100,7 +102,7 @@ impl SqliteStore {
         })?;
         let readers = options.create_if_missing(false).read_only(true);
         let readers = pool(READERS, readers).await.map_err(|error| failed(error.to_string()))?;
-        Ok(SqliteStore { file, writer, readers, fullness: Fullness::default() })
+        Ok(SqliteStore { file, writer, readers, fullness: Fullness::default(), identity: Uuid::new_v4() })
     }
 }
 
@@ -108,6 +110,11 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn describe(&self) -> String {
         format!("SQLite ({})", self.file.display())
+    }
+
+    /// Another one each time that it is opened: nobody shares it, and whatever was in the file would be in its copies.
+    fn identity(&self) -> String {
+        self.identity.to_string()
     }
 
     async fn create_review(&self, new: NewReview) -> Result<Creation, StoreError> {
