@@ -19,6 +19,13 @@ impl Slot {
         if self.drafts_of().is_some() { None } else { self.shared.entered(&self.beside.to_string()) }
     }
 
+    /// The server has lost a part of this review: what waits to be published in it has seen nothing of what is there now.
+    pub(crate) fn went_back(&self) {
+        if let Some(drafts) = self.open_drafts() {
+            drafts.with(|inner, _| inner.replica.review_went_back());
+        }
+    }
+
     /// How much of these drafts is not durable, for the review that they are drafts in. Called under the slot's lock.
     pub(crate) fn count_drafts(&self, inner: &Inner) -> Option<(ReviewId, Told)> {
         let of = inner.replica.drafts_of()?;

@@ -58,16 +58,17 @@ impl DetectedConflict {
         DetectedConflict { conflict, viewer, slot }
     }
 
-    /// Ends it. Whoever is second is told who was first, by [`Event::AlreadySettled`](crate::Event): that is no error. Of
-    /// sides that have come or changed since this was told, those that are here now count.
+    /// Ends it. Whoever is second is told who was first, by [`Event::AlreadySettled`](crate::Event): that is no error. It
+    /// speaks of the sides that this handle has: where others have come or changed since it was told, what is chosen is
+    /// one more side, and the conflict stays open.
     pub fn resolve(&self, how: ConflictResolution) -> Result<(), EditError> {
         let slot = self.slot.upgrade().ok_or(EditError::Closed)?;
-        slot.edit(|replica, now| {
-            let open = replica.conflicts().into_iter().find(|open| open.id == self.conflict.id);
-            let conflict = open.ok_or(InvalidEdit::UnknownConflict)?;
-            let now_open = DetectedConflict { conflict, ..self.clone() };
-            replica.settle(now, self.conflict.id, now_open.resolution(how)?)
-        })
+        slot.edit(|replica, now| replica.settle_told(now, &self.conflict, self.resolution(how)?))
+    }
+
+    /// What the log says of it, as it was told: what [`Review::told_conflict`] makes a handle of again.
+    pub fn told(&self) -> &Conflict {
+        &self.conflict
     }
 
     /// Its name: the same for everybody.
@@ -133,10 +134,23 @@ impl Review {
         })
     }
 
-    /// Decides as this reviewer, of the code that is here; the review's status is to follow, and can be in conflict with
-    /// what others decide. The decision itself cannot.
+    /// The handle of a conflict as it was told before, where handles cannot be kept.
+    pub fn told_conflict(&self, told: Conflict) -> DetectedConflict {
+        self.slot().read(|inner| DetectedConflict::new(told, inner.replica.user().clone(), inner.slot()))
+    }
+
+    /// Decides as this reviewer, of the newest code that is here; the review's status is to follow, and can be in conflict
+    /// with what others decide. The decision itself cannot. Where a person looks at the code, say at which:
+    /// [`decide_on`](Review::decide_on).
     pub fn decide(&self, decision: Status, note: Option<&str>) -> Result<(), EditError> {
         self.slot().edit(|replica, now| replica.decide(now, decision, note.map(str::to_owned)))
+    }
+
+    /// Decides, of the patch set that its author looked at: a newer one may have come while they were deciding, and then
+    /// this is [stale](Review::is_stale). One that is not here is an error.
+    pub fn decide_on(&self, patch_set: u32, decision: Status, note: Option<&str>) -> Result<(), EditError> {
+        let note = note.map(str::to_owned);
+        self.slot().edit(|replica, now| replica.decide_on(now, decision, note, Some(patch_set)))
     }
 
     /// What each reviewer decided.

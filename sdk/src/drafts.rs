@@ -3,11 +3,12 @@
 //! They are a log of their own per review and user, with a replica and a slot like any review's. What belongs to both
 //! meets here: publishing takes what the review shows, and edits that came too late for a publication go on in it.
 
+use interline_core::change::{Change, PublishedDecision};
 use interline_core::clock::{Millis, Stamp};
 use interline_core::entry::Reason;
-use interline_core::id::CommentId;
+use interline_core::id::{CommentId, Version};
 use interline_core::review::{self, Anchor, Place, Side, Status};
-use interline_core::sync::{Cause, Rejected, Unsynced};
+use interline_core::sync::{Cause, EditError as InvalidEdit, Rejected, Unsynced};
 use interline_core::wire::ErrorCode;
 use tokio::sync::oneshot;
 
@@ -152,17 +153,48 @@ impl Drafts {
         drafts: &[CommentId],
         decision: Option<(Status, Option<&str>)>,
     ) -> Result<(), EditError> {
-        let decided = |(status, note): (Status, Option<&str>)| {
-            self.of.slot().read(|inner| inner.replica.decision(status, note.map(str::to_owned)))
-        };
-        let decision = decision.map(decided).transpose()?;
+        self.publish_as_of(drafts, decision, None)
+    }
+
+    /// [`publish`](Drafts::publish) with a decision of the patch set that its author looked at, as
+    /// [`Review::decide_on`].
+    pub fn publish_on(
+        &self,
+        patch_set: u32,
+        drafts: &[CommentId],
+        decision: Option<(Status, Option<&str>)>,
+    ) -> Result<(), EditError> {
+        self.publish_as_of(drafts, decision, Some(patch_set))
+    }
+
+    fn publish_as_of(
+        &self,
+        drafts: &[CommentId],
+        decision: Option<(Status, Option<&str>)>,
+        patch_set: Option<u32>,
+    ) -> Result<(), EditError> {
+        let decision = decision.map(|(status, note)| (status, note.map(str::to_owned), patch_set));
+        let (decision, seen) = self.decided(decision)?;
         let drafts = drafts.to_vec();
-        self.log.slot().edit(|replica, now| replica.publish_drafts(now, drafts, decision))?;
+        self.log.slot().edit(|replica, now| replica.publish_drafts(now, drafts, decision, seen))?;
         self.log.wake();
         Ok(())
     }
 
-    /// Publishes all that there are now.
+    /// A decision as of what the review shows, and the version that it shows.
+    fn decided(
+        &self,
+        decision: Option<(Status, Option<String>, Option<u32>)>,
+    ) -> Result<(Option<PublishedDecision>, Option<Version>), InvalidEdit> {
+        self.of.slot().read(|inner| {
+            let decision = decision
+                .map(|(status, note, patch_set)| inner.replica.decision(status, note, patch_set))
+                .transpose()?;
+            Ok((decision, inner.replica.head().map(|head| head.version)))
+        })
+    }
+
+    /// Publishes all that there are now, and a decision of the newest code that is here.
     pub fn publish_all(&self, decision: Option<(Status, Option<&str>)>) -> Result<(), EditError> {
         let all = self.list().into_iter().filter(|draft| !draft.publishing);
         self.publish(&all.map(|draft| draft.id).collect::<Vec<_>>(), decision)
@@ -202,9 +234,28 @@ impl Drafts {
         rejected
     }
 
-    /// Makes something refused once more, and forgets the record: a publication with those drafts that still are.
+    /// Makes something refused once more, and forgets the record: a publication with those drafts that still are, and its
+    /// decision as of what the review shows by now, but of the patch set that its author looked at.
     pub fn retry_rejected(&self, id: u64) -> Result<(), EditError> {
-        self.log.retry_rejected(id)?;
+        let record = self.log.rejected().into_iter().find(|record| record.id == id);
+        let publication =
+            record.into_iter().flat_map(|record| record.changes).find_map(|change| match change {
+                Change::DraftsPublished { decision, .. } => Some(decision),
+                _ => None,
+            });
+        match publication {
+            None => self.log.retry_rejected(id)?,
+            Some(decision) => {
+                let said = decision.map(|decision| {
+                    let value = Status::from_value(&decision.status.value).ok_or(InvalidEdit::BadValue)?;
+                    // Unless the server has lost that.
+                    let on = decision.status.patch_set.map(|number| number.min(self.of.patch_set()));
+                    Ok::<_, InvalidEdit>((value, decision.note, on))
+                });
+                let (decision, seen) = self.decided(said.transpose()?)?;
+                self.log.slot().edit(|replica, now| replica.retry_publication(now, id, decision, seen))?;
+            }
+        }
         self.log.wake();
         Ok(())
     }

@@ -316,6 +316,7 @@ impl Coded for InvalidEdit {
             InvalidEdit::UnknownConflict => "unknown_conflict",
             InvalidEdit::BadResolution => "bad_resolution",
             InvalidEdit::NoteTooLong { .. } => "note_too_long",
+            InvalidEdit::UnknownPatchSet { .. } => "unknown_patch_set",
             InvalidEdit::UnknownRejected => "unknown_rejected",
             InvalidEdit::ReviewLost => "review_lost",
             InvalidEdit::UnknownField => "unknown_field",

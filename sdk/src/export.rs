@@ -27,6 +27,9 @@ struct ReceiptsExport {
 
 #[derive(Serialize)]
 struct Proof {
+    /// Where it is not the export's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<ClientId>,
     seq: Seq,
     version: Version,
     hash: Hash,
@@ -41,8 +44,8 @@ pub(crate) fn rejected(replica: &Replica) -> String {
 pub(crate) fn receipts(replica: &Replica) -> String {
     let (review, client) = (replica.review(), replica.client());
     let proof = |receipt: &Receipt| {
-        let Receipt { seq, version, hash, at, .. } = *receipt;
-        Proof { seq, version, hash, at }
+        let Receipt { client, seq, version, hash, at, .. } = *receipt;
+        Proof { client, seq, version, hash, at }
     };
     let receipts = replica.receipts().iter().map(proof).collect();
     write(&ReceiptsExport { format: FORMAT, review, client, receipts })

@@ -1,14 +1,14 @@
 //! The Interline SDK: live code review that goes on working offline.
 //!
 //! ```no_run
-//! use interline::{Anchor, Client, ConflictResolution, Event, Status};
+//! use interline::{Client, ConflictResolution, Event, Status};
 //! use futures_util::StreamExt;
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::builder("http://127.0.0.1:8080").user("ann", "Ann").connect().await?;
 //! let review = client.open("pr-456").await?;
 //! let mut events = review.events(); // before the first edit: none is missed
-//! let comment = review.comment(Anchor::head("src/lib.rs", 42), "Fix indentation")?;
+//! let comment = review.comment(review.head("src/lib.rs", 42), "Fix indentation")?; // a line of the newest code
 //! comment.insert(0, "Please: ")?;
 //! review.set_status(Status::Approved)?;
 //! review.synced().await?; // durable, or in review.rejected()
@@ -47,10 +47,10 @@
 //! too. Some or all of them are [published](Drafts::publish) in one step, with a decision if there is one:
 //!
 //! ```no_run
-//! # use interline::{Anchor, Review, Status};
+//! # use interline::{Review, Status};
 //! # async fn example(review: Review) -> Result<(), Box<dyn std::error::Error>> {
 //! let drafts = review.drafts().await?;
-//! drafts.add(Anchor::head("src/lib.rs", 42), "Is this ever negative?")?.insert(0, "Hm. ")?;
+//! drafts.add(review.head("src/lib.rs", 42), "Is this ever negative?")?.insert(0, "Hm. ")?;
 //! drafts.publish_all(Some((Status::ChangesRequested, Some("see line 42"))))?;
 //! review.synced().await?; // everybody sees all of it, or it is in drafts.rejected()
 //! # Ok(())

@@ -140,7 +140,7 @@ impl Review {
         ids.into_iter().filter_map(|id| self.comment_data(id)).collect()
     }
 
-    /// Starts a thread on a line of the diff. A line that the diff does not carry comes back as
+    /// Starts a thread on a line of the diff, as of [`head`](Review::head) or [`base`](Review::base). A line that the diff does not carry comes back as
     /// [`Event::Rejected`]: the code is not here to check.
     pub fn comment(&self, anchor: Anchor, text: &str) -> Result<Comment, EditError> {
         self.add(Place::Line(anchor), text)

@@ -403,13 +403,16 @@ async fn presence_is_throttled_and_comes_back() {
     server.world().away = true;
     server.cut();
     until("gone again", || !client.connection().is_connected()).await;
-    b.reconnect();
+    // Ann would come back by herself as soon as she can.
+    server.world().shut_out = Some("ann");
     server.world().away = false;
+    b.reconnect();
     b.connected().await.unwrap();
     until("bo is back", || bo.is_online()).await;
     bo.get(comment.id()).unwrap().insert(0, "!").unwrap();
     synced(&bo).await;
     server.world().mischief.hold_missed = true;
+    server.world().shut_out = None;
     client.reconnect();
     until("ann is here", || server.world().present("pr-1").len() == 2).await;
     tokio::time::sleep(Duration::from_millis(150)).await;

@@ -95,6 +95,43 @@ async fn everything_comes_back_as_drafts_and_nobody_waits_for_ever() {
 }
 
 #[tokio::test]
+async fn no_edit_is_taken_that_could_never_be_sent() {
+    let server = Server::start().await;
+    let (client, review) = lost(&server, builder(&server, "ann")).await;
+    back(&server, &client);
+    assert_eq!(settled(&review).await, GONE);
+    let (kept, edits) = (review.rejected(), client.analytics().edits);
+    let comment = review.comments()[0].id;
+    let comment = review.get(comment).unwrap();
+    let text = comment.text();
+    let refused = |edit: Result<(), interline::EditError>| {
+        edit.map_err(|error| (error.code().into_owned(), error.is_retryable()))
+    };
+    let never = Err(("review_lost".to_owned(), false));
+    assert_eq!(refused(review.comment(line(), "new").map(drop)), never);
+    assert_eq!(refused(comment.insert(0, "more ")), never);
+    assert_eq!(refused(comment.set_text("other")), never);
+    assert_eq!(refused(comment.remove()), never);
+    assert_eq!(refused(review.set_title("other")), never);
+    assert_eq!(refused(review.set_status(interline::Status::Approved)), never);
+    // Nor of drafts in it.
+    let drafts = timeout(Duration::from_secs(10), review.drafts()).await.expect("in time").unwrap();
+    until("they are lost as well", || refused(drafts.add(line(), "draft").map(drop)) == never).await;
+    assert_eq!((comment.text(), review.rejected(), client.analytics().edits), (text, kept, edits));
+    let exported = review.export_rejected();
+    assert!(exported.contains("acknowledged, and pending") && exported.contains("only pending"));
+    assert_eq!(review.unsynced().count, 0);
+
+    // Where the server has the review again, edits are taken again.
+    away(&server, &client).await;
+    server.world().remember("pr-1");
+    back(&server, &client);
+    until("it is back", || review.is_online()).await;
+    comment.insert(0, "more ").unwrap();
+    synced(&review).await;
+}
+
+#[tokio::test]
 async fn a_key_that_was_given_to_another_review_opens_that() {
     let server = Server::start().await;
     let (client, old) = lost(&server, builder(&server, "ann")).await;

@@ -86,6 +86,53 @@ async fn a_server_that_lost_history() {
 }
 
 #[tokio::test]
+async fn a_log_that_was_set_back_and_has_grown_past_its_end_is_noticed_by_who_starts_over() {
+    let server = Server::start().await;
+    let (client, ann) = open(&server, "ann").await;
+    let (b, bo) = open(&server, "bo").await;
+    let kept = ann.version();
+    let comment = ann.comment(line(), "acknowledged").unwrap();
+    synced(&ann).await;
+    // Somebody goes on with a copy of the store: its client begins anew, and has sent nothing since.
+    server.world().away = true;
+    server.cut();
+    until("it is noticed", || !client.connection().is_connected() && !b.connection().is_connected()).await;
+    let copy = Change::edit(comment.id(), serde_json::from_str("[12,\"!\"]").unwrap());
+    let batch = Batch { seq: 2, base: ann.version(), changes: vec![copy] };
+    let before = ann.client_id();
+    server.world().impersonate("pr-1", before, client.user().clone(), batch);
+    server.world().away = false;
+    client.reconnect();
+    until("it begins under another id", || ann.client_id() != before && ann.is_online()).await;
+    let here = ann.version();
+
+    server.world().away = true;
+    server.cut();
+    until("it is noticed", || !client.connection().is_connected() && !b.connection().is_connected()).await;
+    server.world().lose("pr-1", kept);
+    server.world().shut_out = Some("ann");
+    server.world().away = false;
+    b.reconnect();
+    until("bo is back", || bo.is_online()).await;
+    while bo.version() <= here {
+        bo.comment(line(), "since").unwrap();
+        synced(&bo).await;
+    }
+    ann.reload();
+    server.world().shut_out = None;
+    client.reconnect();
+    until("it is offered again", || ann.is_online() && !ann.rejected().is_empty()).await;
+    let rejected = ann.rejected();
+    assert_eq!((rejected.len(), rejected[0].cause), (1, Cause::HistoryLost));
+    assert_eq!(
+        (rejected[0].comment, rejected[0].mine.as_deref()),
+        (Some(comment.id()), Some("acknowledged!"))
+    );
+    assert!(ann.receipts().is_empty() && ann.comments().len() == bo.comments().len());
+    assert_eq!(client.analytics().renewals, 2);
+}
+
+#[tokio::test]
 async fn a_server_that_loses_history_twice_in_a_moment_is_named_and_asked_again() {
     let server = Server::start().await;
     let (client, ann) = open(&server, "ann").await;

@@ -64,23 +64,27 @@ impl RawDrafts {
         Ok(self.drafts()?.add(thread, text).map_err(|error| thrown(&error))?.id().to_string())
     }
 
-    /// Publishes some of them, or all, with a decision if there is one.
+    /// Publishes some of them, or all, with a decision if there is one: of a patch set, or else of the newest.
     pub fn publish(
         &self,
         ids: Option<Vec<String>>,
         decision: Option<String>,
         note: Option<String>,
+        patch_set: Option<u32>,
     ) -> Thrown<()> {
         let drafts = self.drafts()?;
         let unknown = || bad("bad_value", "there is no such decision");
         let status = |value: String| Status::from_value(&FieldValue::Text(value)).ok_or_else(unknown);
         let decision = decision.map(status).transpose()?.map(|status| (status, note.as_deref()));
-        let published = match ids {
-            None => drafts.publish_all(decision),
-            Some(ids) => {
-                let ids = ids.iter().map(|id| parse(id)).collect::<Thrown<Vec<_>>>()?;
-                drafts.publish(&ids, decision)
+        let ids = match ids {
+            None => {
+                drafts.list().into_iter().filter(|draft| !draft.publishing).map(|draft| draft.id).collect()
             }
+            Some(ids) => ids.iter().map(|id| parse(id)).collect::<Thrown<Vec<_>>>()?,
+        };
+        let published = match patch_set {
+            Some(number) => drafts.publish_on(number, &ids, decision),
+            None => drafts.publish(&ids, decision),
         };
         published.map_err(|error| thrown(&error))
     }

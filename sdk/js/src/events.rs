@@ -54,9 +54,13 @@ pub(crate) fn translate(review: &Review, mirror: &mut Mirror, event: &Event) -> 
             let value = value.clone().unwrap_or_else(|| json::unset(field));
             vec![JsEvent::Field { comment_id, field: field.clone(), value, origin: *origin, author }]
         }
-        Event::Superseded { entity, field, value, by } | Event::Overwritten { entity, field, value, by } => {
+        Event::Superseded { entity, field, value, by } => {
             let (comment_id, by) = (json::holder(*entity), person(by));
             vec![JsEvent::Superseded { comment_id, field: field.clone(), by, value: value.clone() }]
+        }
+        Event::Overwritten { entity, field, value, by } => {
+            let (comment_id, by) = (json::holder(*entity), person(by));
+            vec![JsEvent::Overwritten { comment_id, field: field.clone(), by, value: value.clone() }]
         }
         Event::PatchSetAdded { number } => vec![JsEvent::PatchSet { number: *number }],
         Event::Marks => vec![JsEvent::Marks],

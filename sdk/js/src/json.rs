@@ -326,6 +326,14 @@ pub(crate) enum JsEvent {
         by: JsUser,
         value: FieldValue,
     },
+    #[serde(rename_all = "camelCase")]
+    Overwritten {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        comment_id: Option<String>,
+        field: String,
+        by: JsUser,
+        value: FieldValue,
+    },
     Error(Problem),
 }
 
@@ -398,6 +406,12 @@ mod tests {
         assert_eq!(text(&unsynced), r#"{"type":"unsynced","count":2,"of":3,"since":5}"#);
         let undoable = JsEvent::Undoable { comment_id: "c".into() };
         assert_eq!(text(&undoable), r#"{"type":"undoable","commentId":"c"}"#);
+        let (field, by, value) =
+            ("title".into(), JsUser::new("bo".into(), "Bo".into()), FieldValue::Text("x".into()));
+        let later = JsEvent::Overwritten { comment_id: None, field, by, value };
+        let expected =
+            r#"{"type":"overwritten","field":"title","by":{"id":"bo","displayName":"Bo"},"value":"x"}"#;
+        assert_eq!(text(&later), expected, "not as superseded: the other one came later");
         let same = JsEvent::SameLine { comment_id: "c".into(), other_id: "d".into() };
         assert_eq!(text(&same), r#"{"type":"sameLine","commentId":"c","otherId":"d"}"#);
         assert_eq!(text(&JsEvent::PatchSet { number: 2 }), r#"{"type":"patchSet","number":2}"#);

@@ -147,7 +147,12 @@ mod tests {
         let id: interline::CommentId = "00000000-0000-0000-0000-000000000001".parse().unwrap();
         let status = FieldWrite::new(interline::Status::Approved.into(), 0);
         let decision = Some(PublishedDecision { status, note: Some("fine".into()) });
-        let changes = vec![Change::DraftsPublished { comments: vec![id], decision, at: Default::default() }];
+        let changes = vec![Change::DraftsPublished {
+            comments: vec![id],
+            decision,
+            seen: None,
+            at: Default::default(),
+        }];
         let rejected = Rejected { changes, ..rejected(Cause::Refused(Reason::CommentRemoved)) };
         let told: serde_json::Value =
             serde_json::from_str(&json::text(&JsRejected::from(&rejected))).unwrap();

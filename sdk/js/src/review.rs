@@ -274,21 +274,25 @@ impl RawReview {
         Ok(json::text(&conflict::conflicts(&self.review()?)))
     }
 
-    /// Ends a conflict; what is custom is JSON.
-    pub fn settle(&self, id: &str, how: &str, custom: Option<String>) -> Thrown<()> {
+    /// Ends a conflict as it was told; what is custom is JSON.
+    pub fn settle(&self, told: &str, how: &str, custom: Option<String>) -> Thrown<()> {
         let no_such = || bad("unknown_conflict", "there is no such conflict");
         let how = conflict::resolution(how, custom.as_deref());
         let how = how.ok_or_else(|| bad("bad_value", "there is no such resolution"))?;
-        let open = self.review()?.conflicts();
-        let open = open.iter().find(|open| open.id().to_string() == id).ok_or_else(no_such)?;
-        open.resolve(how).map_err(|error| thrown(&error))
+        let told = serde_json::from_str(told).map_err(|_| no_such())?;
+        self.review()?.told_conflict(told).resolve(how).map_err(|error| thrown(&error))
     }
 
-    /// Decides as this reviewer.
-    pub fn decide(&self, value: &str, note: Option<String>) -> Thrown<()> {
+    /// Decides as this reviewer, of a patch set, or else of the newest.
+    pub fn decide(&self, value: &str, note: Option<String>, patch_set: Option<u32>) -> Thrown<()> {
         let unknown = || bad("bad_value", "there is no such decision");
         let value = Status::from_value(&FieldValue::Text(value.into())).ok_or_else(unknown)?;
-        self.review()?.decide(value, note.as_deref()).map_err(|error| thrown(&error))
+        let (review, note) = (self.review()?, note.as_deref());
+        let decided = match patch_set {
+            Some(number) => review.decide_on(number, value, note),
+            None => review.decide(value, note),
+        };
+        decided.map_err(|error| thrown(&error))
     }
 
     /// What each reviewer decided.

@@ -24,7 +24,7 @@ impl Driver {
         }
         let shared = Arc::clone(&self.shared);
         self.stores.push(Box::pin(async move {
-            let result = records::load(&shared.config, id).await.map(|loaded| loaded.map(Box::new));
+            let result = records::load(&shared.config, id, Some(of)).await.map(|loaded| loaded.map(Box::new));
             Stored::Drafts { of, reply, result }
         }));
     }
@@ -60,7 +60,10 @@ impl Driver {
         let whole = loaded.replica.head().is_some_and(|head| head.version > 1);
         let slot = self.enter_loaded(loaded);
         match reply {
-            Some(reply) if !whole && slot.read(|inner| inner.door == Door::Asked) => {
+            Some(reply)
+                if !whole
+                    && (self.waits_for_review(&slot) || slot.read(|inner| inner.door == Door::Asked)) =>
+            {
                 self.awaiting.entry(id.to_string()).or_default().push(reply);
             }
             reply => self.drafts_open(id, reply),
@@ -81,6 +84,21 @@ impl Driver {
         let ours = !self.shared.config.orphan && slot.drafts_of().is_none();
         if ours && self.stored.as_ref().is_some_and(|stored| stored.contains(&slot.beside)) {
             self.open_drafts(slot.id, None);
+        }
+    }
+
+    /// Whether drafts are asked for only once the server has said what it has of their review: a publication says which
+    /// version of that its author has seen, and a server that was restored from an older copy may have another by that number.
+    pub(super) fn waits_for_review(&self, slot: &Slot) -> bool {
+        let review = slot.drafts_of().and_then(|of| self.shared.entered(&of.to_string()));
+        review.is_some_and(|review| review.read(|inner| inner.door == Door::Asked))
+    }
+
+    /// The server has said what it has of a review, or nobody asks any more: the drafts in it need not wait.
+    pub(super) fn drafts_follow(&mut self, slot: &Slot) {
+        let waiting = slot.open_drafts().filter(|drafts| drafts.read(|inner| inner.door == Door::Shut));
+        if let Some(drafts) = waiting {
+            self.reopen(&drafts);
         }
     }
 

@@ -107,11 +107,17 @@ impl Driver {
 
     fn answer(&mut self, review: ReviewId, answer: Answer) {
         let Some(slot) = self.open_slot(review) else { return };
-        slot.with(|inner, now| {
+        let taken = slot.with(|inner, now| {
             let settled = Settled::of(&answer);
-            inner.replica.answered(now, answer);
-            inner.ended(settled, &slot.shared);
+            let taken = inner.replica.answered(now, answer);
+            if taken.is_ok() {
+                inner.ended(settled, &slot.shared);
+            }
+            taken
         });
+        if let Err(reason) = taken {
+            self.resync(&slot, reason);
+        }
     }
 
     fn not_taken(&mut self, refused: &Refused) {

@@ -31,8 +31,12 @@ pub(crate) struct Late {
     discarded: BTreeSet<u64>,
 }
 
-/// Carries over what came too late, as far as the review is open here, and forgets what that has saved.
+/// Carries over what came too late, as far as the review is open here, and forgets what that has saved. What a client
+/// that ended has left goes into the living client's review: its own is removed from the store as soon as it is done.
 pub(crate) fn carry(shared: &Shared, drafts: &Slot) {
+    if shared.config.orphan {
+        return;
+    }
     let Some(of) = drafts.drafts_of().filter(|_| drafts.read(|inner| inner.has_late())) else { return };
     let Some(review) = shared.entered(&of.to_string()) else { return };
     let (client, late, saved) = drafts.read(|inner| {
@@ -64,7 +68,7 @@ pub(crate) fn carry(shared: &Shared, drafts: &Slot) {
 /// Whether something waits to be carried into a review that is open here.
 pub(super) fn waits(shared: &Shared, drafts: &Slot) -> bool {
     let open = || drafts.drafts_of().is_some_and(|of| shared.entered(&of.to_string()).is_some());
-    drafts.read(|inner| inner.late_records().next().is_some()) && open()
+    !shared.config.orphan && drafts.read(|inner| inner.late_records().next().is_some()) && open()
 }
 
 /// Carries all of it, and waits until nothing of it is left; false where the review is not open here.

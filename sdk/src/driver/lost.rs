@@ -19,6 +19,7 @@ impl Driver {
             inner.replica.client() != before
         });
         lock(&self.shared.counters).counted.renewals += u64::from(renewed);
+        slot.went_back();
         let keys = &mut lock(&self.shared.state).keys;
         let led_here = keys.extract_if(.., |key, id| *id == slot.id && key.parse() != Ok(slot.id));
         self.lost_keys.extend(led_here);

@@ -44,7 +44,7 @@ impl Driver {
                     Err(_) => config.store.resolve(&config.scope.owner, &key).await?,
                 };
                 let Some(id) = id else { return Ok(None) };
-                Ok(records::load(config, id).await?.map(Box::new))
+                Ok(records::load(config, id, None).await?.map(Box::new))
             };
             let result = result.await;
             Stored::Loaded { key, reply, result }
@@ -126,7 +126,10 @@ impl Driver {
 
     /// A new connection: everything that is open here is opened there, and everything that is waited for.
     pub(super) fn open_all(&mut self) {
-        for slot in self.shared.slots() {
+        let mut slots = self.shared.slots();
+        // Drafts wait for what the server has of their review.
+        slots.sort_by_key(|slot| slot.drafts_of().is_some());
+        for slot in slots {
             self.reopen(&slot);
         }
         let keys: Vec<_> = self.awaiting.keys().cloned().collect();
@@ -137,8 +140,8 @@ impl Driver {
         }
     }
 
-    fn reopen(&mut self, slot: &Slot) {
-        if self.link.ready().is_none() {
+    pub(super) fn reopen(&mut self, slot: &Slot) {
+        if self.link.ready().is_none() || self.waits_for_review(slot) {
             return;
         }
         let open = slot.with(|inner, _| {
@@ -183,6 +186,9 @@ impl Driver {
             let before = if differs || renews { inner.differed_at.replace(now) } else { None };
             (before.is_some_and(|at| now.saturating_sub(at) < DIFFERS_MS), leave)
         });
+        if reason == ResyncReason::HistoryLost {
+            slot.went_back();
+        }
         if leave {
             self.say_leave(slot.id);
         }
@@ -269,7 +275,7 @@ impl Driver {
         match taken {
             None => return,
             Some(Err(reason)) => return self.resync(&slot, reason),
-            Some(Ok(())) => {}
+            Some(Ok(())) => self.drafts_follow(&slot),
         }
         // Whoever waits for drafts waits for all of them: see `Driver::drafts_are_here`.
         if !drafts {
@@ -353,6 +359,7 @@ impl Driver {
                 answer(reply, Err(OpenError::Server(problem.clone())));
             }
         }
+        self.drafts_follow(slot);
         slot.tell(Event::Problem(problem));
     }
 
@@ -407,6 +414,7 @@ impl Driver {
             if slot.read(|inner| inner.door != Door::Shut) {
                 self.say_leave(slot.id);
             }
+            self.drafts_follow(slot);
         }
     }
 }

@@ -11,6 +11,7 @@ use interline_core::sync::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::drafts::is_drafts;
 use super::saved_v1::SavedV1;
 use crate::error::Problem;
 use crate::platform;
@@ -35,12 +36,24 @@ pub(super) fn record(save: &Save) -> Result<Record, StoreError> {
     Ok(Record { pending: write(&save.pending)?, ledger, confirmed, precious: save.precious })
 }
 
-/// The replica of a review, if there is one. The review is in use where this does not fail.
-pub(super) async fn load(config: &Config, id: ReviewId) -> Result<Option<Loaded>, StoreError> {
+/// The replica of a review, if there is one; of private drafts, with the review that they are in, where that is known:
+/// their record says so as well, unless an earlier release has written it or it is damaged. The review is in use where
+/// this does not fail.
+pub(super) async fn load(
+    config: &Config,
+    id: ReviewId,
+    of: Option<ReviewId>,
+) -> Result<Option<Loaded>, StoreError> {
+    let of = match of {
+        None if is_drafts(id) => stored_of(config, id).await,
+        of => of,
+    };
     let loaded = match config.store.load(&config.scope, id).await {
         Ok(None) => return Ok(None),
-        Ok(Some(stored)) => read(config, id, stored).await,
-        Err(error) if error.kind() == StoreErrorKind::Unreadable => Ok(anew(config, id, &error.to_string())),
+        Ok(Some(stored)) => read(config, id, of, stored).await,
+        Err(error) if error.kind() == StoreErrorKind::Unreadable => {
+            Ok(anew(config, id, of, &error.to_string()))
+        }
         Err(error) => Err(error),
     };
     if loaded.is_err() {
@@ -49,11 +62,24 @@ pub(super) async fn load(config: &Config, id: ReviewId) -> Result<Option<Loaded>
     loaded.map(Some)
 }
 
-async fn read(config: &Config, id: ReviewId, stored: Stored) -> Result<Loaded, StoreError> {
+/// The review that drafts are in, if it is in the store as well: their id follows from its.
+async fn stored_of(config: &Config, drafts: ReviewId) -> Option<ReviewId> {
+    let user = &config.scope.owner.user;
+    // Whoever opens the review finds them as well.
+    let ids = config.store.list(&config.scope).await.unwrap_or_default();
+    ids.into_iter().find(|id| id.drafts_of(user) == drafts)
+}
+
+async fn read(
+    config: &Config,
+    id: ReviewId,
+    of: Option<ReviewId>,
+    stored: Stored,
+) -> Result<Loaded, StoreError> {
     let (store, scope) = (&config.store, &config.scope);
     let Stored { pending, ledger, confirmed, entries, damaged } = stored;
     let mut problems: Vec<_> = damaged.iter().map(|what| damage(id, what)).collect();
-    let restore = match read_pending(&pending, id) {
+    let mut restore = match read_pending(&pending, id) {
         Ok(Found::Present(pending)) => {
             let mut restore = Restore { pending: *pending, ledger: None, confirmed: None, entries };
             if let Some(text) = ledger {
@@ -92,11 +118,12 @@ async fn read(config: &Config, id: ReviewId, stored: Stored) -> Result<Loaded, S
         Err(Unread::Newer(error)) => return Err(error),
         Err(Unread::Damaged(why)) => {
             store.set_aside(scope, id, Part::Record).await?;
-            return Ok(anew(config, id, &why));
+            return Ok(anew(config, id, of, &why));
         }
     };
     check(&restore.pending, config, id)?;
     let had = restore.confirmed.is_some();
+    restore.pending.drafts_of = restore.pending.drafts_of.or(of);
     let replica = Replica::restore(platform::now_ms(), restore, config.debounce_ms);
     if had && !replica.is_loaded() {
         problems.push(damage(id, "the review and what was pending do not fit together"));
@@ -106,9 +133,12 @@ async fn read(config: &Config, id: ReviewId, stored: Stored) -> Result<Loaded, S
 }
 
 /// A replica that begins anew: how far the one before it had numbered its batches is not known.
-fn anew(config: &Config, id: ReviewId, why: &str) -> Loaded {
-    let fresh = ClientId(platform::new_id());
-    let replica = Replica::new(fresh, config.scope.owner.user.clone(), id, config.debounce_ms);
+fn anew(config: &Config, id: ReviewId, of: Option<ReviewId>, why: &str) -> Loaded {
+    let (fresh, user) = (ClientId(platform::new_id()), config.scope.owner.user.clone());
+    let replica = match of {
+        Some(of) => Replica::drafts(fresh, user, of, config.debounce_ms),
+        None => Replica::new(fresh, user, id, config.debounce_ms),
+    };
     Loaded { replica, problems: vec![unreadable(id, why)] }
 }
 

@@ -51,6 +51,7 @@ impl SavedV1 {
                 client,
                 user,
                 review: confirmed.id,
+                drafts_of: None,
                 head,
                 in_flight,
                 buffer,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use interline::{ReviewId, SessionId, UserId};
 use interline_core::drafts::first_entry;
-use interline_core::entry::Head;
+use interline_core::entry::{Entry, Head};
 use interline_core::limits::Limits;
 use interline_core::review::Review;
 use interline_core::sync::{Append, Publication, PublicationOutcome, Sequencer, SequencerEffect};
@@ -33,6 +33,16 @@ impl World {
     pub fn drafts(&self, key: &str, user: &str) -> &Review {
         let id = self.keys[key].drafts_of(&UserId::new(user).unwrap());
         self.rooms[&id].sequencer.committed()
+    }
+
+    /// Whether a user's drafts in a review have ever been asked for.
+    pub fn has_drafts(&self, key: &str, user: &str) -> bool {
+        self.rooms.contains_key(&self.keys[key].drafts_of(&UserId::new(user).unwrap()))
+    }
+
+    /// A log by its id, decoded.
+    pub fn log_of(&self, id: ReviewId) -> Vec<Entry> {
+        self.rooms[&id].log.iter().map(|entry| entry.decode().unwrap()).collect()
     }
 
     /// Appends what a room wants appended; what is published, to the review as well.

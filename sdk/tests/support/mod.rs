@@ -16,7 +16,7 @@ use interline_core::entry::{Answer, EncodedEntry, Entry, Fact, Hash, Head};
 use interline_core::limits::Limits;
 use interline_core::presence::Presence;
 use interline_core::review::{self, PatchSets};
-use interline_core::sync::{Refusal, Sequencer, SequencerEffect, Submission};
+use interline_core::sync::{Past, Refusal, Sequencer, SequencerEffect, Submission};
 use interline_core::wire::{
     self, ClientFrame, ErrorCode, ErrorFrame, Hello, HistoryFrame, Refused, ServerFrame, Welcome,
 };
@@ -103,6 +103,7 @@ pub enum Catch {
 pub struct World {
     keys: BTreeMap<String, ReviewId>,
     rooms: BTreeMap<ReviewId, Room>,
+    forgotten: BTreeMap<String, (ReviewId, Room)>,
     sessions: BTreeMap<SessionId, mpsc::UnboundedSender<String>>,
     /// New connections are turned away.
     pub away: bool,
@@ -310,7 +311,7 @@ impl World {
                     return self.tell(session, &ServerFrame::Error(error));
                 };
                 let submission = Submission { client, user: user.id, batch, payload, skew: 0 };
-                room.sequencer.submit(interline_now(), submission, &[]);
+                room.sequencer.submit(interline_now(), submission, Past::default());
                 self.run(session, review);
             }
             ClientFrame::Presence { review, update } => {

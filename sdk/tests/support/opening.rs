@@ -5,7 +5,7 @@ use interline_core::entry::{Answer, AnswerResult, EncodedEntry, Entry, Fact, Has
 use interline_core::limits::Limits;
 use interline_core::presence::Presence;
 use interline_core::review::Review;
-use interline_core::sync::{Append, CatchUp, Sequencer, SequencerEffect, Settled};
+use interline_core::sync::{Append, CatchUp, Past, Sequencer, SequencerEffect, Settled};
 use interline_core::wire::{self, ErrorCode, ErrorFrame, HistoryRequest, Opened, ServerFrame};
 
 use super::{Catch, Room, World};
@@ -89,8 +89,17 @@ impl World {
 
     /// The store has never heard of a review, as after a restored backup that is older.
     pub fn forget(&mut self, key: &str) {
-        let id = self.keys.remove(key);
-        self.rooms.retain(|of, _| Some(*of) != id);
+        let Some(id) = self.keys.remove(key) else { return };
+        if let Some(room) = self.rooms.remove(&id) {
+            self.forgotten.insert(key.to_owned(), (id, room));
+        }
+    }
+
+    /// The store has it again, as it was.
+    pub fn remember(&mut self, key: &str) {
+        let Some((id, room)) = self.forgotten.remove(key) else { return };
+        self.keys.insert(key.to_owned(), id);
+        self.rooms.insert(id, room);
     }
 
     /// Somebody creates a review with that key.
@@ -131,7 +140,7 @@ impl World {
         let submission = interline_core::sync::Submission { client, user: user.id, batch, payload, skew: 0 };
         let last = room.last(client);
         room.sequencer.client_opened(client, last);
-        room.sequencer.submit(super::interline_now(), submission, &[]);
+        room.sequencer.submit(super::interline_now(), submission, Past::default());
         self.run(SessionId(uuid::Uuid::nil()), review);
     }
 
@@ -143,6 +152,7 @@ impl World {
         };
         // Drafts go by their own id from here on.
         let requested = match id {
+            Some(of) if open.drafts && !self.rooms.contains_key(&of) => of.drafts_of(&user.id).to_string(),
             Some(id) if open.drafts => id.to_string(),
             _ => open.review.clone(),
         };

@@ -1,4 +1,4 @@
-import type { ConflictResolution, Decision, DetectedConflict, FieldValue } from "./conflict.js";
+import type { Decision, DetectedConflict } from "./conflict.js";
 import type {
   Analytics, Anchor, ChangedFile, ClientEvents, ClientUnsynced, CommentData, ConnectionStatus, Draft, DraftEvents, PatchSet, PresenceUpdate,
   Rejected, ReviewData, ReviewEvents, ReviewSummary, Status, StorageReport, TextChange, TextVersion, Thread, Unreadable, Unsynced, User, UserPresence,
@@ -80,12 +80,14 @@ export interface Review {
   drafts(): Promise<Drafts>;
   setStatus(status: Status): void;
   setTitle(title: string): void;
-  /** What waits for a person, oldest first; without what is being settled from here. */
+  /** What waits for a person, oldest first, each to be settled by its `resolve`; without what is being settled from here. */
   conflicts(): DetectedConflict[];
-  /** Ends a conflict. If somebody was first, the event `alreadySettled` tells who. */
-  resolve(conflictId: string, how: ConflictResolution, custom?: FieldValue): void;
-  /** Decides as this reviewer, of the code that is here; the review's status is to follow. */
-  decide(value: Status, note?: string): void;
+  /**
+   * Decides as this reviewer; the review's status is to follow. Say which patch set the user looked at: a newer one may
+   * come while they decide, and without it the decision is of the newest. Throws `unknown_patch_set` for one that is
+   * not here.
+   */
+  decide(value: Status, note?: string, patchSet?: number): void;
   /** What each reviewer decided. */
   decisions(): Decision[];
   /** The files that have changed since a patch set, up to the newest: what the author of a stale decision has not seen. */
@@ -129,9 +131,10 @@ export interface Drafts {
   get(id: string): Comment;
   /**
    * Publishes some of them, or all, with a decision if there is one: everybody sees all of it at once, or nothing where
-   * the server refuses it; then it is in `rejected`. Without a connection it happens with the next.
+   * the server refuses it; then it is in `rejected`. Without a connection it happens with the next. `patchSet` is
+   * what the user looked at, as for `Review.decide`.
    */
-  publish(ids?: string[], review?: { decision?: Status; note?: string }): void;
+  publish(ids?: string[], review?: { decision?: Status; note?: string; patchSet?: number }): void;
   /** How much of what was done to drafts is not durable on the server. */
   readonly unsynced: Unsynced;
   /** What of it is not on the server as it was meant, as in `Review.rejected`. */

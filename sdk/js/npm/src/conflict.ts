@@ -25,8 +25,8 @@ export interface ConflictSide {
  * - `text`: the same words were rewritten; `merged`, which holds both, stands.
  * - `removed`: somebody edited a comment that its author removed; it stays removed until this is settled.
  */
-export interface DetectedConflict {
-  /** The same for everybody; `resolve` takes it. */
+export interface ConflictData {
+  /** The same for everybody. */
   id: string;
   commentId?: string;
   field: string;
@@ -40,8 +40,12 @@ export interface DetectedConflict {
   merged?: string;
 }
 
-/** A conflict in an event: it can be settled right there. */
-export interface ResolvableConflict extends DetectedConflict {
+/** A conflict, in an event or in the list of those that are open, that can be settled right there. */
+export interface DetectedConflict extends ConflictData {
+  /**
+   * Ends it. If somebody was first, the event `alreadySettled` tells who. It speaks of the sides that are in here: where
+   * others have come or changed since, what is chosen is one more side, and the conflict stays open.
+   */
   resolve(how: ConflictResolution, custom?: FieldValue): void;
 }
 

@@ -50,8 +50,8 @@ export class OpenDrafts implements Drafts {
     return new CommentHandle(this.#comments, id);
   }
 
-  publish(ids?: string[], review: { decision?: Status; note?: string } = {}): void {
-    guard(() => this.#raw.publish(ids, review.decision, review.note));
+  publish(ids?: string[], review: { decision?: Status; note?: string; patchSet?: number } = {}): void {
+    guard(() => this.#raw.publish(ids, review.decision, review.note, review.patchSet));
   }
 
   get unsynced(): Unsynced {

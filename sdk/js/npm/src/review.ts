@@ -1,6 +1,6 @@
 import type { Comment, Drafts, Review, Unsubscribe } from "./api.js";
 import { CommentHandle } from "./comment.js";
-import type { ConflictResolution, Decision, DetectedConflict, FieldValue, Settlement } from "./conflict.js";
+import type { ConflictData, ConflictResolution, Decision, DetectedConflict, FieldValue, Settlement } from "./conflict.js";
 import { hasLine } from "./diff.js";
 import { OpenDrafts } from "./drafts.js";
 import { Emitter } from "./emitter.js";
@@ -11,6 +11,9 @@ import type {
   Thread, Unsynced, UserPresence,
 } from "./types.js";
 import type { RawReview } from "./wasm.js";
+
+/** A conflict with all of it as it was told: `resolve` speaks of that, whatever has joined since. */
+type ToldConflict = ConflictData & { told: string };
 
 /** What the wasm module tells: the events of `ReviewEvents`, presence without its value, and `loaded`. */
 type Told =
@@ -23,7 +26,8 @@ type Told =
   | ({ type: "rejected" } & Rejected)
   | ({ type: "undoable" } & ReviewEvents["undoable"])
   | ({ type: "superseded" } & Superseded)
-  | ({ type: "conflict" } & DetectedConflict)
+  | ({ type: "overwritten" } & Superseded)
+  | ({ type: "conflict" } & ToldConflict)
   | ({ type: "settled" } & Settlement)
   | ({ type: "alreadySettled" } & Settlement)
   | ({ type: "decision" } & ReviewEvents["decision"])
@@ -133,15 +137,18 @@ export class OpenReview implements Review {
   }
 
   conflicts(): DetectedConflict[] {
-    return guard(() => JSON.parse(this.#raw.conflicts()) as DetectedConflict[]);
+    const open = guard(() => JSON.parse(this.#raw.conflicts()) as ToldConflict[]);
+    return open.map((found) => this.#detected(found));
   }
 
-  resolve(conflictId: string, how: ConflictResolution, custom?: FieldValue): void {
-    guard(() => this.#raw.settle(conflictId, how, custom === undefined ? undefined : JSON.stringify(custom)));
+  #detected({ told, ...found }: ToldConflict): DetectedConflict {
+    const resolve = (how: ConflictResolution, custom?: FieldValue) =>
+      guard(() => this.#raw.settle(told, how, custom === undefined ? undefined : JSON.stringify(custom)));
+    return { ...found, resolve };
   }
 
-  decide(value: Status, note?: string): void {
-    guard(() => this.#raw.decide(value, note));
+  decide(value: Status, note?: string, patchSet?: number): void {
+    guard(() => this.#raw.decide(value, note, patchSet));
   }
 
   decisions(): Decision[] {
@@ -235,8 +242,7 @@ export class OpenReview implements Review {
         break;
       case "conflict": {
         const { type, ...found } = told;
-        const resolve = (how: ConflictResolution, custom?: FieldValue) => this.resolve(found.id, how, custom);
-        this.#emitter.emit("conflict", { ...found, resolve });
+        this.#emitter.emit("conflict", this.#detected(found));
         break;
       }
       default: {

@@ -5,7 +5,7 @@
  * and editors count them. Lines are counted from 1. Times are milliseconds since the Unix epoch.
  */
 
-import type { ResolvableConflict, Settlement } from "./conflict.js";
+import type { DetectedConflict, Settlement } from "./conflict.js";
 
 /** Which half of a diff a line belongs to: the code before the change, or after it. */
 export type Side = "base" | "head";
@@ -298,7 +298,7 @@ export interface Analytics {
   queueSince?: number;
 }
 
-/** A field that was written here and lost against a concurrent write. */
+/** A field that was written here and lost against a concurrent write: an earlier one, or a later one. */
 export interface Superseded {
   commentId?: string;
   field: string;
@@ -335,9 +335,12 @@ export interface ReviewEvents {
   rejected: Rejected;
   /** What `undo` or `redo` would do in a comment has changed. */
   undoable: { commentId: string };
+  /** A field written here keeps the value of somebody who wrote it at the same time, and was first. */
   superseded: Superseded;
-  /** A conflict is open, or has got another side: both sides hear of it. `resolve` on it, or on the review, ends it. */
-  conflict: ResolvableConflict;
+  /** A field written here was overwritten later, by somebody who had not seen that. */
+  overwritten: Superseded;
+  /** A conflict is open, or has got another side: both sides hear of it. `resolve` on it ends it. */
+  conflict: DetectedConflict;
   /** A conflict is over. */
   settled: Settlement;
   /** `resolve` came second: what somebody else had settled stands. No error. */

@@ -52,8 +52,8 @@ export interface RawReview {
   set_status(status: string): void;
   set_title(title: string): void;
   conflicts(): string;
-  settle(id: string, how: string, custom: string | undefined): void;
-  decide(value: string, note: string | undefined): void;
+  settle(told: string, how: string, custom: string | undefined): void;
+  decide(value: string, note: string | undefined, patchSet: number | undefined): void;
   decisions(): string;
   tags(comment: string | undefined): string[];
   change_tags(comment: string | undefined, add: string[], remove: string[]): void;
@@ -81,7 +81,9 @@ export interface RawDrafts {
     file: string, side: string, line: number, lastLine: number | undefined, patchSet: number | undefined, text: string,
   ): string;
   reply(thread: string, text: string): string;
-  publish(ids: string[] | undefined, decision: string | undefined, note: string | undefined): void;
+  publish(
+    ids: string[] | undefined, decision: string | undefined, note: string | undefined, patchSet: number | undefined,
+  ): void;
   rejected(): string;
   retry_rejected(id: number): void;
   close(): void;
