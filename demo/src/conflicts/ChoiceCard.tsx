@@ -1,5 +1,5 @@
 // One version in a conflict: whose it is, what it changes, and the button that keeps it.
-import type { DetectedConflict, Status } from "interline";
+import type { ConflictData, Status } from "interline";
 import { Avatar } from "../presence/Avatar.tsx";
 import { useScope } from "../review/context.ts";
 import { StatusBadge } from "../review/StatusBadge.tsx";
@@ -10,7 +10,7 @@ import type { Choice } from "./choices.ts";
 import { subjectOf, valueWords } from "./words.ts";
 
 interface Props {
-  conflict: DetectedConflict;
+  conflict: ConflictData;
   choice: Choice;
   /** The key that leads to its button. */
   digit: number;
@@ -45,7 +45,7 @@ function nameOf({ kind, side }: Choice): string {
   return kind === "mine" ? "Yours" : (side?.author.displayName ?? "");
 }
 
-function Value({ conflict, choice: { value, side } }: { conflict: DetectedConflict; choice: Choice }) {
+function Value({ conflict, choice: { value, side } }: { conflict: ConflictData; choice: Choice }) {
   const { review } = useScope();
   switch (subjectOf(conflict)) {
     case "text":

@@ -1,5 +1,5 @@
 // A conflict, to be settled: the versions side by side, each with what it changes, and one press to keep one of them.
-import type { DetectedConflict } from "interline";
+import type { ConflictData } from "interline";
 import { useRef, useState, type KeyboardEvent } from "react";
 import { Dialog } from "../ui/Dialog.tsx";
 import { messageOf } from "../ui/errors.ts";
@@ -13,7 +13,7 @@ import { standsNow, subjectOf, titleOf } from "./words.ts";
 const FIRST = '[data-choice="1"]';
 
 interface Props {
-  conflict: DetectedConflict;
+  conflict: ConflictData;
   resolve(...settles: Settles): void;
   onClose(): void;
 }
@@ -46,7 +46,7 @@ export function ConflictDialog({ conflict, resolve, onClose }: Props) {
 }
 
 interface ChoicesProps {
-  conflict: DetectedConflict;
+  conflict: ConflictData;
   onChoose(...settles: Settles): void;
   onEdit: (() => void) | undefined;
 }

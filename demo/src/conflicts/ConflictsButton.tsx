@@ -1,5 +1,5 @@
 // The open conflicts, in the bar for as long as there is one: how many, and below it which.
-import type { DetectedConflict } from "interline";
+import type { ConflictData } from "interline";
 import { useScope } from "../review/context.ts";
 import { useReview } from "../review/use-review.ts";
 import { Icon } from "../ui/Icon.tsx";
@@ -51,7 +51,7 @@ export function ConflictsButton() {
     </Popover>
   );
 
-  function placeOf({ commentId }: DetectedConflict): string {
+  function placeOf({ commentId }: ConflictData): string {
     if (commentId === undefined) return "";
     const { file, line } = review.get(commentId).data.anchor;
     return `, ${file}:${line}`;

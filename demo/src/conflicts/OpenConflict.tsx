@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import { useScope } from "../review/context.ts";
 import { useReview } from "../review/use-review.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import type { Settles } from "./choices.ts";
 import { ConflictDialog } from "./ConflictDialog.tsx";
 import { settledWords, titleOf } from "./words.ts";
 
@@ -17,7 +18,9 @@ export function OpenConflict({ id, onClose }: { id: string; onClose(): void }) {
   }, [live]);
   useEffect(() => review.on("settled", (told) => told.id === id && setSettled(told)), [review, id]);
 
-  if (live) return <ConflictDialog conflict={live} resolve={(...settles) => review.resolve(id, ...settles)} onClose={onClose} />;
+  const resolve = (...settles: Settles) => review.conflicts().find((conflict) => conflict.id === id)?.resolve(...settles);
+
+  if (live) return <ConflictDialog conflict={live} resolve={resolve} onClose={onClose} />;
   const title = last.current ? titleOf(last.current) : "Settled";
   return (
     <Dialog title={title} testId="conflict" focusOn=".dialog-actions > .button" returnTo=".conflicts-button, .connection" onClose={onClose}>

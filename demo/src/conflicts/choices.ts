@@ -1,5 +1,5 @@
 // What can be chosen in a conflict: the sides as they are for the viewer, and what was merged.
-import type { ConflictResolution, ConflictSide, DetectedConflict, FieldValue } from "interline";
+import type { ConflictData, ConflictResolution, ConflictSide, FieldValue } from "interline";
 import { subjectOf } from "./words.ts";
 
 export interface Choice {
@@ -15,7 +15,7 @@ export interface Choice {
 /** How it settles the conflict; `custom` with its value. */
 export type Settles = [how: ConflictResolution, custom?: FieldValue];
 
-export function choicesOf(conflict: DetectedConflict): Choice[] {
+export function choicesOf(conflict: ConflictData): Choice[] {
   const { mine, theirs, sides, merged } = conflict;
   const choices: Choice[] = [];
   const rest = sides.filter((side) => side.author.id !== mine?.author.id && side.author.id !== theirs?.author.id);
@@ -34,7 +34,7 @@ export function choicesOf(conflict: DetectedConflict): Choice[] {
   return choices;
 }
 
-function label(conflict: DetectedConflict, side: ConflictSide, otherwise: string): string {
+function label(conflict: ConflictData, side: ConflictSide, otherwise: string): string {
   if (subjectOf(conflict) !== "removed") return otherwise;
   return side.value === true ? "Leave it removed" : "Bring it back";
 }

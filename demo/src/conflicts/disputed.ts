@@ -1,8 +1,8 @@
 // What was removed while somebody changed it: it is shown where it was, and marked, until that is settled.
-import type { DetectedConflict, Review, Thread } from "interline";
+import type { ConflictData, Review, Thread } from "interline";
 
 /** All threads, with the removed comments that are in conflict among them. */
-export function threadsWithDisputed(review: Review, conflicts: readonly DetectedConflict[]): Thread[] {
+export function threadsWithDisputed(review: Review, conflicts: readonly ConflictData[]): Thread[] {
   const threads = review.threads();
   for (const { commentId } of conflicts) {
     if (commentId === undefined) continue;

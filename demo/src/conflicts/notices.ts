@@ -1,5 +1,5 @@
 // Messages about conflicts: that there is one, to those who wrote its sides, and how it ended, if somebody else ended it.
-import type { DetectedConflict, Review, Settlement } from "interline";
+import type { ConflictData, Review, Settlement } from "interline";
 import { useEffect } from "react";
 import { removalOf } from "../review/notices.ts";
 import { dismissAbout, pushToast } from "../ui/toasts.ts";
@@ -26,7 +26,7 @@ export function useConflictNotices(review: Review, me: string, show: (id: string
 }
 
 /** It stays until the conflict is settled, or the message dismissed. */
-function showConflict(conflict: DetectedConflict, show: (id: string) => void): void {
+function showConflict(conflict: ConflictData, show: (id: string) => void): void {
   if (conflict.commentId !== undefined) dismissAbout(removalOf(conflict.commentId));
   pushToast({
     tone: "warning",

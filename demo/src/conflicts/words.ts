@@ -1,16 +1,16 @@
 // The words for conflicts, as whoever looks at them needs them.
-import type { ConflictSide, DetectedConflict, Settlement, Status } from "interline";
+import type { ConflictData, ConflictSide, Settlement, Status } from "interline";
 import { statusLabels } from "../review/status.ts";
 
 /** What a conflict is about: a text and a removal belong to a comment, the status to the review. */
 export type Subject = "text" | "removed" | "status" | "other";
 
-export function subjectOf({ field }: Pick<DetectedConflict, "field">): Subject {
+export function subjectOf({ field }: Pick<ConflictData, "field">): Subject {
   return field === "text" || field === "removed" || field === "status" ? field : "other";
 }
 
 /** What the message says that tells of it. */
-export function noticeOf(conflict: DetectedConflict): string {
+export function noticeOf(conflict: ConflictData): string {
   const { mine, theirs } = conflict;
   if (!mine || !theirs) return `${namesOf(conflict.sides)} disagree about ${thingOf(conflict)}`;
   const who = theirs.author.displayName;
@@ -27,7 +27,7 @@ export function noticeOf(conflict: DetectedConflict): string {
 }
 
 /** What a list and the dialog's head call it. */
-export function titleOf(conflict: DetectedConflict): string {
+export function titleOf(conflict: ConflictData): string {
   switch (subjectOf(conflict)) {
     case "text":
       return "Two versions of a comment";
@@ -41,7 +41,7 @@ export function titleOf(conflict: DetectedConflict): string {
 }
 
 /** What stands for as long as nobody decides. */
-export function standsNow(conflict: DetectedConflict): string {
+export function standsNow(conflict: ConflictData): string {
   switch (subjectOf(conflict)) {
     case "text":
       return "Both changes were merged, and the merged text stands until somebody decides.";
@@ -54,7 +54,7 @@ export function standsNow(conflict: DetectedConflict): string {
   }
 }
 
-function thingOf(conflict: DetectedConflict): string {
+function thingOf(conflict: ConflictData): string {
   const things: Record<Subject, string> = { text: "a comment", removed: "a comment", status: "the decision", other: `"${conflict.field}"` };
   return things[subjectOf(conflict)];
 }

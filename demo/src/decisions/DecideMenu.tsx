@@ -1,6 +1,7 @@
 // The review's status, and below it the visitor's own decision with an optional note. Deciding proposes the status.
 import type { Status } from "interline";
 import { useState, type FormEvent } from "react";
+import { useShown } from "../patchset/shown.ts";
 import { useScope } from "../review/context.ts";
 import { statuses, statusIcons, statusLabels } from "../review/status.ts";
 import { useReview } from "../review/use-review.ts";
@@ -32,7 +33,9 @@ export function DecideMenu() {
 function DecideForm({ onDone }: { onDone(): void }) {
   const { review, me } = useScope();
   const own = useReview(review, (r) => r.decisions.find((decision) => decision.author.id === me.id));
-  const patchSet = useReview(review, (r) => r.data.patchSet);
+  const shown = useShown();
+  // What was looked at when the form was opened: newer code that comes meanwhile is not what is decided on.
+  const [patchSet] = useState(shown.number);
   const [value, setValue] = useState<Status>(own?.value ?? "approved");
   const [note, setNote] = useState(own?.note ?? "");
   const [failure, setFailure] = useState<string>();
@@ -40,7 +43,7 @@ function DecideForm({ onDone }: { onDone(): void }) {
   const decide = (event: FormEvent) => {
     event.preventDefault();
     try {
-      review.decide(value, note.trim() || undefined);
+      review.decide(value, note.trim() || undefined, patchSet);
       onDone();
     } catch (error) {
       setFailure(messageOf(error));

@@ -1,9 +1,8 @@
 // Publishes drafts as one review: what they say, which of them go, a decision with a note if there is one, and one button.
 import type { Draft, Drafts, Status } from "interline";
 import { useRef, useState, type FormEvent, type KeyboardEvent } from "react";
-import { useScope } from "../review/context.ts";
+import { useShown } from "../patchset/shown.ts";
 import { statusIcons, statusLabels } from "../review/status.ts";
-import { useReview } from "../review/use-review.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { messageOf } from "../ui/errors.ts";
 import { Icon } from "../ui/Icon.tsx";
@@ -30,8 +29,9 @@ interface Props {
 }
 
 export function PublishDialog({ drafts, list, onClose }: Props) {
-  const { review } = useScope();
-  const patchSet = useReview(review, (r) => r.data.patchSet);
+  const shown = useShown();
+  // What was looked at when the dialog was opened: newer code that comes meanwhile is not what is decided on.
+  const [patchSet] = useState(shown.number);
   const answers = useAnswers();
   const refused = useRejectedDrafts().filter(({ publication }) => publication);
   // What the latest refused publication was to say is here again, so that it can be said once more.
@@ -55,7 +55,7 @@ export function PublishDialog({ drafts, list, onClose }: Props) {
     try {
       drafts.publish(
         going.map((draft) => draft.id),
-        choice === "comment" ? {} : { decision: choice, ...(note.trim() && { note: note.trim() }) },
+        choice === "comment" ? {} : { decision: choice, patchSet, ...(note.trim() && { note: note.trim() }) },
       );
       // This is said in its place.
       if (again && refused.some(({ id }) => id === again.id)) drafts.discardRejected(again.id);

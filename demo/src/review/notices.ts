@@ -21,7 +21,8 @@ export function useNotices(review: Review, me: User, openRejected: () => void): 
     mentioned.add(review);
     const offs = [
       review.on("rejected", (rejected) => showRejected(review, rejected, openRejected)),
-      review.on("superseded", (lost) => showSuperseded(lost, lost.field === "title" ? titles.get(review) : undefined)),
+      review.on("superseded", (lost) => showLost(`${lost.by.displayName} was faster`, lost, writtenIn(review, lost))),
+      review.on("overwritten", (lost) => showLost(`${lost.by.displayName} wrote over your change`, lost, writtenIn(review, lost), true)),
       review.on("error", (error) => pushToast({ tone: "warning", title: "Something went wrong", detail: error.message })),
       review.on("comment", ({ commentId, kind, origin, author }) => {
         if (kind === "removed" && origin === "remote" && author.id !== me.id) showRemoved(review, commentId, author);
@@ -52,22 +53,27 @@ function showKept(review: Review, open: () => void): void {
   pushToast({ tone: "warning", title, about: review.data.id, action: { label: "Show", run: open } });
 }
 
-function showSuperseded({ field, by, value }: Superseded, written?: string): void {
+function writtenIn(review: Review, { field }: Superseded): string | undefined {
+  return field === "title" ? titles.get(review) : undefined;
+}
+
+function showLost(title: string, { field, by, value }: Superseded, written?: string, later = false): void {
   pushToast({
     tone: "info",
-    title: `${by.displayName} was faster`,
-    detail: describe(field, by.displayName, value),
+    title,
+    detail: describe(field, by.displayName, value, later),
     ...(written ? { text: written } : {}),
   });
 }
 
-function describe(field: string, name: string, value: string | boolean): string {
+/** What stands now. `later`: the other had not seen this user's change, and came after it. */
+function describe(field: string, name: string, value: string | boolean, later: boolean): string {
   if (field === "status" && typeof value === "string") {
     const label = value in statusLabels ? statusLabels[value as keyof typeof statusLabels] : value;
     return `The status is "${label}" now; your change to it was replaced.`;
   }
   if (field === "title") return `The title is "${value}" now; yours was replaced.`;
-  if (field === "resolved") return `${name} ${value ? "resolved" : "reopened"} the thread at the same time.`;
+  if (field === "resolved") return `${name} ${value ? "resolved" : "reopened"} the thread ${later ? "without having seen your change" : "at the same time"}.`;
   return `Your change of "${field}" was replaced.`;
 }
 

@@ -1,5 +1,5 @@
 // A review as React state. `useReview` renders a component again only when the part that it selects changed.
-import type { Decision, DetectedConflict, Rejected, Review, ReviewData, Thread, Unsynced, UserPresence } from "interline";
+import type { ConflictData, Decision, Rejected, Review, ReviewData, Thread, Unsynced, UserPresence } from "interline";
 import { useCallback, useSyncExternalStore } from "react";
 import { threadsWithDisputed } from "../conflicts/disputed.ts";
 import { fileOf } from "../patchset/shown.ts";
@@ -13,7 +13,7 @@ export interface ReviewSnapshot {
   presence: UserPresence[];
   unsynced: Unsynced;
   rejected: Rejected[];
-  conflicts: DetectedConflict[];
+  conflicts: ConflictData[];
   decisions: Decision[];
   /** The threads that the visitor has not read as they are now. */
   unread: string[];
@@ -81,7 +81,8 @@ function liveOf(review: Review): Live {
 }
 
 function take(review: Review, old?: ReviewSnapshot): ReviewSnapshot {
-  const conflicts = review.conflicts();
+  // State is plain data: whoever settles a conflict takes it from the review.
+  const conflicts = review.conflicts().map(({ resolve, ...data }): ConflictData => data);
   const threads = share(old?.threads, threadsWithDisputed(review, conflicts));
   const threadsById: Record<string, Thread> = Object.create(null);
   const threadsByFile: Record<string, Thread[]> = Object.create(null);

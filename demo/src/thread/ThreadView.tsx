@@ -82,8 +82,8 @@ function ThreadFoot({ thread, anchor, onResolve }: { thread: Thread; anchor: Pla
   const { review, drafts, own } = useScope();
   const key = replyDraft(thread.id);
   const replying = useOpenDrafts().includes(key);
-  // Nothing can be said to a comment that is gone, nor can it be settled: the thread stays to be read.
-  if (thread.comments[0]?.removed) return replying ? <LostReply draft={key} /> : null;
+  // A thread goes on without the comment that began it, for as long as somebody's answer is there.
+  if (thread.comments.every((comment) => comment.removed)) return replying ? <LostReply draft={key} /> : null;
   const toggle = () => {
     const root = review.get(thread.id);
     if (thread.resolved) {
