@@ -1,11 +1,12 @@
 //! Private drafts over a real server: published once or not at all whenever it is killed, and carried on when an edit of
 //! them came too late.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use futures_util::StreamExt;
 use interline::store::MemoryStore;
-use interline::{Anchor, Client, Drafts, Review, Status};
+use interline::{Anchor, Client, Drafts, Event, Events, Review, Status};
 use interline_tests::proxy::Proxy;
 use interline_tests::server::{Server, verify};
 use interline_tests::{DEADLINE, http, until};
@@ -148,5 +149,61 @@ async fn nobody_else_opens_or_reads_them() -> Result<()> {
         let body = body.to_string();
         ensure!(!body.contains("secret") && !body.contains(&log), "{path}: {body}");
     }
+    Ok(())
+}
+
+/// The next thing that somebody is told of the kind that is looked for.
+async fn hear<T>(told: &mut Events, wanted: impl Fn(Event) -> Option<T>) -> Result<T> {
+    let found = async {
+        while let Some(event) = told.next().await {
+            if let Some(found) = wanted(event) {
+                return Ok(found);
+            }
+        }
+        bail!("the events ended")
+    };
+    timeout(DEADLINE, found).await.context("nobody says so")?
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_without_having_seen_the_others_is_told_to_both() -> Result<()> {
+    let server = Server::start()?;
+    let create = format!("{}/api/reviews?title=Test&key=drafts&status_policy=lww", server.url());
+    let (status, _) = http::post(&create, b"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-one\n+two\n")?;
+    assert_eq!(status, 201);
+    let proxy = Proxy::start(server.url()).await?;
+    let (anns_client, ann, anns) = join(server.url(), "ann", MemoryStore::new()).await?;
+    let (client, bo, bos) = join(&proxy.url(), "bo", MemoryStore::new()).await?;
+    let (mut ann_told, mut bo_told) = (ann.events(), bo.events());
+    proxy.down();
+    until("it is noticed", || (!client.connection().is_connected()).then_some(())).await;
+
+    let second = bos.add(Anchor::head("x", 1), "what is two?")?.id();
+    bos.publish_all(Some((Status::ChangesRequested, Some("unclear"))))?;
+    let first = anns.add(Anchor::head("x", 1), "why two?")?.id();
+    // Bo's clock says that he was first, and he has not seen what Ann says.
+    let first_at = SystemTime::now();
+    let later = || first_at.elapsed().is_ok_and(|passed| passed.as_millis() > 1).then_some(());
+    until("the clock has gone on", later).await;
+    anns.publish_all(Some((Status::Approved, None)))?;
+    synced(&ann).await?;
+    proxy.up();
+    client.reconnect();
+    synced(&bo).await?;
+
+    for told in [&mut ann_told, &mut bo_told] {
+        let pair = hear(told, |event| match event {
+            Event::SameLine { comment, other } => Some((comment, other)),
+            _ => None,
+        });
+        assert_eq!(pair.await?, (second, first), "it may be the same remark");
+    }
+    assert_eq!((bo.status(), ann.status()), (Status::Approved, Status::Approved));
+    let lost = hear(&mut bo_told, |event| match event {
+        Event::Superseded { field, value, by, .. } => Some((field, value, by)),
+        _ => None,
+    });
+    let by = anns_client.user().id.clone();
+    assert_eq!(lost.await?, ("status".to_owned(), Status::Approved.into(), by));
     Ok(())
 }

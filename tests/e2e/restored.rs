@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use interline::{Anchor, Cause, Client, Comment, CommentId, ErrorCode, Review, SyncError};
+use interline::{Anchor, Cause, Client, Comment, CommentId, ErrorCode, Review, Status, SyncError};
 use interline_tests::database::{check_log, copy_database, restore_database};
+use interline_tests::proxy::Proxy;
 use interline_tests::server::{Server, verify};
 use interline_tests::{DEADLINE, until};
 use tokio::time::timeout;
@@ -16,10 +17,9 @@ struct Person {
 }
 
 impl Person {
-    async fn new(server: &Server, name: &str) -> Result<Person> {
+    async fn new(url: &str, name: &str) -> Result<Person> {
         let folder = tempfile::tempdir()?;
-        let client =
-            Client::builder(server.url()).user(name, name).store_dir(folder.path()).connect().await?;
+        let client = Client::builder(url).user(name, name).store_dir(folder.path()).connect().await?;
         let review = client.open("restored").await?;
         Ok(Person { client, review, _folder: folder })
     }
@@ -71,9 +71,10 @@ fn restore(server: &Server, backup: &Path) -> Result<()> {
 async fn a_server_restored_from_an_older_copy_loses_nobodys_work() -> Result<()> {
     let mut server = Server::start()?;
     let id = server.create_review("restored")?;
-    let ann = Person::new(&server, "ann").await?;
-    let bo = Person::new(&server, "bo").await?;
-    let cy = Person::new(&server, "cy").await?;
+    let ann = Person::new(server.url(), "ann").await?;
+    let way = Proxy::start(server.url()).await?;
+    let bo = Person::new(&way.url(), "bo").await?;
+    let cy = Person::new(server.url(), "cy").await?;
     let first = ann.review.comment(Anchor::head("src/lib.rs", 3), "kept")?;
     ann.synced().await?;
     let bos = bo.comment(first.id()).await;
@@ -111,10 +112,13 @@ async fn a_server_restored_from_an_older_copy_loses_nobodys_work() -> Result<()>
     restore(&server, backup.path())?;
     let (good, said) = verify(server.data(), receipts)?;
     assert!(!good, "receipts of what was lost: {said}");
+    // So that one of the two comes second.
+    way.down();
     server.restart()?;
     for person in [&ann, &bo, &cy] {
         person.back().await;
         person.synced().await?;
+        way.up();
     }
 
     // What was pending is there, once, and nothing that was lost has come by itself.
@@ -164,6 +168,44 @@ async fn a_server_restored_from_an_older_copy_loses_nobodys_work() -> Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_publication_that_waited_has_seen_nothing_of_what_took_the_place_of_the_lost() -> Result<()> {
+    let mut server = Server::start()?;
+    server.create_review("restored")?;
+    let ann = Person::new(server.url(), "ann").await?;
+    let drafts = ann.review.drafts().await?;
+    let draft = drafts.add(Anchor::head("src/lib.rs", 3), "a draft")?;
+    ann.synced().await?;
+    let backup = tempfile::tempdir()?;
+    stop(&mut server)?;
+    copy_database(server.data(), backup.path())?;
+    server.restart()?;
+    ann.back().await;
+    for n in 0..8 {
+        ann.review.comment(Anchor::head("src/lib.rs", 1), &format!("lost {n}"))?;
+        ann.synced().await?;
+    }
+
+    stop(&mut server)?;
+    ann.away().await;
+    drafts.publish(&[draft.id()], Some((Status::Approved, None)))?;
+    let seen = ann.review.version();
+    restore(&server, backup.path())?;
+    server.restart()?;
+    // Somebody objects, in a version of a number that Ann has seen.
+    let cy = Person::new(server.url(), "cy").await?;
+    cy.review.set_status(Status::ChangesRequested)?;
+    cy.synced().await?;
+    assert!(cy.review.version() < seen, "{} is below {seen}", cy.review.version());
+    ann.back().await;
+    ann.synced().await?;
+    until("it is published", || cy.review.get(draft.id()).ok()).await;
+    until("it is seen", || ann.review.get(draft.id()).ok()).await;
+    let conflict = until("a conflict", || cy.review.conflicts().into_iter().next()).await;
+    assert_eq!((conflict.field(), cy.review.status()), ("status", Status::ChangesRequested));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_restored_from_before_the_review_ends_it_clearly() -> Result<()> {
     let mut server = Server::start()?;
     let backup = tempfile::tempdir()?;
@@ -171,7 +213,7 @@ async fn a_server_restored_from_before_the_review_ends_it_clearly() -> Result<()
     copy_database(server.data(), backup.path())?;
     server.restart()?;
     let old = server.create_review("restored")?;
-    let ann = Person::new(&server, "ann").await?;
+    let ann = Person::new(server.url(), "ann").await?;
     let first = ann.review.comment(Anchor::head("src/lib.rs", 3), "acknowledged")?;
     let other = ann.review.comment(Anchor::head("src/lib.rs", 1), "acknowledged, too")?;
     ann.synced().await?;

@@ -23,12 +23,18 @@ async fn goes_on(cluster: &Cluster, n: usize) -> Result<()> {
     Ok(())
 }
 
-/// Stops a node, and starts it again.
+/// What a node does not say that stops in good order: everything that it needs is there until it has ended.
+const TROUBLES: [&str; 4] = ["being shutdown", "appending again", "append failed", "did not close in time"];
+
+/// Stops a node, which has nothing to complain about, and starts it again.
 async fn restart(cluster: &mut Cluster, n: usize) -> Result<()> {
     let began = Instant::now();
     let status = cluster.nodes[n].terminate()?;
     ensure!(status.success(), "node {n}: {status}");
     ensure!(began.elapsed() < STOP, "{:?}", began.elapsed());
+    let mut said = cluster.nodes[n].warnings()?;
+    said.retain(|line| TROUBLES.iter().any(|trouble| line.contains(trouble)));
+    ensure!(said.is_empty(), "node {n} stopped with {said:#?}");
     println!("node {n} stopped in {:?}", began.elapsed());
     cluster.nodes[n].restart()?;
     goes_on(cluster, n).await

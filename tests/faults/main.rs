@@ -2,6 +2,7 @@
 //! off from what they need.
 
 mod broken;
+mod busy;
 mod cluster;
 mod comings;
 mod people;

@@ -46,10 +46,15 @@ struct Finished {
 impl People {
     /// They come to a new review of a cluster, and begin to type.
     pub(super) async fn come(cluster: &Cluster) -> Result<People> {
+        People::come_by(cluster, &cluster.balancer.url()).await
+    }
+
+    /// The same by an address of one's choice.
+    pub(super) async fn come_by(cluster: &Cluster, url: &str) -> Result<People> {
         cluster.nodes[0].create_review(KEY)?;
         let mut people = People { typists: Vec::new(), troubles: Troubles::default() };
         for n in 0..PEOPLE {
-            let typist = Typist::start(&cluster.balancer.url(), KEY, &format!("person{n}")).await?;
+            let typist = Typist::start(url, KEY, &format!("person{n}")).await?;
             if n == 0 {
                 // There is one comment that everybody types into.
                 typist.review.synced().await?;
@@ -99,7 +104,7 @@ impl People {
 }
 
 impl Typist {
-    async fn start(url: &str, key: &str, name: &str) -> Result<Typist> {
+    pub(super) async fn start(url: &str, key: &str, name: &str) -> Result<Typist> {
         let client = Client::builder(url).user(name, name).debounce_ms(5).connect().await?;
         let review = timeout(DEADLINE, client.open(key)).await.context("opening")??;
         let comment = match first(&review) {
@@ -145,7 +150,7 @@ impl Finished {
 }
 
 /// The review's first comment.
-fn first(review: &Review) -> Option<Comment> {
+pub(super) fn first(review: &Review) -> Option<Comment> {
     review.threads().first().and_then(|thread| review.get(thread.id).ok())
 }
 

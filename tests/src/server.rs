@@ -6,9 +6,10 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
@@ -25,6 +26,8 @@ const TRIES: usize = 3;
 pub struct Server {
     child: Child,
     said: Receiver<String>,
+    /// Reads what it logs, which are warnings and errors, until it has ended.
+    log: Option<JoinHandle<Vec<String>>>,
     port: u16,
     url: String,
     data: TempDir,
@@ -42,8 +45,8 @@ impl Server {
         let extra = owned(extra);
         let data = tempfile::Builder::new().prefix("interline-test-").tempdir()?;
         let port = free_port()?;
-        let (child, said) = spawn(data.path(), port, &extra)?;
-        let mut server = Server { child, said, port, url: url(port), data, extra };
+        let (child, said, log) = spawn(data.path(), port, &extra)?;
+        let mut server = Server { child, said, log: Some(log), port, url: url(port), data, extra };
         for _ in 0..TRIES {
             if server.ready().is_ok() {
                 return Ok(server);
@@ -60,6 +63,12 @@ impl Server {
     /// Its address, such as `http://127.0.0.1:20123`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The warnings and errors that it has logged since it was started; waits until it has ended.
+    pub fn warnings(&mut self) -> Result<Vec<String>> {
+        let log = self.log.take().context("what it has logged, once")?;
+        log.join().map_err(|_| anyhow!("what it has logged cannot be read"))
     }
 
     /// Its data folder.
@@ -93,7 +102,8 @@ impl Server {
 
     /// Begins to start it again, and does not wait until it listens.
     pub fn begin(&mut self) -> Result<()> {
-        (self.child, self.said) = spawn(self.data.path(), self.port, &self.extra)?;
+        let (child, said, log) = spawn(self.data.path(), self.port, &self.extra)?;
+        (self.child, self.said, self.log) = (child, said, Some(log));
         Ok(())
     }
 
@@ -205,11 +215,21 @@ pub fn command() -> Result<Command> {
     Ok(command)
 }
 
-fn spawn(data: &Path, port: u16, extra: &[String]) -> Result<(Child, Receiver<String>)> {
+fn spawn(
+    data: &Path,
+    port: u16,
+    extra: &[String],
+) -> Result<(Child, Receiver<String>, JoinHandle<Vec<String>>)> {
     let mut command = command()?;
     command.arg("--listen").arg(format!("127.0.0.1:{port}")).arg("--data-dir").arg(data).args(extra);
-    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let stdout = child.stdout.take().context("a piped stdout")?;
+    let stderr = child.stderr.take().context("a piped stderr")?;
+    // For whoever looks at the test as well.
+    let shown = |line: &String| eprintln!("{line}");
+    let log = std::thread::spawn(move || {
+        BufReader::new(stderr).lines().map_while(Result::ok).inspect(shown).collect()
+    });
     let (send, receive) = mpsc::channel();
     // Reads to the end, so that the server never blocks on a full pipe.
     std::thread::spawn(move || {
@@ -219,7 +239,7 @@ fn spawn(data: &Path, port: u16, extra: &[String]) -> Result<(Child, Receiver<St
             }
         }
     });
-    Ok((child, receive))
+    Ok((child, receive, log))
 }
 
 fn owned(arguments: &[&str]) -> Vec<String> {

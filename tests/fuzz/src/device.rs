@@ -99,7 +99,8 @@ impl Device {
             }
             ServerFrame::Answer { answer, .. } if self.open => {
                 self.acknowledged(&answer);
-                self.replica.answered(now, answer);
+                let taken = self.replica.answered(now, answer);
+                self.outcome(taken);
             }
             ServerFrame::Refused(refused) if self.open => {
                 let wire::Refused { seq, code, retryable, retry_after_ms, .. } = refused;

@@ -7,7 +7,7 @@ use interline_core::entry::{Answer, AnswerResult, EncodedEntry, Entry, Hash, Hea
 use interline_core::id::{ClientId, Seq};
 use interline_core::limits::Limits;
 use interline_core::review::{FieldValue, Holder, Review, Status, spec};
-use interline_core::sync::{Append, Refusal, Sequencer, SequencerEffect, Settled, Submission};
+use interline_core::sync::{Append, Past, Refusal, Sequencer, SequencerEffect, Settled, Submission};
 
 use super::made;
 use super::raw::Raw;
@@ -198,10 +198,11 @@ impl Server {
         self.last.insert(who, submission.clone());
         let key = (submission.client, submission.batch.seq);
         let older = self.sequencer.missing_history(&submission.batch);
-        let older = older.map(|(after, to)| self.store.entries(after, to)).unwrap_or_default();
+        let entries = older.map(|(after, to)| self.store.entries(after, to)).unwrap_or_default();
+        let past = Past { entries, ..Past::default() };
         let before = self.sequencer.tentative();
         let first = self.store.answers.get(&submission.client).cloned();
-        self.sequencer.submit(made::NOW, submission, &older);
+        self.sequencer.submit(made::NOW, submission, past);
         let told = self.effects(When::Submitted);
         match told.as_slice() {
             [] if self.sequencer.tentative() == before => {
@@ -292,7 +293,7 @@ impl Server {
         };
         let from = self.store.log.len();
         let mut other = node(&self.store);
-        other.submit(made::NOW, submission, &[]);
+        other.submit(made::NOW, submission, Past::default());
         while let Some(effect) = other.poll() {
             if let SequencerEffect::Append(append) = effect {
                 self.store.append(&append);

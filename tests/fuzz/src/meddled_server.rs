@@ -9,7 +9,7 @@ use interline_core::entry::{Answer, EncodedEntry, Entry, Hash, Head};
 use interline_core::id::{ClientId, Seq};
 use interline_core::limits::Limits;
 use interline_core::sync::{
-    Append, CatchUp, Frozen, Refusal, ResyncReason, Sequencer, SequencerEffect, Settled, Submission,
+    Append, CatchUp, Frozen, Past, Refusal, ResyncReason, Sequencer, SequencerEffect, Settled, Submission,
 };
 use interline_core::wire::{self, EntryFrame, ErrorCode, Opened, ServerFrame};
 
@@ -119,7 +119,7 @@ impl World {
         }
         let submission = Submission { client, user: made::user(who), batch, payload, skew: 0 };
         assert_eq!(self.sequencer.missing_history(&submission.batch), None);
-        self.sequencer.submit(made::NOW, submission, &[]);
+        self.sequencer.submit(made::NOW, submission, Past::default());
     }
 
     fn finish_append(&mut self, fails: bool) {

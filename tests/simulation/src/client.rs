@@ -197,8 +197,10 @@ impl Client {
                 Replica::restore(now, disk.read()?, Batcher::DEBOUNCE_MS)
             }
         };
-        // It may have died before it had saved a new one.
+        // It may have died before it had saved a new one, and what it had been told before it took that.
         if self.ids.last() != Some(&self.id()) {
+            let before = self.ids.iter().rposition(|id| *id == self.id()).unwrap_or_default();
+            self.held.retain(|held| held.next <= before);
             self.ids.push(self.id());
         }
         self.screen = Screen::of(&self.replica);

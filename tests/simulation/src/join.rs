@@ -1,6 +1,6 @@
 //! How servers let a client in: at once, or once they have looked at what it lacks, or once a seq is settled.
 
-use interline_core::entry::{Answer, AnswerResult, EncodedEntry, Step};
+use interline_core::entry::{Answer, EncodedEntry, Step};
 use interline_core::sync::{CatchUp, Settled};
 use interline_core::wire::{ErrorCode, Open, Opened};
 
@@ -32,7 +32,10 @@ impl World {
         let last = self.store.last_answer(id);
         // The client may have been at another server: then this one has to catch up first.
         let have = open.have.map_or(0, |have| have.version).min(self.store.head().version);
-        if !self.reaches(n, have.max(committed(last.as_ref())))? {
+        let held = self.held(open).unwrap_or_default();
+        if !self
+            .reaches(n, have.max(held).max(last.as_ref().and_then(Answer::version).unwrap_or_default()))?
+        {
             return Ok(false);
         }
         let split = self.nodes[n].split;
@@ -45,6 +48,11 @@ impl World {
         connection.joining = Some(Box::new(joining));
         self.run(n)?;
         Ok(true)
+    }
+
+    /// The newest of the heads that a client knows which the log goes through.
+    fn held(&self, open: &Open) -> Option<u64> {
+        open.known.iter().filter(|known| self.store.holds(**known)).map(|known| known.version).max()
     }
 
     /// Lets in whoever can be by now.
@@ -92,8 +100,7 @@ impl World {
         let sequencer = self.sequencer(n);
         let head = sequencer.head();
         let mut opened = Opened { requested: open.review.clone(), ..Opened::new(self.review, head) };
-        opened.held =
-            open.known.iter().filter(|known| self.store.holds(**known)).map(|known| known.version).max();
+        opened.held = self.held(open);
         let mut entries: Vec<EncodedEntry> = Vec::new();
         match have {
             Some(have) => {
@@ -132,7 +139,7 @@ impl World {
                 }
                 opened.last = sequencer.last_answer(id).cloned();
                 // Another server may have taken the batch meanwhile.
-                if committed(opened.last.as_ref()) > head.version {
+                if opened.last.as_ref().and_then(Answer::version) > Some(head.version) {
                     return Ok(Let::Waits);
                 }
                 opened.snapshot = Some(self.sequencer(n).committed().clone());
@@ -151,14 +158,6 @@ impl World {
         connection.tell(Down::Opened(json.into()));
         entries.into_iter().for_each(|entry| connection.tell(Down::Entry(entry)));
         Ok(Let::In)
-    }
-}
-
-/// The version that an answer names.
-fn committed(answer: Option<&Answer>) -> u64 {
-    match answer.map(|answer| &answer.result) {
-        Some(AnswerResult::Committed { version, .. }) => *version,
-        _ => 0,
     }
 }
 

@@ -5,6 +5,7 @@
 //! - [`plan()`] draws a plan from a seed, [`run()`] lives through it, [`shrink()`] cuts it down, [`corpus`] keeps it.
 //! - `world` says what each step does; `act` is what people do, `local` what a client does by itself, `wire` what
 //!   happens between clients and servers, `serve` what servers do, `rest` how it all ends.
+//! - [`drafts`] are histories of two logs at once, with a small world of their own.
 //! - `screen` is checked after every step; [`check`] looks at what is left at the end, the [`Evidence`].
 //!
 //! The simulator carries out what core orders, as the SDK and the server do. It decides nothing itself.
@@ -16,6 +17,7 @@ mod client;
 pub mod corpus;
 mod decide;
 mod disk;
+pub mod drafts;
 mod evidence;
 mod failure;
 mod generate;

@@ -59,7 +59,7 @@ impl World {
 
 /// What of its user's is both acknowledged and shown. What somebody else has put into another comment once more is
 /// theirs to be offered.
-fn held(client: &Client) -> Held {
+pub(super) fn held(client: &Client) -> Held {
     let (replica, writer) = (&client.replica, client.pen.writer());
     let mut marks = String::new();
     for (id, confirmed) in &replica.confirmed().comments {

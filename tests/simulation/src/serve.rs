@@ -3,7 +3,7 @@
 use interline_core::change::Batch;
 use interline_core::entry::{Answer, EncodedEntry, Hash};
 use interline_core::id::{ClientId, Version};
-use interline_core::sync::{Append, Frozen, Refusal, Sequencer, SequencerEffect, Submission};
+use interline_core::sync::{Append, Frozen, Past, Refusal, Sequencer, SequencerEffect, Submission};
 use interline_core::wire::ErrorCode;
 
 use super::failure::{Check, Failure};
@@ -84,13 +84,16 @@ impl World {
         let Some(sequencer) = &mut self.nodes[n].sequencer else { return Ok(()) };
         let batch: Batch = serde_json::from_str(&frozen.payload)
             .map_err(|error| Failure::new(Check::Refused, format!("a batch cannot be read: {error}")))?;
-        let older = sequencer.missing_history(&batch);
-        let older = older.and_then(|(after, to)| self.store.entries(after, to)).unwrap_or_default();
-        let older: Result<Vec<_>, _> = older.iter().map(EncodedEntry::decode).collect();
-        let older = older.map_err(|error| Failure::new(Check::Stream, error.to_string()))?;
+        let read = |(after, to)| self.store.entries(after, to);
+        let past = sequencer.missing_past(&batch).map(read);
+        let given_up = past == Some(None);
+        let older = past.flatten().or_else(|| sequencer.missing_history(&batch).and_then(read));
+        let entries: Result<Vec<_>, _> = older.unwrap_or_default().iter().map(EncodedEntry::decode).collect();
+        let entries = entries.map_err(|error| Failure::new(Check::Stream, error.to_string()))?;
+        let past = Past { entries, given_up, ..Past::default() };
         let payload = Hash::of(frozen.payload.as_bytes());
         let submission = Submission { client: id, user: client.user.clone(), batch, payload, skew };
-        sequencer.submit(now, submission, &older);
+        sequencer.submit(now, submission, past);
         self.run(n)
     }
 
@@ -268,7 +271,7 @@ fn answers(store: &Store, sequencer: &Sequencer) -> Vec<(ClientId, Option<Answer
     clients.map(|client| (client, store.last_answer(client))).collect()
 }
 
-fn code(refusal: Refusal) -> ErrorCode {
+pub(super) fn code(refusal: Refusal) -> ErrorCode {
     match refusal {
         Refusal::NotOpen => ErrorCode::NotOpen,
         Refusal::SeqReused => ErrorCode::SeqReused,

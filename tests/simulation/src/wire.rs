@@ -4,9 +4,11 @@ use interline_core::entry::{Answer, Head};
 use interline_core::sync::{Replica, ResyncReason};
 use interline_core::wire::{ErrorCode, Opened};
 
+use super::client::Held;
 use super::failure::{Check, Failure};
 use super::network::{Connection, Down, Up};
 use super::plan::Form;
+use super::resync::held;
 use super::world::World;
 
 impl World {
@@ -144,6 +146,9 @@ impl World {
                 if opened.snapshot.is_some() {
                     self.clients[c].note_rebased();
                 }
+                // What is replaced here may be of a log that was set back, whether the client notices that or not.
+                let replaced = opened.snapshot.is_some() && self.store.restores() > 0;
+                let replaced = replaced.then(|| held(&self.clients[c]));
                 let taken = self.with(c, |replica: &mut Replica, now| {
                     replica.set_limits(limits);
                     replica.opened(now, opened)
@@ -151,6 +156,7 @@ impl World {
                 if let Err(reason) = taken {
                     return self.resync(c, reason, &json);
                 }
+                self.clients[c].held.extend(replaced.map(|held| Held { fields: Vec::new(), ..held }));
                 if let Some(last) = last {
                     self.answered(c, connection, last);
                 }
@@ -171,7 +177,8 @@ impl World {
             }
             Down::Answer(answer) => {
                 self.answered(c, connection, answer.clone());
-                self.with(c, |replica, now| replica.answered(now, answer))
+                let taken = self.with(c, |replica, now| replica.answered(now, answer))?;
+                taken.map_or_else(|reason| self.resync(c, reason, "an answer"), Ok)
             }
             Down::Refused(seq, code) => {
                 let taken =

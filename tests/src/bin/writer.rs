@@ -6,7 +6,7 @@
 //! notes in LEDGER what was typed, saved and acknowledged. Started again on the same two it goes on, after it has
 //! checked that all that was saved is there.
 //!
-//! Takes orders on stdin: `stop` typing and sync, `show VERSION`, `explain` on stderr, `close`. Ends when stdin does.
+//! Takes orders on stdin: `stop` typing and sync, `show VERSION`, `explain`, `close`. Ends when stdin does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
@@ -70,8 +70,8 @@ async fn main() -> Result<()> {
         tokio::spawn(nudge(client.clone()));
     }
     let review = open(&client, &options.review).await?;
-    let shown = review.clone();
-    let _observer = review.observe(move |event| give_up(&shown, event));
+    let (shown, through) = (review.clone(), client.clone());
+    let _observer = review.observe(move |event| give_up(&shown, &through, event));
     let made = Arc::new(Mutex::new(restored(&review, name, &mut lock(&ledger))?));
     println!("open {}", if review.is_online() { "online" } else { "offline" });
     tokio::spawn(acknowledge(review.clone(), Arc::clone(&ledger), Arc::clone(&made)));
@@ -107,9 +107,7 @@ async fn main() -> Result<()> {
             Some(("explain", _)) => {
                 let (unsynced, version, online) = (review.unsynced(), review.version(), review.is_online());
                 let (connection, counted) = (client.connection(), client.analytics());
-                eprintln!(
-                    "{name}: {connection:?}, open {online}, version {version}, {unsynced:?}, {counted:?}"
-                );
+                println!("how {connection:?}, open {online}, version {version}, {unsynced:?}, {counted:?}");
             }
             Some(("close", _)) => {
                 client.closed().await?;
@@ -135,14 +133,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Nothing that is written here may be refused, and nothing may need a person.
-fn give_up(review: &Review, event: &Event) {
+fn give_up(review: &Review, client: &Client, event: &Event) {
     let why = match event {
         Event::Rejected(rejected) => format!("{rejected:?}"),
         Event::Stuck(code) => format!("stuck: {code:?}"),
         Event::Problem(problem) if !problem.retryable => format!("{problem:?}"),
         _ => return,
     };
-    eprintln!("writer: at version {} with {:?}: {why}", review.version(), review.unsynced());
+    let (version, unsynced, counted) = (review.version(), review.unsynced(), client.analytics());
+    eprintln!("writer: at version {version} with {unsynced:?} after {counted:?}: {why}");
     std::process::exit(4);
 }
 

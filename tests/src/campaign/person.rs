@@ -61,6 +61,7 @@ struct Heard {
     done: bool,
     closed: bool,
     shown: Option<Value>,
+    how: Option<String>,
 }
 
 impl Person {
@@ -164,19 +165,25 @@ impl Person {
                 return Ok(found);
             }
             if Instant::now() > end {
-                self.explain().await;
-                bail!("{} waited in vain for {what}", self.name);
+                let how = self.explain().await;
+                bail!("{} waited in vain for {what}: {how}", self.name);
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    /// Has the process say on stderr how it is, for whoever reads of the failure.
-    async fn explain(&mut self) {
-        // It may be beyond answering, and the failure is told in any case.
-        if self.order("explain").is_ok() {
-            tokio::time::sleep(EXPLAIN).await;
+    /// How it says it is, for whoever reads of the failure. It may be beyond answering.
+    async fn explain(&mut self) -> String {
+        let end = Instant::now() + EXPLAIN;
+        let mut asked = self.order("explain").and_then(|()| self.listen());
+        while asked.is_ok() && Instant::now() < end {
+            if let Some(how) = self.process.as_mut().and_then(|process| process.heard.how.take()) {
+                return how;
+            }
+            tokio::time::sleep(LOOK).await;
+            asked = self.listen();
         }
+        format!("it does not say how it is ({asked:?})")
     }
 
     fn listen(&mut self) -> Result<()> {
@@ -190,6 +197,7 @@ impl Person {
                 ("acked", _) => heard.acks += 1,
                 ("done", _) => heard.done = true,
                 ("closed", _) => heard.closed = true,
+                ("how", how) => heard.how = Some(how.to_owned()),
                 ("shown", texts) => heard.shown = Some(serde_json::from_str(texts)?),
                 _ => bail!("{} said {line}", self.name),
             }

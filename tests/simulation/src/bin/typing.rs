@@ -1,13 +1,16 @@
 //! Replays a recording of two people typing into one text, and says which conflicts it raises and why.
 //!
 //! ```sh
-//! gunzip -c friendsforever.json.gz | cargo run --release -p interline-simulation --bin typing -- [ms per edit] [typed|whole] [how many edits]
+//! gunzip -c recording.json.gz | cargo xtask typing [ms per edit] [typed|whole] [how many edits]
 //! ```
 //!
 //! The recording says of every edit which edits of the other person its author had seen. Each person here is a replica
 //! that sends as they type, one batch at a time; what the other one wrote reaches them no later than in the recording,
 //! and no earlier than it has to. Time is a constant for each edit. With `whole` every batch is taken for a whole text
 //! that somebody saved: then every overlap is a conflict, whatever its age.
+//!
+//! A recording is `{"endContent": text, "txns": [{"parents": [index], "agent": 0 or 1, "patches": [[position, deleted,
+//! inserted]]}]}`: positions count in scalars, in the text as its author saw it, which is the merge of the parents.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Read;
@@ -19,10 +22,11 @@ use interline_core::entry::{EncodedEntry, Entry, Fact, Hash, Head};
 use interline_core::id::{ClientId, CommentId, ReviewId, UserId};
 use interline_core::limits::Limits;
 use interline_core::review::{Anchor, Conflict, ConflictSide, FieldValue, PatchSets, Place, Review};
-use interline_core::sync::{Frozen, Replica, ReplicaEffect, Sequencer, SequencerEffect, Submission};
-use interline_core::text::{Text, TextOp, diff, transform};
+use interline_core::sync::{Frozen, Past, Replica, ReplicaEffect, Sequencer, SequencerEffect, Submission};
+use interline_core::text::{Text, TextOp, transform};
 use interline_core::wire::Opened;
 use serde::Deserialize;
+use similar::{Algorithm, DiffOp, capture_diff_slices};
 use uuid::Uuid;
 
 #[derive(Deserialize)]
@@ -32,7 +36,7 @@ struct Recording {
     txns: Vec<Txn>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Txn {
     parents: Vec<usize>,
     agent: usize,
@@ -65,6 +69,9 @@ struct Replay {
     people: Vec<Person>,
     now: u64,
     whole: bool,
+    /// Edits that were made without having seen all of the other's: in the recording, and as replayed.
+    apart: usize,
+    unseen: usize,
     /// Who wrote the entry, and how many edits of theirs it ends.
     under_way: (usize, usize),
     raised: Vec<(u64, ConflictSide, Conflict)>,
@@ -99,7 +106,8 @@ impl Replay {
             people.push(Person { replica, coming: VecDeque::new(), has: 0, made: 0, sent: 0 });
         }
         let (raised, at) = (Vec::new(), BTreeMap::new());
-        Ok(Replay { sequencer, people, now: 1, whole, under_way: (0, 0), raised, batches: 0, at })
+        let (apart, unseen, under_way) = (0, 0, (0, 0));
+        Ok(Replay { sequencer, people, now: 1, whole, apart, unseen, under_way, raised, batches: 0, at })
     }
 
     /// Sends what a person has typed, if nothing of theirs is on its way.
@@ -131,7 +139,7 @@ impl Replay {
         }
         let payload = Hash::of(frozen.payload.as_bytes());
         let submission = Submission { client: client(who), user: user(who)?, batch, payload, skew: 0 };
-        self.sequencer.submit(self.now, submission, &[]);
+        self.sequencer.submit(self.now, submission, Past::default());
         while let Some(effect) = self.sequencer.poll() {
             match effect {
                 SequencerEffect::Append(_) => self.sequencer.appended()?,
@@ -191,6 +199,11 @@ impl Replay {
                 // It is in the other's buffer, which waits for what is on its way to them.
                 while self.arrive(other)? {}
                 self.send(other)?;
+                let from = &self.people[other];
+                if self.people[who].coming.is_empty() && from.replica.unsynced().count == 0 {
+                    // What they typed they have taken back before any of it was sent: there is nothing to come.
+                    self.people[who].has = from.made;
+                }
             }
         }
         Ok(())
@@ -259,6 +272,21 @@ fn swap<T>((a, b): (T, T)) -> (T, T) {
     (b, a)
 }
 
+/// What leads from one text to another, scalar by scalar: the product's own looks for words, and gives up sooner.
+fn exactly(from: &str, to: &str) -> Result<TextOp> {
+    let (old, new): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
+    let (mut op, mut len) = (TextOp::identity(old.len()), old.len());
+    for piece in capture_diff_slices(Algorithm::Myers, &old, &new) {
+        if matches!(piece, DiffOp::Equal { .. }) {
+            continue;
+        }
+        let (gone, come) = (piece.old_range().len(), &new[piece.new_range()]);
+        let step = TextOp::replace(len, piece.new_range().start, gone, &come.iter().collect::<String>())?;
+        (op, len) = (op.compose(&step)?, len + come.len() - gone);
+    }
+    Ok(op)
+}
+
 /// What became of a text, as the one stretch that differs, with a little of what stands around it.
 fn stretch(base: &str, other: &str) -> String {
     let (base, other): (Vec<char>, Vec<char>) = (base.chars().collect(), other.chars().collect());
@@ -278,6 +306,49 @@ fn whole_text(value: &FieldValue) -> &str {
     }
 }
 
+/// Has two people type what was recorded, and each get the other's edits no later than then.
+fn replay(txns: Vec<Txn>, ms: u64, whole: bool) -> Result<Replay> {
+    let seen = seen(&txns);
+    let mut replay = Replay::new(whole)?;
+    replay.people[0].replica.add_comment(1, COMMENT, Place::Line(Anchor::head("x", 1)), "")?;
+    replay.send(0)?;
+    (0..2).try_for_each(|who| replay.arrive(who).map(drop))?;
+    let mut views = Views::default();
+    for (at, Txn { agent: who, patches, .. }) in txns.into_iter().enumerate() {
+        let (other, known) = (1 - who, seen[at][1 - who]);
+        replay.now = 10_000 + at as u64 * ms;
+        replay.know(who, known)?;
+        replay.apart += usize::from(replay.people[other].made > known);
+        replay.unseen += usize::from(replay.people[other].made > replay.people[who].has);
+        views.show(who, known)?;
+        for (from, deleted, inserted) in patches {
+            let before = views.texts[who].clone();
+            let op = TextOp::replace(before.len(), from, deleted, &inserted)?;
+            views.edit(who, &op)?;
+            // What this person has on the screen may hold a little more of the other's than in the recording, and
+            // words that both put in one place in another order.
+            let shown = replay.text(who)?;
+            let op = if shown == before.as_str() {
+                op
+            } else {
+                transform(&exactly(before.as_str(), &shown)?, &op)?.1
+            };
+            replay.people[who].replica.edit_text(replay.now, COMMENT, op)?;
+        }
+        replay.people[who].made += 1;
+        replay.send(who)?;
+    }
+    for who in [0, 1, 0, 1] {
+        while replay.arrive(who)? {}
+        replay.send(who)?;
+    }
+    for who in 0..2 {
+        while replay.arrive(who)? {}
+    }
+    ensure!(replay.text(0)? == replay.text(1)?, "the two differ");
+    Ok(replay)
+}
+
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let ms: u64 = arguments.next().map_or(Ok(100), |ms| ms.parse())?;
@@ -288,48 +359,21 @@ fn main() -> Result<()> {
     let Recording { end_content, mut txns } = serde_json::from_str(&text)?;
     let all = txns.len() <= most;
     txns.truncate(most);
-    let (seen, edits) = (seen(&txns), txns.len());
+    let edits = txns.len();
 
-    let mut replay = Replay::new(whole)?;
-    replay.people[0].replica.add_comment(1, COMMENT, Place::Line(Anchor::head("x", 1)), "")?;
-    replay.send(0)?;
-    (0..2).try_for_each(|who| replay.arrive(who).map(drop))?;
-    let (mut views, mut apart, mut unseen) = (Views::default(), 0, 0);
-    for (at, Txn { agent: who, patches, .. }) in txns.into_iter().enumerate() {
-        let (other, known) = (1 - who, seen[at][1 - who]);
-        replay.now = 10_000 + at as u64 * ms;
-        replay.know(who, known)?;
-        apart += usize::from(replay.people[other].made > known);
-        unseen += usize::from(replay.people[other].made > replay.people[who].has);
-        views.show(who, known)?;
-        for (from, deleted, inserted) in patches {
-            let before = views.texts[who].clone();
-            let op = TextOp::replace(before.len(), from, deleted, &inserted)?;
-            views.edit(who, &op)?;
-            // What this person has on the screen may hold a little more of the other's than in the recording.
-            let shown = replay.text(who)?;
-            let more = (shown != before.as_str()).then(|| diff(before.as_str(), &shown));
-            let op = more.map_or(Ok(op.clone()), |more| transform(&more, &op).map(|both| both.1))?;
-            replay.people[who].replica.edit_text(replay.now, COMMENT, op)?;
-        }
-        replay.people[who].made += 1;
-        replay.send(who)?;
-    }
-    for who in [0, 1, 0, 1] {
-        while replay.arrive(who)? {}
-        replay.send(who)?;
-    }
-    (0..2).try_for_each(|who| while_arriving(&mut replay, who))?;
-    ensure!(replay.text(0)? == replay.text(1)?, "the two differ");
-
+    let replay = replay(txns, ms, whole)?;
+    let (apart, unseen) = (replay.apart, replay.unseen);
     println!(
         "{edits} edits, {apart} of them made without having seen all of the other's; {unseen} as replayed"
     );
     println!("{} batches, {ms} ms for each edit, whole: {whole}", replay.batches);
     if all {
-        let differs = diff(&end_content, &replay.text(0)?);
+        let differs = exactly(&end_content, &replay.text(0)?)?;
         let off = differs.deletes() + (differs.target_len() + differs.deletes() - differs.base_len());
-        println!("{off} of {} characters are other than in the recording", end_content.chars().count());
+        println!(
+            "{off} characters put in or taken out lead from the {} of the recording to what is here",
+            end_content.chars().count()
+        );
     }
     println!("{} conflicts", replay.raised.len());
     for (version, side, conflict) in &replay.raised {
@@ -344,7 +388,45 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn while_arriving(replay: &mut Replay, who: usize) -> Result<()> {
-    while replay.arrive(who)? {}
-    Ok(())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn txn(agent: usize, parents: &[usize], at: usize, deleted: usize, inserted: &str) -> Txn {
+        Txn { parents: parents.to_vec(), agent, patches: vec![(at, deleted, inserted.to_owned())] }
+    }
+
+    #[test]
+    fn what_was_taken_back_before_it_was_sent_is_not_waited_for() {
+        // While "x" is on its way, "y" comes and goes.
+        let txns = vec![
+            txn(0, &[], 0, 0, "x"),
+            txn(0, &[0], 1, 0, "y"),
+            txn(0, &[1], 1, 1, ""),
+            txn(1, &[2], 1, 0, "z"),
+        ];
+        let replay = replay(txns, 100, false).unwrap();
+        assert_eq!((replay.text(1).unwrap().as_str(), replay.raised.len()), ("xz", 0));
+    }
+
+    #[test]
+    fn words_saved_over_words_that_their_author_had_not_seen_are_in_conflict() {
+        let base = txn(0, &[], 0, 0, "this needs refactoring");
+        let txns = || vec![base.clone(), txn(1, &[0], 5, 5, "wants"), txn(0, &[0], 5, 5, "begs for")];
+        assert_eq!(replay(txns(), 100, true).unwrap().raised.len(), 1, "saved whole");
+        assert_eq!(replay(txns(), 100, false).unwrap().raised.len(), 0, "typed within two seconds");
+        assert_eq!(replay(txns(), 2_000, false).unwrap().raised.len(), 1, "typed long after");
+    }
+
+    #[test]
+    fn what_leads_from_one_text_to_another_is_exact_however_long_they_are() {
+        let words = "a word of many ".repeat(2_000);
+        let from = format!("one {words}end");
+        let to = format!("two {words}, and the end");
+        let op = exactly(&from, &to).unwrap();
+        let mut text = Text::new(&from);
+        text.apply(&op).unwrap();
+        assert_eq!(text.as_str(), to);
+        assert!(op.deletes() <= 3, "{} go", op.deletes());
+    }
 }

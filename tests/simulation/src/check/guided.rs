@@ -16,9 +16,20 @@ pub(super) fn check(_: &Evidence, folded: &Folded) -> Result<(), String> {
     let mut removed: BTreeMap<String, String> = BTreeMap::new();
     let mut open: BTreeMap<String, (String, String)> = BTreeMap::new();
     for entry in &folded.entries {
+        let was_disputed = open.values().any(|(_, field)| field == "status");
         words(entry, &mut removed, &mut open)?;
         let (author, version) = (text(entry, "author"), entry["version"].as_u64().unwrap_or_default());
+        let before = standing.clone();
         for fact in entry["facts"].as_array().into_iter().flatten() {
+            if let Some(decision) = fact.get("decision_set")
+                && let Some((by, at, value)) = &before
+                && (by != author, value == &decision["value"], was_disputed) == (true, true, false)
+                && !sets_status(entry)
+            {
+                return Err(format!(
+                    "{author} agrees in {version} with {by}'s {value} of {at}: it is not told"
+                ));
+            }
             if let Some(set) = fact.get("field_set").filter(|set| is_status(set)) {
                 let seen = set["seen"].as_u64();
                 if let Some((by, at, value)) = &standing
@@ -101,11 +112,19 @@ fn words(
             open.remove(text(end, "conflict"));
             let edits =
                 |fact: &Value| fact.get("text_edited").is_some_and(|edit| text(edit, "comment") == comment);
-            if field == "text" && !facts().any(edits) {
+            let gone = removed.contains_key(&comment)
+                && !open.values().any(|(of, field)| *of == comment && field == "removed");
+            if field == "text" && !gone && !facts().any(edits) {
                 return Err(format!(
                     "{author} settles the text of {comment} in {version} without an edit of it"
                 ));
             }
+        }
+    }
+    for (comment, field) in open.values() {
+        let may_come_back = open.values().any(|(of, field)| of == comment && field == "removed");
+        if field == "text" && removed.contains_key(comment) && !may_come_back {
+            return Err(format!("{comment} is gone in {version}, and its text is in conflict for ever"));
         }
     }
     for comment in late {
@@ -117,6 +136,11 @@ fn words(
         }
     }
     Ok(())
+}
+
+fn sets_status(entry: &Value) -> bool {
+    let mut facts = entry["facts"].as_array().into_iter().flatten();
+    facts.any(|fact| fact.get("field_set").is_some_and(is_status))
 }
 
 fn is_status(set: &Value) -> bool {

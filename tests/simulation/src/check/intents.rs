@@ -60,7 +60,7 @@ fn held(folded: &Folded, lost: &Lost, seen: &Seen) -> Result<(), String> {
                     .any(|fact| text(fact, "field") == field && is(fact))
             };
             let mut entries = lost.entries.iter();
-            lost.more_than_once()
+            (lost.more_than_once() || seen.held.len() > 1)
                 && entries.any(|entry| sets(entry, &|fact| fact["value"] == *value))
                 && entries.any(|entry| sets(entry, &|_| true))
         };

@@ -79,8 +79,11 @@ pub(super) fn check(evidence: &Evidence, folded: &Folded) -> Result<(), String> 
                 }
             }
             (None, None) if !kept[*client].text.contains(*mark) => {
-                // What went with the store is gone, unless its author still had it.
-                let held = who.held.iter().any(|held| held.marks.contains(*mark));
+                // What went with the store is gone, unless its author still had it, and did not remove it since.
+                let removed = who.intents.iter().any(
+                    |Intent { deed, forgotten, .. }| matches!(deed, Deed::Removed { comment: of } if !forgotten && of == comment),
+                );
+                let held = !removed && who.held.iter().any(|held| held.marks.contains(*mark));
                 if held || !lost.marks.contains(mark) {
                     return Err(format!("{mark:?}, which {} wrote in {comment}, is gone", who.name()));
                 }

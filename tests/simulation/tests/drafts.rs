@@ -1,0 +1,100 @@
+//! Simulated histories of private drafts, and proof that their checker checks.
+//!
+//! `INTERLINE_HISTORIES` sets how many there are, `INTERLINE_SEED` the first seed: without them the same ones each time.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use interline_simulation::Check;
+use interline_simulation::drafts::{Left, Publishing, check, drafts};
+
+/// The first seed, unless another is given.
+const FIRST: u64 = 100_000;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+#[test]
+fn histories_of_drafts_hold() {
+    let seed = number("INTERLINE_SEED").unwrap_or(FIRST);
+    let histories = number("INTERLINE_HISTORIES").unwrap_or(300);
+    println!("{histories} histories from INTERLINE_SEED={seed}");
+    let (mut published, mut faults, mut lost) = (0, 0, 0);
+    for seed in seed..seed + histories {
+        let left = drafts(seed);
+        let left = left
+            .unwrap_or_else(|why| panic!("replay with INTERLINE_SEED={seed} INTERLINE_HISTORIES=1: {why}"));
+        published += left.publications.len();
+        faults += left.faults;
+        lost += usize::from(left.lost > 0);
+    }
+    println!("{published} publications, {faults} faults, {lost} histories with a store that was set back");
+}
+
+/// A history in which something was published without any part of the store being lost.
+fn lived() -> Left {
+    let good = |left: &Left| {
+        let publishes = |entry: &&String| entry.contains(&left.publisher) && entry.contains("comment_added");
+        left.lost == 0 && left.review.iter().filter(publishes).count() > 1
+    };
+    (0..).map(|seed| drafts(seed).unwrap()).find(good).unwrap()
+}
+
+fn publication(left: &Left) -> usize {
+    let publishes = |entry: &String| entry.contains(&left.publisher) && entry.contains("comment_added");
+    left.review.iter().position(publishes).unwrap()
+}
+
+#[track_caller]
+fn fails(left: &Left, check_of: Check) {
+    assert_eq!(check(left).unwrap_err().check, check_of);
+}
+
+#[test]
+fn a_history_is_the_same_each_time_and_not_dull() {
+    for seed in 0..20 {
+        let (one, other) = (drafts(seed).unwrap(), drafts(seed).unwrap());
+        assert_eq!((&one.review, &one.drafts), (&other.review, &other.drafts), "seed {seed}");
+        assert!(
+            one.deeds >= 20 && one.faults >= 2,
+            "seed {seed}: {} deeds, {} faults",
+            one.deeds,
+            one.faults
+        );
+    }
+}
+
+#[test]
+fn half_a_publication_is_caught() {
+    let whole = lived();
+    let at = publication(&whole);
+    let half = |change: &dyn Fn(&mut Left)| {
+        let mut left = whole.clone();
+        change(&mut left);
+        fails(&left, Check::Once);
+    };
+    // It is in the drafts and not in the review, the other way round, or it came twice.
+    half(&|left| drop(left.review.remove(at)));
+    half(&|left| left.drafts.retain(|entry| !entry.contains("drafts_published")));
+    half(&|left| left.review.push(left.review[at].clone()));
+}
+
+#[test]
+fn a_draft_that_everybody_sees_is_caught() {
+    let mut left = lived();
+    let at = publication(&left);
+    // Somebody else's name is under it: it was no publication.
+    left.review[at] = left.review[at].replace(&left.publisher, "00000000-0000-0000-0000-000000000104");
+    fails(&left, Check::Intent);
+}
+
+#[test]
+fn what_is_gone_without_a_word_is_caught() {
+    let whole = lived();
+    let mut left = whole.clone();
+    left.publications.push(Publishing { note: Some("never said".into()), comments: Vec::new() });
+    fails(&left, Check::Intent);
+    let mut left = whole;
+    left.typed.push(('龥', "a draft".into()));
+    fails(&left, Check::Words);
+}
