@@ -46,6 +46,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Replay a recording of two people typing, which comes in by stdin, and say which conflicts it raises:
+    /// `gunzip -c recording.json.gz | cargo xtask typing`
+    Typing {
+        /// Milliseconds for each edit; `typed`, or `whole` for texts that are saved at once; how many edits
+        args: Vec<String>,
+    },
     /// Kill servers and their clients under load, again and again: `crash --rounds 100`
     Crash {
         /// What the campaign takes: `--rounds`, `--seed`, `--writers`, `--store postgres`, `--nodes`, `--only rolling`
@@ -88,7 +94,8 @@ fn carry_out(command: Command) -> Result<ExitCode> {
         Command::Run(args) => run::run(&args),
         Command::Build => build().map(|()| ExitCode::SUCCESS),
         Command::Test(args) => test::test(&args),
-        Command::Simulate { args } => simulate(&args).map(|()| ExitCode::SUCCESS),
+        Command::Simulate { args } => simulation("simulate", &args).map(|()| ExitCode::SUCCESS),
+        Command::Typing { args } => simulation("typing", &args).map(|()| ExitCode::SUCCESS),
         Command::Crash { args } => crash(&args).map(|()| ExitCode::SUCCESS),
         Command::Opening { args } => measure("opening", &args).map(|()| ExitCode::SUCCESS),
         Command::Load { args } => measure("load", &args).map(|()| ExitCode::SUCCESS),
@@ -98,9 +105,10 @@ fn carry_out(command: Command) -> Result<ExitCode> {
     }
 }
 
-fn simulate(args: &[String]) -> Result<()> {
+/// A program of the simulator's, optimised.
+fn simulation(program: &str, args: &[String]) -> Result<()> {
     let simulator =
-        ["run", "--profile", "simulate", "--package", "interline-simulation", "--bin", "simulate", "--"];
+        ["run", "--profile", "simulate", "--package", "interline-simulation", "--bin", program, "--"];
     step::run(step::command("cargo").args(simulator).args(args))
 }
 
