@@ -42,6 +42,14 @@ pub enum DiffError {
         /// The line of the header.
         line: usize,
     },
+    /// A hunk does not stand where the lines that came and went before it put it: changes in between are not shown.
+    #[error(
+        "line {line}: the hunks before this one leave changes out, as with `--ignore-blank-lines`; use plain `git diff`"
+    )]
+    HidesChanges {
+        /// The line of the header.
+        line: usize,
+    },
     /// A line that cannot stand where it does.
     #[error("line {line}: unexpected line, expected {expected}")]
     UnexpectedLine {
@@ -98,6 +106,7 @@ impl DiffError {
             Self::BadHunkHeader { .. } => "bad_hunk_header",
             Self::HunkOutOfRange { .. } => "hunk_out_of_range",
             Self::HunkOutOfOrder { .. } => "hunk_out_of_order",
+            Self::HidesChanges { .. } => "hides_changes",
             Self::UnexpectedLine { .. } => "unexpected_line",
             Self::BadPath { .. } => "bad_path",
             Self::Combined { .. } => "combined",
@@ -117,6 +126,7 @@ impl DiffError {
             | Self::BadHunkHeader { line }
             | Self::HunkOutOfRange { line }
             | Self::HunkOutOfOrder { line }
+            | Self::HidesChanges { line }
             | Self::UnexpectedLine { line, .. }
             | Self::BadPath { line }
             | Self::Combined { line }

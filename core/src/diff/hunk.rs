@@ -5,17 +5,23 @@ use std::borrow::Cow;
 use super::cursor::Cursor;
 use super::model::{Hunk, Line, LineKind};
 use super::{DiffError, parse};
+use crate::review::Side;
 
 /// Reads the hunks of a file, of which there must be one. Also says whether a line was not UTF-8.
 pub(super) fn read(lines: &mut Cursor<'_>) -> Result<(Vec<Hunk>, bool), DiffError> {
     let mut hunks: Vec<Hunk> = Vec::new();
-    let mut lossy = false;
+    let (mut lossy, mut shift) = (false, 0);
     while lines.at(b"@@") {
         let number = lines.number();
         let mut hunk = header(lines.take_header()?, number)?;
         if hunks.last().is_some_and(|previous| !hunk.follows(previous)) {
             return Err(DiffError::HunkOutOfOrder { line: number });
         }
+        // What came and went so far is all that can put a line under another number.
+        if offset(&hunk) != shift {
+            return Err(DiffError::HidesChanges { line: number });
+        }
+        shift += i64::from(hunk.new_count) - i64::from(hunk.old_count);
         lossy |= fill(&mut hunk, lines)?;
         hunks.push(hunk);
     }
@@ -29,6 +35,11 @@ pub(super) fn read(lines: &mut Cursor<'_>) -> Result<(Vec<Hunk>, bool), DiffErro
         }
         _ => Ok((hunks, lossy)),
     }
+}
+
+/// How much further down a hunk's first line is in the head than in the base.
+fn offset(hunk: &Hunk) -> i64 {
+    i64::from(hunk.range(Side::Head).start) - i64::from(hunk.range(Side::Base).start)
 }
 
 /// Whether the line at hand is format-patch's signature, or the header of the next file.

@@ -9,6 +9,8 @@
 //!   skipped. A hunk with no file header before it is not: skipping it would lose a change.
 //! * The last line the parser uses must end in a newline, as every tool writes it: without one there is
 //!   no telling a whole line from half of one.
+//! * Between two hunks, and before the first, as many lines lie on one side as on the other. Where they do not, changes
+//!   are left out, as with `git diff --ignore-blank-lines`, and numbers behind them would point at other lines.
 //! * Combined diffs (`diff --cc`) have two bases, so their lines have no single old number.
 //! * Bytes that are not UTF-8 become U+FFFD, in content and in names, and [`FileDiff::lossy`] says so.
 //!

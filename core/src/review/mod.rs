@@ -303,6 +303,13 @@ impl Review {
         }
     }
 
+    /// Whether that is a comment which was removed and which no open conflict can bring back.
+    pub fn is_gone(&self, entity: Entity) -> bool {
+        let Entity::Comment(id) = entity else { return false };
+        let removed = self.comments.get(&id).is_some_and(|comment| comment.removed.is_some());
+        removed && self.conflicts.about(entity, Conflict::REMOVED).is_none()
+    }
+
     /// The root of a comment's thread: itself unless it is a reply.
     pub fn thread_of(&self, comment: &Comment) -> CommentId {
         match &comment.place {

@@ -17,8 +17,11 @@ use crate::text::{TextOp, squash};
 #[derive(Debug, Default)]
 pub struct CatchUp {
     touched: BTreeSet<CommentId>,
-    /// Beside a snapshot only what happened to touched comments is told.
+    /// Beside a snapshot only what happened to touched comments is told, and what no state tells: that somebody wrote
+    /// without having seen what was there.
     touched_only: bool,
+    /// The comments that came meanwhile, where those are not told of.
+    unknown: BTreeSet<CommentId>,
     /// What was replaced by something later is `None`.
     steps: Vec<Option<Step>>,
     /// The edits of an untouched comment so far, and where the last of them stands.
@@ -39,7 +42,8 @@ impl CatchUp {
         CatchUp { touched: touched.into_iter().collect(), ..CatchUp::default() }
     }
 
-    /// What goes beside a snapshot: the steps of the comments in flight alone.
+    /// What goes beside a snapshot: the steps of the comments in flight, and of others what was overwritten unseen or
+    /// put on the same line.
     pub fn beside_snapshot(touched: impl IntoIterator<Item = CommentId>) -> CatchUp {
         CatchUp { touched_only: true, ..CatchUp::new(touched) }
     }
@@ -53,7 +57,10 @@ impl CatchUp {
 
     fn take(&mut self, entry: &Entry, fact: &Fact) {
         let touched = fact.comment().is_some_and(|id| self.touched.contains(&id));
-        if self.touched_only && !touched {
+        if self.touched_only && !touched && !self.is_news(fact) {
+            if let Fact::CommentAdded { comment, .. } = fact {
+                self.unknown.insert(*comment);
+            }
             return;
         }
         let at = self.steps.len();
@@ -104,6 +111,16 @@ impl CatchUp {
         let Entry { version, author, client, seq, at, .. } = entry;
         let (version, author, client, seq, at) = (*version, author.clone(), *client, *seq, *at);
         self.steps.push(Some(Step { version, author, client, seq, at, fact: fact.clone() }));
+    }
+
+    /// Whether a fact says of somebody's own what the state afterwards does not.
+    fn is_news(&self, fact: &Fact) -> bool {
+        match fact {
+            Fact::FieldSet { entity: Entity::Comment(id), unseen: Some(_), .. } => !self.unknown.contains(id),
+            Fact::FieldSet { unseen, .. } => unseen.is_some(),
+            Fact::CommentAdded { beside, .. } => !beside.is_empty(),
+            _ => false,
+        }
     }
 
     /// The steps, in order; `None` where a squash would be larger than any op may be: a snapshot serves then.

@@ -11,7 +11,8 @@ use crate::clock::{HlcTime, Stamp};
 use crate::entry::{Entry, Fact, Outcome};
 use crate::id::{CommentId, UserId, Version};
 use crate::review::{
-    Conflict, ConflictId, ConflictSide, FieldValue, FoldError, How, Policy, Register, Removal, Status, spec,
+    Conflict, ConflictId, ConflictSide, Decision, FieldValue, FoldError, How, Policy, Register, Removal,
+    Status, spec,
 };
 use crate::text::Text;
 
@@ -71,15 +72,12 @@ impl Sequencer {
         }
         let stands = open.sides.first().is_some_and(|first| first.user == author);
         let before = open.side_of(&author).map(|side| &side.value);
-        let first = open.sides.first().map(|first| &first.value);
         if before == Some(&write.value) {
             // Said once more: it is open still.
             made.tell(Outcome::Conflict { field: field.clone(), conflict: *id });
             return Ok(());
         }
-        if before.is_none() && first == Some(&write.value) {
-            return Ok(());
-        }
+        // Who agrees with a side is one more: they are told how it ends, and nobody ends it over their head.
         let (mine, value, told) = (side(made, &write), write.value.clone(), (write.seen, write.patch_set));
         if stands {
             // One's own value is what one changes, between one's own clients by the clock.
@@ -153,8 +151,9 @@ impl Sequencer {
             stamp.at = stamp.at.max(standing.stamp.at.next());
         }
         let (patch_set, seen) = (status.patch_set.unwrap_or(self.tip.patch_set), status.seen);
-        let same = |there: &crate::review::Decision| {
-            there.value == value && there.patch_set == patch_set && there.note == note
+        let same = |there: &Decision| {
+            let repeated = there.value == value && there.patch_set == patch_set && there.note == note;
+            repeated && !saw_more(seen, there.seen, there.version)
         };
         if !self.tip.decisions.get(&user).is_some_and(same) {
             self.add(made, Fact::DecisionSet { value, patch_set, seen, note, stamp })?;
@@ -189,6 +188,9 @@ impl Sequencer {
             }
             return Ok(());
         };
+        if open.field == Conflict::TEXT {
+            return self.dismiss(made, &open, write.seen);
+        }
         if open.field != Conflict::REMOVED {
             return self.write_beside(made, open, write, at);
         }
@@ -204,6 +206,16 @@ impl Sequencer {
         let how = open.how(&write.value);
         self.close(made, &open, how, Some(write.value))?;
         if restores { Ok(()) } else { self.close_text(made, open.entity) }
+    }
+
+    /// Somebody ends a conflict about the text of a comment that is gone for good, as it stands. Those that were open when
+    /// an earlier release removed their comment are open still.
+    fn dismiss(&mut self, made: &mut Made<'_>, open: &Conflict, seen: Version) -> Result<(), FoldError> {
+        if self.tip.is_gone(open.entity) && open.is_seen(&made.entry.author, seen) {
+            return self.close(made, open, How::Merged, None);
+        }
+        made.tell(Outcome::Conflict { field: open.field.clone(), conflict: open.id });
+        Ok(())
     }
 
     /// A comment is gone for good, and nobody can edit it any more: what was open about its text ends with it.
@@ -368,6 +380,13 @@ impl Sequencer {
         let (conflict, entity, field) = (open.id, open.entity, open.field.clone());
         self.add(made, Fact::ConflictSettled { conflict, entity, field, how, value })
     }
+}
+
+/// Whether who says the same again knows more of the review than when it was said: then it is said of that. The entry
+/// by which it was said is nothing more.
+pub(in crate::sync) fn saw_more(seen: Version, before: Version, said_in: Version) -> bool {
+    let knew = if before.saturating_add(1) == said_in { said_in } else { before };
+    seen > knew
 }
 
 /// What the author of an entry wrote.

@@ -464,7 +464,7 @@ impl Pending {
                 }
                 Change::Decided { status, .. } if of == Entity::Review => set(base, Status::FIELD, status),
                 Change::ConflictSettled { entity, field, write, .. }
-                    if *entity == of && field != Conflict::REMOVED =>
+                    if *entity == of && field != Conflict::REMOVED && field != Conflict::TEXT =>
                 {
                     set(base, field, write);
                 }

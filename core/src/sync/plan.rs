@@ -200,6 +200,8 @@ impl Planner<'_> {
                 }
                 match (field.as_str(), &write.value) {
                     (Conflict::REMOVED, FieldValue::Flag(_)) if write.seen <= base => {}
+                    // No edit can settle it any more. Whether that is so the tip says.
+                    (Conflict::TEXT, FieldValue::Flag(true)) if write.seen <= base => {}
                     (Conflict::REMOVED | Conflict::TEXT, _) => return Err(Reason::BadValue),
                     _ => {
                         let holder = self.tip.holder(*entity).ok_or(Reason::UnknownComment)?.0;

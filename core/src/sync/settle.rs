@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::decide::saw_more;
 use super::plan::{Planned, Planner};
 use super::sequencer::{Past, Sequencer, Submission};
 use crate::change::{Entity, FieldWrite};
@@ -131,7 +132,15 @@ impl Sequencer {
             && let Some(stood) = standing.stamp
         {
             if standing.value == value {
-                return Last::Same;
+                // Said of other code, or by somebody who knows more: whoever gates on it wants to know.
+                let before = standing.seen.unwrap_or_default();
+                let other_code = standing.patch_set != patch_set && seen >= before;
+                if !told || !(other_code || saw_more(seen, before, standing.version)) {
+                    return Last::Same;
+                }
+                stamp.at = stamp.at.max(stood.at.next());
+                let (field, seen) = (field.to_owned(), Some(seen));
+                return Last::Wins(Fact::FieldSet { entity, field, value, stamp, unseen, seen, patch_set });
             }
             let saw_it = standing.version <= seen || stood.client == entry.client;
             let mine = Register::new(value.clone(), entry.version, Some(stamp), entry.author.clone());

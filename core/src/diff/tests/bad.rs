@@ -25,6 +25,22 @@ fn whole_inputs() {
 }
 
 #[test]
+fn hunks_that_hide_changes() {
+    let file = |hunks: &str| format!("--- x\n+++ x\n{hunks}");
+    let one = "@@ -1 +1,2 @@\n a\n+b\n";
+    assert!(PatchSet::parse(file(&format!("{one}@@ -9 +10 @@\n-c\n+d\n")).as_bytes()).is_ok());
+    // A blank line that came between the two, as `--ignore-blank-lines` has it, and one that went.
+    for second in ["@@ -9 +11 @@", "@@ -9 +9 @@"] {
+        let hidden = file(&format!("{one}{second}\n-c\n+d\n"));
+        assert_eq!(refusal(hidden), ("hides_changes", Some(6)), "{second}");
+    }
+    assert_eq!(refusal(file("@@ -3 +4 @@\n-c\n+d\n")), ("hides_changes", Some(3)));
+    // Without context a place is named by the line before it.
+    assert!(PatchSet::parse(file("@@ -3,0 +4 @@\n+c\n@@ -5 +5,0 @@\n-d\n").as_bytes()).is_ok());
+    assert_eq!(refusal(file("@@ -3,0 +4 @@\n+c\n@@ -5 +6,0 @@\n-d\n")), ("hides_changes", Some(5)));
+}
+
+#[test]
 fn headers() {
     let hunk = "@@ -1 +1 @@\n-x\n+y\n";
     let index = "index 1234567..89abcde 100644\n";

@@ -163,7 +163,7 @@ fn content() {
         (b"@@ -1 +1 @@\n-a\r\n+b\r\n", &["-a\r$", "+b\r$"]),
         (b"@@ -1,3 +1,2 @@\n a\n\n-b\n", &[" a$", " $", "-b$"]),
         (b"@@ -1 +1 @@\n-\xe9\n+\xff\xfe\n", &["-\u{fffd}$", "+\u{fffd}\u{fffd}$"]),
-        (b"@@ -1 +1,0 @@\n-a\n@@ -2 +2 @@\n-b\n+c\n@@ -9,0 +10 @@\n+d\n", &["-a$", "-b$", "+c$", "+d$"]),
+        (b"@@ -1 +0,0 @@\n-a\n@@ -2 +1 @@\n-b\n+c\n@@ -9,0 +9 @@\n+d\n", &["-a$", "-b$", "+c$", "+d$"]),
     ];
     for (hunks, expected) in cases {
         let input = [b"--- x\n+++ x\n", hunks].concat();

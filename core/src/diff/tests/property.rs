@@ -22,6 +22,15 @@ fn rebuild<'a>(hunks: &'a [Hunk], own: Side, other: Side, lines: &[&'a str]) -> 
     out
 }
 
+/// A hunk's header where lines came or went before it that are not shown.
+fn shift(header: &str, by: u32, added: bool) -> String {
+    let mut words: Vec<String> = header.split(' ').map(str::to_owned).collect();
+    let moved = &mut words[if added { 2 } else { 1 }];
+    let (start, count) = moved[1..].split_once(',').unwrap();
+    *moved = format!("{}{},{count}", &moved[..1], start.parse::<u32>().unwrap() + by);
+    words.join(" ")
+}
+
 proptest! {
     #[test]
     fn both_sides_are_rebuilt(edits in edits(), context in 0usize..4, no_newline: bool) {
@@ -38,6 +47,27 @@ proptest! {
         }
         let json = serde_json::to_string(&patch).unwrap();
         prop_assert_eq!(serde_json::from_str::<PatchSet>(&json).unwrap(), patch);
+    }
+
+    /// A change that is left out is noticed at the next hunk, wherever lines come or go by it.
+    #[test]
+    fn a_hidden_change_is_noticed(
+        edits in edits(), context in 0usize..4, at: prop::sample::Index, hidden in 1u32..4, added: bool,
+    ) {
+        let (text, hunks) = diff(&edits, context, false);
+        let first = at.index(hunks.len());
+        let shifted: Vec<String> = hunks
+            .iter()
+            .enumerate()
+            .map(|(nth, hunk)| {
+                let (header, lines) = text[hunk.clone()].split_once('\n').unwrap();
+                let header = if nth < first { header.to_owned() } else { shift(header, hidden, added) };
+                format!("{header}\n{lines}")
+            })
+            .collect();
+        let whole = format!("{}{}", &text[..hunks[0].start], shifted.concat());
+        let line = whole[..whole.find(&shifted[first]).unwrap()].lines().count() + 1;
+        prop_assert_eq!(PatchSet::parse(whole.as_bytes()), Err(DiffError::HidesChanges { line }));
     }
 
     /// A cut inside a hunk is refused as one. Between hunks, and before a mark that the last line lacks its

@@ -130,6 +130,15 @@ impl Replica {
         let open = open.ok_or(EditError::UnknownConflict)?;
         let all = open.is_seen(&self.user, told.version());
         let seen = if all { self.head.version } else { told.version().min(self.head.version) };
+        if open.field == Conflict::TEXT && self.confirmed.is_gone(open.entity) {
+            // Nobody can edit what is gone: it stays as it stands.
+            return match how {
+                Resolution::Merged => {
+                    self.settle_field(now, open, FieldWrite::new(FieldValue::Flag(true), seen))
+                }
+                Resolution::Side(_) | Resolution::Value(_) => Err(EditError::CommentRemoved),
+            };
+        }
         if let (false, Entity::Comment(comment), Conflict::TEXT) = (all, open.entity, &*open.field) {
             return self.settle_unseen(now, comment, told, how);
         }
@@ -173,7 +182,8 @@ impl Replica {
         let shown = self.field(entity, &field);
         let (at, value) = (self.clock.tick(now), write.value.clone());
         self.push(now, Change::ConflictSettled { conflict, entity, field: field.clone(), write, at })?;
-        if field != Conflict::REMOVED && shown.as_ref() != Some(&value) {
+        let is_field = field != Conflict::REMOVED && field != Conflict::TEXT;
+        if is_field && shown.as_ref() != Some(&value) {
             let (value, by) = (Some(value), self.user.clone());
             self.emit(Event::FieldChanged { entity, field, value, by, origin: Origin::Local });
         }

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cause, EditError, Event, HISTORY_OPS, Origin, Rejected, Replica};
+use super::{EditError, Event, HISTORY_OPS, Origin, Rejected, Replica};
 use crate::change::{Apart, Change, Entity, FieldWrite, PublishedDecision};
 use crate::clock::Millis;
 use crate::drafts::first_entry;
-use crate::entry::{Head, Reason};
+use crate::entry::Head;
 use crate::id::{ClientId, CommentId, ReviewId, UserId, Version};
 use crate::review::{Comment, Holder, Place, Status, spec};
 use crate::sync::History;
@@ -15,6 +15,19 @@ use crate::text::{diff, normalize, three_way};
 
 /// How many records of carried edits are kept: they are forgotten as soon as their drafts' replica has let go of them.
 const CARRIED: usize = 1_024;
+/// How long after its refusal the published comment may take to come here, in milliseconds. Then it will not.
+const PATIENCE_MS: u64 = 10_000;
+
+/// What became of something that was [late](Replica::take_late).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Late {
+    /// The comment is not here yet: it has to come again.
+    Waits,
+    /// It goes on in the comment, or was taken before.
+    Carried,
+    /// It waits for a person.
+    SetAside,
+}
 
 impl Replica {
     /// A replica of a user's private drafts in a review. It takes edits at once: its log's first entry is known.
@@ -129,28 +142,56 @@ impl Replica {
         Ok(())
     }
 
-    /// The refused edits of drafts that had been published meanwhile: the review's replica
-    /// [carries them over](Replica::carry_over). What else was refused of such a draft waits for a person, as always.
-    pub fn late_edits(&self) -> impl Iterator<Item = &Rejected> {
-        self.rejected.iter().filter(|record| is_late_edit(record))
+    /// What was refused of drafts because they had been published meanwhile: the review's replica
+    /// [takes it](Replica::take_late).
+    pub fn late(&self) -> impl Iterator<Item = &Rejected> {
+        let drafts = self.drafts_of().is_some();
+        self.rejected.iter().filter(move |record| drafts && record.is_late())
     }
 
-    /// Makes an edit of a draft, which the log of drafts refused because the draft had been published, in the comment
-    /// that it became: merged three ways, and in conflict with what others have rewritten there meanwhile.
+    /// Takes what the log of drafts refused because the draft had been published: an edit goes on in the comment that it
+    /// became, merged three ways, and in conflict with what others have rewritten there meanwhile. Anything else waits
+    /// here for a person, as does an edit of a comment that does not come.
     ///
-    /// `false` while the comment is not here. Otherwise the record may be discarded where it is, once what is here is
-    /// [saved](Replica::is_saved); until then it can come again and is not made twice.
-    pub fn carry_over(&mut self, now: Millis, from: ClientId, record: &Rejected) -> Result<bool, EditError> {
-        let (Some(id), Some(base), Some(mine)) = (record.comment, &record.base, &record.mine) else {
-            return Ok(false);
+    /// Unless it [waits](Late::Waits), the record may be discarded where it is, once what is here is
+    /// [saved](Replica::is_saved); until then it can come again and is not taken twice.
+    pub fn take_late(&mut self, now: Millis, from: ClientId, record: &Rejected) -> Late {
+        if self.carried.contains(&(from, record.id)) {
+            return Late::Carried;
+        }
+        let taken = match self.carry_over(now, record) {
+            Ok(true) => Late::Carried,
+            Ok(false) if !self.is_overdue(now, record) => return Late::Waits,
+            _ => {
+                self.adopt_rejected(now, vec![record.clone()]);
+                Late::SetAside
+            }
         };
-        if !is_late_edit(record) {
-            return Ok(false);
+        self.carried.insert((from, record.id));
+        while self.carried.len() > CARRIED {
+            self.carried.pop_first();
+        }
+        self.dirty += 1;
+        taken
+    }
+
+    /// Whether the comment would be here if it still came.
+    fn is_overdue(&self, now: Millis, record: &Rejected) -> bool {
+        let old = now.saturating_sub(record.at) > PATIENCE_MS;
+        self.lost || (old && self.is_online())
+    }
+
+    /// Makes an edit of a draft in the comment that it became; `false` while the comment is not here.
+    fn carry_over(&mut self, now: Millis, record: &Rejected) -> Result<bool, EditError> {
+        // Everybody sees the comment by now: whether it is to go, say, is asked again.
+        let edits = record.changes.iter().all(|change| matches!(change, Change::TextEdited { .. }));
+        let (Some(id), Some(base), Some(mine)) = (record.comment, &record.base, &record.mine) else {
+            return Err(EditError::UnknownComment);
+        };
+        if !edits {
+            return Err(EditError::Published);
         }
         let Some(confirmed) = self.confirmed.comments.get(&id) else { return Ok(false) };
-        if self.carried.contains(&(from, record.id)) {
-            return Ok(true);
-        }
         let seen = confirmed.added;
         self.standing(id)?;
         let shown = self.comment(id).ok_or(EditError::UnknownComment)?.text;
@@ -162,22 +203,11 @@ impl Replica {
             self.push_edit(now, edit)?;
             self.undo_edited(now, id, &op, &shown);
         }
-        self.carried.insert((from, record.id));
-        while self.carried.len() > CARRIED {
-            self.carried.pop_first();
-        }
-        self.dirty += 1;
         Ok(true)
     }
 
-    /// The record of a carried edit is gone where it was: it cannot come again.
+    /// The record of what was taken is gone where it was: it cannot come again.
     pub fn forget_carried(&mut self, from: ClientId, record: u64) {
         self.dirty += u64::from(self.carried.remove(&(from, record)));
     }
-}
-
-/// Whether a record holds nothing but edits of a draft that had been published.
-fn is_late_edit(record: &Rejected) -> bool {
-    record.cause == Cause::Refused(Reason::Published)
-        && record.changes.iter().all(|change| matches!(change, Change::TextEdited { .. }))
 }

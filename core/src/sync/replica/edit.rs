@@ -7,6 +7,7 @@ use crate::change::{Change, Entity, FieldWrite};
 use crate::clock::Millis;
 use crate::id::CommentId;
 use crate::review::{FieldSpec, FieldValue, Place, Policy, Status, spec};
+use crate::sync::decide::saw_more;
 use crate::text::{OpError, TextOp, diff, normalize};
 
 /// Why an edit cannot be made. Nothing has changed.
@@ -212,16 +213,35 @@ impl Replica {
         if !spec.takes(&value) {
             return Err(EditError::BadValue);
         }
-        if self.field(entity, field).as_ref() == Some(&value) {
+        let same = self.field(entity, field).as_ref() == Some(&value);
+        if same && self.is_said(entity, spec) {
             return Ok(());
         }
         let write = self.write_of(entity, spec, value.clone());
         let fields = BTreeMap::from([(field.to_owned(), write)]);
         let at = self.clock.tick(now);
         self.push(now, Change::FieldsChanged { entity, fields, at })?;
-        let (field, by) = (field.to_owned(), self.user.clone());
-        self.emit(Event::FieldChanged { entity, field, value: Some(value), by, origin: Origin::Local });
+        if !same {
+            let (field, by) = (field.to_owned(), self.user.clone());
+            self.emit(Event::FieldChanged { entity, field, value: Some(value), by, origin: Origin::Local });
+        }
         Ok(())
+    }
+
+    /// Whether nothing is left to say of the value that is shown. What people decide they may say once more: whoever
+    /// else stands for it then, or having seen more than when they said it.
+    fn is_said(&self, entity: Entity, spec: &FieldSpec) -> bool {
+        if spec.policy != Policy::UserGuided
+            || self.layers().any(|layer| layer.written(entity, spec.name).is_some())
+        {
+            return true;
+        }
+        let stands = self.confirmed.holder(entity).and_then(|(_, fields)| fields.register(spec.name));
+        stands.is_none_or(|stands| {
+            let before = stands.seen.unwrap_or_default();
+            let code = stands.patch_set == Some(self.confirmed.patch_set);
+            stands.by == self.user && code && !saw_more(self.head.version, before, stands.version)
+        })
     }
 
     /// A write of a field by somebody who sees what is shown here.

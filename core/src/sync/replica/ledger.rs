@@ -42,6 +42,13 @@ pub struct Rejected {
     pub changes: Vec<Change>,
 }
 
+impl Rejected {
+    /// Whether it was done to a draft that had been published meanwhile.
+    pub fn is_late(&self) -> bool {
+        self.cause == Cause::Refused(Reason::Published) && self.comment.is_some()
+    }
+}
+
 /// Why something waits for a person's decision.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -74,9 +81,23 @@ pub struct Receipt {
     pub hash: Hash,
     /// When the server took it, on its clock; when it was heard of, where that is not known.
     pub at: Millis,
-    /// The comments it was about.
+    /// The comments it wrote in.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub comments: BTreeSet<CommentId>,
+    /// What it took out of sets: nothing else tells, once it is out.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub taken_out: BTreeSet<TakenOut>,
+}
+
+/// An element that was taken out of a set.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct TakenOut {
+    /// Whose set.
+    pub entity: Entity,
+    /// Which one.
+    pub field: String,
+    /// What was in it.
+    pub element: String,
 }
 
 /// Whether all that an op writes is in a text already, where it does nothing else.

@@ -34,9 +34,10 @@ mod visits;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use decide::Resolution;
+pub use drafts::Late;
 pub use edit::EditError;
 pub use event::{Event, Origin, Unsynced};
-pub use ledger::{Cause, Receipt, Rejected};
+pub use ledger::{Cause, Receipt, Rejected, TakenOut};
 pub use receive::ResyncReason;
 pub use saved::{
     Frozen, Restore, SAVED_FORMAT, Save, SavedConfirmed, SavedInFlight, SavedLedger, SavedPending,
@@ -300,7 +301,7 @@ impl Replica {
     /// Where the confirmed log ends here: what a resume starts from. `None` before anything was loaded, and
     /// where only a snapshot helps.
     pub fn head(&self) -> Option<Head> {
-        let continued = self.is_loaded() && !self.start_over && !self.history_lost;
+        let continued = self.is_loaded() && !self.start_over && !self.history_lost && !self.restates();
         continued.then_some(self.head)
     }
 
@@ -338,7 +339,7 @@ impl Replica {
     pub fn wake_at(&self) -> Option<Millis> {
         let freeze = if self.may_freeze() { self.batcher.due_at() } else { None };
         let resend = match &self.in_flight {
-            Some(batch) if self.link == Link::Online && batch.stuck.is_none() => {
+            Some(batch) if self.link == Link::Online && batch.stuck.is_none() && !self.restates() => {
                 batch.sent.map(|sent| batch.resend_at(sent))
             }
             _ => None,
@@ -418,11 +419,13 @@ impl Replica {
     }
 
     fn send_if_due(&mut self, now: Millis) {
+        let settles_first = self.restates();
         let Some(batch) = &mut self.in_flight else { return };
         if self.link != Link::Online || self.saved < batch.generation || batch.stuck.is_some() {
             return;
         }
         match batch.sent {
+            _ if settles_first => return,
             Some(sent) if now < batch.resend_at(sent) => return,
             Some(_) => batch.wait.longer(),
             None => {}

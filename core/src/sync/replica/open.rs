@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::undo::inserted;
-use super::{Event, InFlight, Link, Receipt, Replica, ReplicaEffect, ResyncReason};
+use super::{Event, InFlight, Link, Receipt, Replica, ReplicaEffect, ResyncReason, TakenOut};
 use crate::change::{Batch, Change};
 use crate::clock::Millis;
 use crate::entry::{Answer, AnswerResult, Fact, Hash, Head, Outcome, Reason, Step, Verdict};
@@ -256,6 +256,8 @@ impl Replica {
         } else {
             let (pending, _) = self.take_pending();
             self.set_aside_all(super::Cause::CopiedStore, pending);
+            // What was undone before it was sent, the other copy may have sent: done again it would stand twice.
+            self.undo.clear();
         }
         self.go_by(fresh);
         self.link = Link::Offline;
@@ -361,6 +363,18 @@ impl InFlight {
 
     /// What proves that it is durable.
     pub(super) fn receipt(&self, version: Version, hash: Hash, at: Millis) -> Receipt {
-        Receipt { client: None, seq: self.frozen.seq, version, hash, at, comments: self.comments() }
+        let changes = self.sent_changes();
+        let words =
+            |change: &&Change| matches!(change, Change::CommentAdded { .. } | Change::TextEdited { .. });
+        let comments = changes.iter().filter(words).filter_map(Change::comment).collect();
+        let taken_out = changes.iter().flat_map(taken_out).collect();
+        Receipt { client: None, seq: self.frozen.seq, version, hash, at, comments, taken_out }
     }
+}
+
+/// What a change takes out of a set.
+fn taken_out(change: &Change) -> Vec<TakenOut> {
+    let Change::SetChanged { entity, field, remove, .. } = change else { return Vec::new() };
+    let out = |element: &String| TakenOut { entity: *entity, field: field.clone(), element: element.clone() };
+    remove.keys().map(out).collect()
 }

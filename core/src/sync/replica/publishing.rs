@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{EditError, Replica};
+use super::{EditError, Link, Replica};
 use crate::change::{Change, PublishedDecision};
 use crate::clock::Millis;
 use crate::id::Version;
@@ -22,10 +22,25 @@ impl Replica {
     }
 
     /// The server has lost a part of the review that these are drafts in: a publication that waits has seen nothing of
-    /// what comes in its place.
-    pub fn review_went_back(&mut self) {
+    /// what comes in its place. Returns whether they have to be opened again at once: what is in flight can be said anew
+    /// only once the server has settled it.
+    pub fn review_went_back(&mut self) -> bool {
         self.buffer.forget_review();
+        if let Some(batch) = &mut self.in_flight {
+            batch.changes.forget_review();
+        }
         self.dirty += 1;
+        self.restates() && self.link != Link::Offline
+    }
+
+    /// Whether what is in flight says to have seen what is lost. The next opening asks what became of it, and where
+    /// nothing did it goes out under another number, as it is kept here.
+    pub(super) fn restates(&self) -> bool {
+        self.in_flight.as_ref().is_some_and(|batch| {
+            let publishes = |change: &Change| matches!(change, Change::DraftsPublished { .. });
+            let meant = batch.changes.changes();
+            meant.iter().any(publishes) && meant != batch.sent_changes()
+        })
     }
 
     /// Publishes once more what was refused, with those drafts that still are and with what its author sees of the review

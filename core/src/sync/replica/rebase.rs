@@ -117,6 +117,11 @@ impl Replica {
 
     /// The flight has had its final answer: what was accepted of it becomes part of what the buffer builds on, what
     /// was voided goes back into the buffer.
+    ///
+    /// Whether the new state holds what the answer says was accepted is not looked for. The answer is to the very bytes
+    /// that were sent, and a server writes both in one transaction. It may be newer than the state: then the stream
+    /// brings the entry. And who rewrote the words meanwhile leaves nothing to look for. A server that lies can leave
+    /// anything out of a state, confirmed long ago or just now; what is kept against one is the receipt.
     fn finish_flight(&mut self, last: Option<&Answer>) -> Result<(), ResyncReason> {
         let Some(batch) = &self.in_flight else { return Ok(()) };
         let Some(answer) = last.filter(|answer| answer.seq == batch.frozen.seq) else {
@@ -171,7 +176,9 @@ impl Replica {
 
     /// Carries the buffer from the review that was here to the one that is.
     fn rebase_buffer(&mut self, old: &Review, before: &BTreeMap<CommentId, String>, lost: bool) {
-        let added: BTreeSet<_> = self.buffer.added().collect();
+        let own: BTreeSet<_> = self.buffer.added().collect();
+        // What is in flight still, its steps beside, is what edits in the buffer are made on.
+        let added: BTreeSet<_> = self.layers().flat_map(|layer| layer.added()).collect();
         let mut fallen: BTreeSet<CommentId> = BTreeSet::new();
         for id in self.buffer.edited().into_iter().filter(|id| !added.contains(id)) {
             let (was, is) = (old.comments.get(&id), self.confirmed.comments.get(&id));
@@ -204,7 +211,7 @@ impl Replica {
         let about = self.buffer.changes().iter().flat_map(|change| [change.comment(), root(change)]);
         fallen.extend(about.flatten().filter(gone));
         // A comment that came by itself meanwhile cannot be added again.
-        fallen.extend(added.iter().filter(|id| self.confirmed.comments.contains_key(id)));
+        fallen.extend(own.iter().filter(|id| self.confirmed.comments.contains_key(id)));
         self.fall(old, before, fallen);
         if lost {
             // What was seen may be among what was lost.

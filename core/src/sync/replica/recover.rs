@@ -2,82 +2,100 @@
 //! again, and never sent by itself.
 //!
 //! Receipts name the latest that was acknowledged; what is older, or was sent by another of the user's devices, the
-//! review that was here tells by itself.
+//! review that was here tells by itself. Only what was taken out of sets leaves no trace in them: of that, receipts
+//! alone tell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Cause, Rejected, Replica};
+use super::{Cause, Rejected, Replica, TakenOut};
 use crate::change::{Change, Entity, FieldWrite};
 use crate::id::{ClientId, CommentId, Version};
 use crate::review::{Comment, Fields, Register, Removal, Review, Sets};
+
+/// Which versions of the log that was here are gone.
+type IsLost<'a> = &'a dyn Fn(Version) -> bool;
+
+/// What this replica is known to have done to sets.
+struct Own {
+    /// The ids that it had.
+    ids: BTreeSet<ClientId>,
+    /// What it took out of them that is lost.
+    taken_out: BTreeSet<TakenOut>,
+}
 
 impl Replica {
     /// The server's log goes on from a version that was `held`, or from nowhere that is known here.
     pub(super) fn recover(&mut self, old: &Review, held: Option<Version>) {
         let is_lost = |version: Version| held.is_none_or(|held| version > held);
-        let lost = self.receipts.iter().filter(|receipt| is_lost(receipt.version));
-        let told = lost.flat_map(|receipt| receipt.comments.iter().copied());
-        let own = old.comments.values().filter(|was| self.wrote(was, is_lost)).map(|was| was.id);
-        let comments: BTreeSet<CommentId> = told.chain(own).collect();
-        let me = self.ids();
+        self.offer(old, &is_lost, &BTreeSet::new());
         self.receipts.retain(|receipt| !is_lost(receipt.version));
         self.ledger_dirty = true;
-        for was in old.comments.values() {
-            let mine = comments.contains(&was.id);
-            if mine {
-                self.recover_text(was);
-            }
-            let Some(stands) = self.confirmed.comments.get(&was.id).map(|is| is.removed.is_none()) else {
-                continue;
-            };
-            let by_me = |removal: &Removal| is_lost(removal.version) && removal.by == self.user;
-            if mine && stands && was.removed.as_ref().is_some_and(by_me) {
-                let changes = vec![Change::CommentRemoved { comment: was.id, seen: None }];
-                self.reject(Cause::HistoryLost, Some(was.id), None, changes);
-            }
-            self.recover_fields(Entity::Comment(was.id), &was.fields, is_lost);
-            self.recover_sets(Entity::Comment(was.id), &was.sets, &me, is_lost);
-        }
-        self.recover_fields(Entity::Review, &old.fields, is_lost);
-        self.recover_sets(Entity::Review, &old.sets, &me, is_lost);
-        self.recover_decision(old, is_lost);
     }
 
-    /// Everything that a review had of this user's which is not there at all any more, but for comments that are set
-    /// aside with what is pending in them.
-    pub(super) fn recover_all(&mut self, touched: &BTreeSet<CommentId>) {
+    /// The review is not there at all any more. What is here of it stays, for reading; the texts of comments with
+    /// something `pending` are set aside with that.
+    pub(super) fn recover_all(&mut self, pending: &BTreeSet<CommentId>) {
         let nothing = Review::new(self.confirmed.id);
         let old = std::mem::replace(&mut self.confirmed, nothing);
-        let told = self.receipts.iter().flat_map(|receipt| receipt.comments.iter().copied());
-        let own = old.comments.values().filter(|was| self.wrote(was, |_| true)).map(|was| was.id);
-        let mine: BTreeSet<_> = told.chain(own).collect();
-        for was in mine.difference(touched).filter_map(|id| old.comments.get(id)) {
-            self.recover_text(was);
-        }
-        let me = self.ids();
-        for was in old.comments.values().filter(|was| was.removed.is_none()) {
-            self.recover_fields(Entity::Comment(was.id), &was.fields, |_| true);
-            self.recover_sets(Entity::Comment(was.id), &was.sets, &me, |_| true);
-        }
-        self.recover_fields(Entity::Review, &old.fields, |_| true);
-        self.recover_sets(Entity::Review, &old.sets, &me, |_| true);
-        self.recover_decision(&old, |_| true);
+        self.offer(&old, &|_| true, pending);
         self.confirmed = old;
     }
 
+    /// Offers what a review had of this user's and the confirmed one has not, but for the texts of some comments.
+    fn offer(&mut self, old: &Review, is_lost: IsLost<'_>, but: &BTreeSet<CommentId>) {
+        let lost = || self.receipts.iter().filter(|receipt| is_lost(receipt.version));
+        let told = lost().flat_map(|receipt| receipt.comments.iter().copied());
+        let written = old.comments.values().filter(|was| self.wrote(was, is_lost)).map(|was| was.id);
+        let mine: BTreeSet<CommentId> = told.chain(written).collect();
+        let ids = self.receipts.iter().filter_map(|receipt| receipt.client).chain([self.client]).collect();
+        let own =
+            Own { ids, taken_out: lost().flat_map(|receipt| receipt.taken_out.iter().cloned()).collect() };
+        for was in old.comments.values() {
+            let values = self.lost_values(Entity::Comment(was.id), &was.fields, &was.sets, &own, is_lost);
+            let mine = mine.contains(&was.id) && !but.contains(&was.id);
+            let text = if mine { self.lost_text(was) } else { None };
+            match self.confirmed.comments.get(&was.id).map(|is| is.removed.is_none()) {
+                Some(stands) => {
+                    text.into_iter().for_each(|text| self.set_aside(text));
+                    let by_me = |removal: &Removal| is_lost(removal.version) && removal.by == self.user;
+                    let removed = stands && was.removed.as_ref().is_some_and(by_me);
+                    let removed = removed.then_some(Change::CommentRemoved { comment: was.id, seen: None });
+                    for change in removed.into_iter().chain(values) {
+                        self.reject(Cause::HistoryLost, Some(was.id), None, vec![change]);
+                    }
+                }
+                None => self.offer_gone(was, text, values),
+            }
+        }
+        for change in self.lost_values(Entity::Review, &old.fields, &old.sets, &own, is_lost) {
+            self.reject(Cause::HistoryLost, None, None, vec![change]);
+        }
+        self.recover_decision(old, is_lost);
+    }
+
+    /// What there was of this user's in a comment that is not there at all any more. Its values go with its words: who
+    /// adds it anew gives them to the new one. Of somebody else's comment they wait for that to come back.
+    fn offer_gone(&mut self, was: &Comment, text: Option<Rejected>, values: Vec<Change>) {
+        if let Some(text) = text {
+            return self.set_aside(Rejected { changes: values, ..text });
+        }
+        if values.is_empty() || was.removed.is_some() {
+            return;
+        }
+        let (comment, place) = (Some(was.id), Some(was.place.clone()));
+        let base = Some(was.text.as_str().to_owned());
+        let cause = Cause::HistoryLost;
+        self.set_aside(Rejected { id: 0, at: 0, cause, comment, place, base, mine: None, changes: values });
+    }
+
     /// Whether the last words in a comment, or its first, are of this user's and among what is lost.
-    fn wrote(&self, was: &Comment, is_lost: impl Fn(Version) -> bool) -> bool {
+    fn wrote(&self, was: &Comment, is_lost: IsLost<'_>) -> bool {
         let added = was.author == self.user && is_lost(was.added);
         added || was.edited.as_ref().is_some_and(|last| last.by == self.user && is_lost(last.version))
     }
 
-    /// The ids that this replica is known to have had.
-    fn ids(&self) -> BTreeSet<ClientId> {
-        self.receipts.iter().filter_map(|receipt| receipt.client).chain([self.client]).collect()
-    }
-
     /// What this replica's user had decided.
-    fn recover_decision(&mut self, old: &Review, is_lost: impl Fn(Version) -> bool) {
+    fn recover_decision(&mut self, old: &Review, is_lost: IsLost<'_>) {
         let Some(was) = old.decisions.get(&self.user).filter(|was| is_lost(was.version)) else { return };
         if self.confirmed.decisions.get(&self.user).is_some_and(|is| is.value == was.value) {
             return;
@@ -88,82 +106,85 @@ impl Replica {
         self.reject(Cause::HistoryLost, None, None, vec![change]);
     }
 
-    fn recover_text(&mut self, was: &Comment) {
+    fn lost_text(&self, was: &Comment) -> Option<Rejected> {
         let is = self.confirmed.comments.get(&was.id);
         // What somebody else had removed may be there again, without the words.
         let stands = is.is_some_and(|is| is.removed.is_none());
         let gone = was.removed.as_ref().is_some_and(|removal| removal.by == self.user || !stands);
         if gone || is.is_some_and(|is| is.text == was.text) {
-            return;
+            return None;
         }
         let (comment, place) = (Some(was.id), Some(was.place.clone()));
         let base = is.map(|is| is.text.as_str().to_owned());
         let mine = Some(was.text.as_str().to_owned());
         let (cause, changes) = (Cause::HistoryLost, Vec::new());
-        self.set_aside(Rejected { id: 0, at: 0, cause, comment, place, base, mine, changes });
+        Some(Rejected { id: 0, at: 0, cause, comment, place, base, mine, changes })
+    }
+
+    /// What this replica's user had done to an entity beside its text.
+    fn lost_values(
+        &mut self,
+        entity: Entity,
+        fields: &Fields,
+        sets: &Sets,
+        own: &Own,
+        is_lost: IsLost<'_>,
+    ) -> Vec<Change> {
+        let mut changes: Vec<Change> = self.lost_fields(entity, fields, is_lost).into_iter().collect();
+        changes.extend(self.lost_sets(entity, sets, own, is_lost));
+        changes
     }
 
     /// The values that this replica's user had set.
-    fn recover_fields(&mut self, entity: Entity, old: &Fields, is_lost: impl Fn(Version) -> bool) {
-        let mut lost = BTreeMap::new();
+    fn lost_fields(&mut self, entity: Entity, old: &Fields, is_lost: IsLost<'_>) -> Option<Change> {
+        let mut fields = BTreeMap::new();
         for name in old.names() {
             let Some(Register { value, by, version, .. }) = old.register(name) else { continue };
             let now = self.confirmed.holder(entity).and_then(|(_, fields)| fields.value(name));
             if *by == self.user && is_lost(*version) && now != Some(value) {
-                lost.insert(name.to_owned(), FieldWrite::new(value.clone(), 0));
+                fields.insert(name.to_owned(), FieldWrite::new(value.clone(), 0));
             }
         }
-        if !lost.is_empty() {
-            let at = self.clock.tick(self.now);
-            let comment = match entity {
-                Entity::Comment(id) => Some(id),
-                Entity::Review => None,
-            };
-            let changes = vec![Change::FieldsChanged { entity, fields: lost, at }];
-            self.reject(Cause::HistoryLost, comment, None, changes);
-        }
+        let at = || self.clock.tick(self.now);
+        (!fields.is_empty()).then(at).map(|at| Change::FieldsChanged { entity, fields, at })
     }
 
-    /// What this replica had put into sets. What it had taken out of them leaves no trace that could be told from
-    /// never having been there.
-    fn recover_sets(
-        &mut self,
-        entity: Entity,
-        old: &Sets,
-        me: &BTreeSet<ClientId>,
-        is_lost: impl Fn(Version) -> bool,
-    ) {
+    /// What this replica had put into sets and what it had taken out of them.
+    fn lost_sets(&self, entity: Entity, old: &Sets, own: &Own, is_lost: IsLost<'_>) -> Vec<Change> {
+        let contains = |sets: &Sets, field: &str, element: &str| {
+            sets.get(field).is_some_and(|elements| elements.contains(element))
+        };
         let now = self.sets_of(entity);
+        let is_there = |field: &str, element: &str| now.is_some_and(|now| contains(now, field, element));
+        let mut lost: BTreeMap<&str, (BTreeSet<String>, BTreeMap<String, Version>)> = BTreeMap::new();
         for (field, elements) in old.iter() {
-            let there = |element: &str| now.get(field).is_some_and(|now| now.contains(element));
             let put = |element: &str| {
-                elements.dots(element).any(|dot| me.contains(&dot.client) && is_lost(dot.version))
+                elements.dots(element).any(|dot| own.ids.contains(&dot.client) && is_lost(dot.version))
             };
-            let add: BTreeSet<String> = elements
-                .iter()
-                .filter(|element| put(element) && !there(element))
-                .map(str::to_owned)
-                .collect();
-            if add.is_empty() {
-                continue;
+            for element in elements.iter().filter(|element| put(element) && !is_there(field, element)) {
+                lost.entry(field).or_default().0.insert(element.to_owned());
             }
-            let comment = match entity {
-                Entity::Comment(id) => Some(id),
-                Entity::Review => None,
-            };
-            let (field, remove) = (field.to_owned(), BTreeMap::new());
-            let changes = vec![Change::SetChanged { entity, field, add, remove }];
-            self.reject(Cause::HistoryLost, comment, None, changes);
         }
+        for TakenOut { field, element, .. } in own.taken_out.iter().filter(|taken| taken.entity == entity) {
+            // Somebody may have put it in again before it was lost.
+            if is_there(field, element) && !contains(old, field, element) {
+                lost.entry(field).or_default().1.insert(element.clone(), 0);
+            }
+        }
+        let changed = |(field, (add, remove)): (&str, _)| Change::SetChanged {
+            entity,
+            field: field.to_owned(),
+            add,
+            remove,
+        };
+        lost.into_iter().map(changed).collect()
     }
 
     /// The confirmed sets of an entity.
-    fn sets_of(&self, entity: Entity) -> Sets {
+    fn sets_of(&self, entity: Entity) -> Option<&Sets> {
         match entity {
-            Entity::Review => self.confirmed.sets.clone(),
-            Entity::Comment(id) => {
-                self.confirmed.comments.get(&id).map(|comment| comment.sets.clone()).unwrap_or_default()
-            }
+            Entity::Review => Some(&self.confirmed.sets),
+            Entity::Comment(id) => self.confirmed.comments.get(&id).map(|comment| &comment.sets),
         }
     }
 }

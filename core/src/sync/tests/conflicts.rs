@@ -363,3 +363,119 @@ fn what_is_settled_as_it_was_told_has_not_seen_the_side_that_came_after() {
         assert_eq!(people.of(1).status(), Status::Pending);
     }
 }
+
+#[test]
+fn who_agrees_with_a_side_unseen_is_a_side_too_and_hears_how_it_ends() {
+    let mut people = People::new(3);
+    people.leave(3);
+    set(&mut people, 1, Status::Approved);
+    set(&mut people, 2, Status::ChangesRequested);
+    people.settle();
+    let told = people.of(1).conflicts()[0].clone();
+    people.of(3).decide(0, Status::Approved, None).unwrap();
+    people.come_back(3);
+    people.settle();
+    let [conflict] = &people.open()[..] else { panic!("one conflict") };
+    let approved: FieldValue = Status::Approved.into();
+    assert_eq!(values(conflict), [approved.clone(), Status::ChangesRequested.into(), approved]);
+    assert_eq!(heard(&people.told(3)), (2, 0), "the third hears of it, and then of their part in it");
+    // Nobody ends it the other way over their head.
+    people.of(1).settle_told(0, &told, Resolution::Side(user(2))).unwrap();
+    people.settle();
+    assert_eq!(people.open().len(), 1);
+    let now = people.of(2).conflicts()[0].clone();
+    people.of(2).settle_told(0, &now, Resolution::Side(user(2))).unwrap();
+    people.settle();
+    assert_eq!((people.open().len(), people.of(3).status()), (0, Status::ChangesRequested));
+    assert_eq!(heard(&people.told(3)).1, 1, "and how it ended");
+}
+
+#[test]
+fn a_text_that_was_in_conflict_when_it_was_removed_comes_back_as_it_was_merged() {
+    let mut people = People::new(3);
+    people.of(1).add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "This is odd").unwrap();
+    people.settle();
+    people.of(1).set_text(0, comment(1), "This definitely is odd").unwrap();
+    people.of(2).set_text(0, comment(1), "This might be odd").unwrap();
+    people.settle();
+    assert_eq!(people.open()[0].field, Conflict::TEXT);
+    people.leave(3);
+    people.of(1).remove_comment(0, comment(1)).unwrap();
+    people.settle();
+    assert!(people.open().is_empty(), "what nobody can edit is not in conflict");
+    let over = people.server.sequencer.committed().conflicts.settled().next().cloned().unwrap();
+    assert_eq!((over.by, over.how), (user(1), How::Merged));
+    let merged = people.server.text(1).to_owned();
+    people.of(3).replace_text(0, comment(1), 0, 0, "Hm. ").unwrap();
+    people.come_back(3);
+    people.settle();
+    let [late] = &people.open()[..] else { panic!("the edit and the removal") };
+    assert_eq!(late.field, Conflict::REMOVED);
+    let id = late.id;
+    people.of(2).settle(0, id, Resolution::Side(user(3))).unwrap();
+    people.settle();
+    assert!(people.open().is_empty(), "it ended once, for everybody");
+    assert_eq!(people.server.text(1), format!("Hm. {merged}"));
+}
+
+/// A text in conflict whose comment an earlier release removed: that left the conflict open.
+fn stuck() -> (People, Conflict) {
+    let mut people = People::new(3);
+    people.of(1).add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "This is odd").unwrap();
+    people.settle();
+    people.of(1).set_text(0, comment(1), "This definitely is odd").unwrap();
+    people.of(2).set_text(0, comment(1), "This might be odd").unwrap();
+    people.settle();
+    people.overhear(1, vec![Fact::CommentRemoved { comment: comment(1) }]);
+    people.settle();
+    let open = people.of(2).conflicts().remove(0);
+    assert_eq!((open.field.as_str(), people.open().len()), (Conflict::TEXT, 1));
+    (people, open)
+}
+
+#[test]
+fn a_conflict_about_a_text_that_is_gone_can_be_dismissed() {
+    let (mut people, open) = stuck();
+    for how in [Resolution::Side(user(1)), Resolution::Value(FieldValue::Text("x".into()))] {
+        assert_eq!(people.of(2).settle_told(0, &open, how), Err(EditError::CommentRemoved));
+    }
+    people.of(2).settle_told(0, &open, Resolution::Merged).unwrap();
+    assert!(people.of(2).conflicts().is_empty());
+    people.of(3).settle(0, open.id, Resolution::Merged).unwrap();
+    people.settle();
+    assert!(people.open().is_empty());
+    let over = people.server.sequencer.committed().conflicts.settled().next().cloned().unwrap();
+    assert_eq!((over.conflict, over.how, over.by, over.value), (open.id, How::Merged, user(2), None));
+    assert_eq!(heard(&people.told(1)), (1, 1), "and everybody hears of it");
+    assert!(people.told(3).iter().any(|event| matches!(event, Event::AlreadySettled(_))));
+    assert!(people.of(2).rejected().is_empty() && people.of(3).rejected().is_empty());
+    assert_eq!(people.of(2).field(open.entity, Conflict::TEXT), None, "it is about no field");
+}
+
+#[test]
+fn a_text_that_may_come_back_is_not_dismissed() {
+    let (mut people, open) = stuck();
+    let dismiss = |seen, value: bool| Change::ConflictSettled {
+        conflict: open.id,
+        entity: open.entity,
+        field: Conflict::TEXT.into(),
+        write: FieldWrite::new(FieldValue::Flag(value), seen),
+        at: HlcTime::default(),
+    };
+    let version = people.server.sequencer.head().version;
+    let still_open = |people: &People| people.server.sequencer.committed().conflicts.open().count();
+    let mut take = |change| people.server.take(3, 1, version, vec![change]);
+    assert_eq!(take(dismiss(version, false)), [(0, rejected(Reason::BadValue))]);
+    // An edit that was on its way: now the removal is in conflict itself.
+    let mut people = stuck().0;
+    people.server.take(3, 1, version - 1, vec![edit(1, &format!("[{},\"!\"]", people.server.text(1).len()))]);
+    let version = people.server.sequencer.head().version;
+    let told = people.server.take(3, 2, version, vec![dismiss(version, true)]);
+    let (field, conflict) = (Conflict::TEXT.to_owned(), open.id);
+    assert_eq!(told, [(0, Outcome::Conflict { field, conflict })]);
+    assert_eq!(still_open(&people), 2);
+    // Nor where a side was not seen.
+    let mut people = stuck().0;
+    people.server.take(3, 1, version - 1, vec![dismiss(2, true)]);
+    assert_eq!(still_open(&people), 1);
+}

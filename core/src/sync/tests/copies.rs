@@ -42,6 +42,28 @@ fn a_copied_store_is_noticed_and_sends_nothing() {
 }
 
 #[test]
+fn what_a_copy_had_undone_before_it_was_sent_cannot_be_done_again_there() {
+    let (mut server, mut copy, sent) = in_flight();
+    server.take_bytes(1, batch(&sent));
+    let hash = copy.head().unwrap().hash;
+    copy.receive(300, &EncodedEntry::new(&server.delivered[0], hash)).unwrap();
+    drain(&mut copy, 300);
+    copy.offline();
+    // What is typed here is in both copies, which are made now. This one takes it back, the other sends it.
+    copy.replace_text(310, comment(1), 0, 0, "B ").unwrap();
+    assert!(copy.undo(320, comment(1)).unwrap());
+    server.take(1, sent.seq + 1, 3, vec![edit(1, "[\"B \",9]")]);
+    copy.opening();
+    assert_eq!(copy.opened(330, answer(&server, 1, true, None)), Err(ResyncReason::Copied));
+    copy.renew(340, client(3), ResyncReason::Copied);
+    copy.opening();
+    server.sequencer.client_opened(client(3), None);
+    copy.opened(350, answer(&server, 3, true, None)).unwrap();
+    assert_eq!(shown(&copy, 1), "B A one two");
+    assert!(!copy.can_redo(comment(1)), "the other copy has done it");
+}
+
+#[test]
 fn a_copy_that_goes_on_while_both_are_connected_is_noticed_by_its_first_entry() {
     let (mut server, mut replica, sent) = in_flight();
     server.take_bytes(1, batch(&sent));

@@ -255,3 +255,59 @@ fn a_decision_is_of_the_code_that_its_author_looked_at() {
     let published = people.of(1).decision(Status::ChangesRequested, None, Some(1)).unwrap();
     assert_eq!(published.status.patch_set, Some(1));
 }
+
+/// A decision of a patch set by somebody who had seen a version.
+fn decided(value: Status, patch_set: u32, seen: u64) -> Change {
+    let status = FieldWrite { patch_set: Some(patch_set), ..FieldWrite::new(value.into(), seen) };
+    Change::Decided { status, note: None, at: HlcTime { ms: seen, n: 0 } }
+}
+
+#[test]
+fn the_same_decision_by_somebody_who_knows_more_by_now_is_of_that() {
+    for policy in [StatusPolicy::UserGuided, StatusPolicy::Lww] {
+        let mut server = Server::of(Limits::default(), policy);
+        server.sequencer.patch_sets.insert(1, patch_sets::code(patch_sets::FIRST));
+        let stands = |server: &Server| {
+            let review = server.sequencer.committed();
+            let status = review.fields.register(Status::FIELD).unwrap();
+            let mine = &review.decisions[&user(1)];
+            ((status.seen, status.patch_set), (mine.seen, mine.patch_set), status.by.clone())
+        };
+        server.take(1, 1, 1, vec![decided(Status::Approved, 1, 1)]);
+        server.take(1, 2, 2, vec![decided(Status::Approved, 1, 2)]);
+        assert_eq!(server.delivered.last().unwrap().facts, [], "their own word is nothing new");
+        server.take(2, 1, 3, vec![add(1, "what about this?")]);
+        // Of the same code, having read what was said since.
+        server.take(1, 3, 4, vec![decided(Status::Approved, 1, 4)]);
+        assert_eq!(stands(&server), ((Some(4), Some(1)), (4, 1), user(1)), "{policy:?}");
+        // Of code that has come since.
+        server.sequencer.add_patch_set(1_000, patch_sets::next(2, patch_sets::FIRST, patch_sets::SECOND));
+        server.poll();
+        server.commit();
+        let newest = server.sequencer.head().version;
+        server.take(1, 4, newest, vec![decided(Status::Approved, 2, newest)]);
+        assert_eq!(stands(&server), ((Some(newest), Some(2)), (newest, 2), user(1)), "{policy:?}");
+        // And once more of the first, on purpose, at once.
+        server.take(1, 5, newest + 1, vec![decided(Status::Approved, 1, newest + 1)]);
+        assert_eq!(stands(&server), ((Some(newest + 1), Some(1)), (newest + 1, 1), user(1)), "{policy:?}");
+        assert!(server.sequencer.committed().conflicts.is_empty());
+    }
+}
+
+#[test]
+fn a_status_that_stands_is_said_once_more_only_where_that_says_something() {
+    let approve = |people: &mut People, who: usize| {
+        people.of(who).set_field(0, Entity::Review, "status", Status::Approved.into()).unwrap();
+        let count = people.of(who).unsynced().count;
+        people.settle();
+        count
+    };
+    let mut people = People::new(2);
+    assert_eq!((approve(&mut people, 1), approve(&mut people, 1)), (1, 0));
+    people.of(2).add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "but").unwrap();
+    people.settle();
+    assert_eq!((approve(&mut people, 1), approve(&mut people, 1)), (1, 0), "having read that");
+    assert_eq!((approve(&mut people, 2), approve(&mut people, 2)), (1, 0), "the other agrees");
+    let status = people.server.sequencer.committed().fields.register(Status::FIELD).cloned().unwrap();
+    assert_eq!((status.by, status.seen), (user(2), Some(4)));
+}

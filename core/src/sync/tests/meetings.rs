@@ -87,6 +87,22 @@ impl People {
         self.online[who - 1] = true;
     }
 
+    /// Comes back and is told by the whole review, with what goes beside that.
+    pub(super) fn leap_back(&mut self, who: usize) {
+        let now = self.now;
+        let replica = &mut self.replicas[who - 1];
+        let open = replica.opening();
+        let comments = open.in_flight.iter().flat_map(|batch| batch.comments.clone()).collect::<Vec<_>>();
+        let mut steps = CatchUp::beside_snapshot(comments);
+        for entry in &self.log[open.have.unwrap().version as usize..] {
+            steps.push(&entry.decode().unwrap());
+        }
+        let last = self.server.sequencer.last_answer(client(who as u128)).cloned();
+        let whole = opened_whole(self.server.sequencer.committed().clone(), self.server.sequencer.head());
+        replica.opened(now, Opened { last, steps: steps.finish(), ..whole }).unwrap();
+        self.online[who - 1] = true;
+    }
+
     /// What everybody online has typed freezes at the same moment: none of it has seen the others'.
     pub(super) fn send(&mut self) {
         let mut sent = Vec::new();
@@ -144,6 +160,16 @@ impl People {
     /// Somebody has posted the next state of the code.
     pub(super) fn add_patch_set(&mut self, patch_set: NewPatchSet) {
         self.server.sequencer.add_patch_set(self.now, patch_set);
+        self.deliver();
+    }
+
+    /// An entry by somebody's other client, who knows nothing of the rules of today.
+    pub(super) fn overhear(&mut self, who: u128, facts: Vec<Fact>) {
+        let head = self.server.sequencer.head();
+        let (author, version, client) = (user(who), head.version + 1, client(90 + who));
+        let entry =
+            Entry { format: 1, version, author, client, seq: 1, at: self.now, facts, verdicts: vec![] };
+        assert!(self.server.sequencer.overhear(EncodedEntry::new(&entry, head.hash)).unwrap());
         self.deliver();
     }
 

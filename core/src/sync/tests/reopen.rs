@@ -74,6 +74,30 @@ fn a_batch_in_flight_is_carried_over_the_steps_of_its_comment() {
 }
 
 #[test]
+fn an_edit_of_a_comment_that_is_in_flight_stays_beside_a_snapshot() {
+    let mut server = Server::new();
+    let mut replica = replica(1);
+    replica.add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), "one").unwrap();
+    replica.tick(50);
+    let sent = drain(&mut replica, 50).0.remove(0);
+    replica.replace_text(60, comment(1), 3, 0, " two").unwrap();
+    replica.add_comment(61, comment(2), Place::Reply(comment(1)), "reply").unwrap();
+    replica.offline();
+    replica.opening();
+    let steps = steps(&server, &[comment(1)], true);
+    replica.opened(300, answer(&server, 1, true, steps)).unwrap();
+    assert!(replica.rejected().is_empty(), "{:?}", replica.rejected());
+    assert_eq!((shown(&replica, 1), shown(&replica, 2)), ("one two".into(), "reply".into()));
+    server.take_bytes(1, batch(&sent));
+    let hash = replica.head().unwrap().hash;
+    replica.receive(310, &EncodedEntry::new(&server.delivered[0], hash)).unwrap();
+    replica.flush(320);
+    let next = drain(&mut replica, 320).0.pop().unwrap();
+    server.take_bytes(1, batch(&next));
+    assert_eq!(server.text(1), "one two");
+}
+
+#[test]
 fn an_entry_of_ones_own_among_the_steps_ends_the_flight() {
     for beside in [false, true] {
         let (mut server, mut replica, sent) = in_flight();

@@ -152,7 +152,7 @@ fn a_late_edit_goes_into_the_comment_that_the_draft_became() {
     two.open(&mut phone, 2);
     two.catch_up(&mut phone, &mut phone_seen);
     two.sync(&mut phone, &mut phone_seen);
-    let record = phone.late_edits().next().unwrap().clone();
+    let record = phone.late().next().unwrap().clone();
     assert_eq!(record.base.as_deref(), Some("one two three"));
     assert_eq!(record.mine.as_deref(), Some("one 2 three"));
     assert!(phone.list_drafts().is_empty());
@@ -162,24 +162,24 @@ fn a_late_edit_goes_into_the_comment_that_the_draft_became() {
     let head = Head { version: 1, hash: encoded.hash };
     here.opened(1_000, opened_whole(review, head)).unwrap();
     // Not before the comment is here.
-    assert_eq!(here.carry_over(1_000, phone.client(), &record), Ok(false));
+    assert_eq!(here.take_late(1_000, phone.client(), &record), Late::Waits);
     let mut hash = encoded.hash;
     for entry in &two.review.delivered {
         let encoded = EncodedEntry::new(entry, hash);
         hash = encoded.hash;
         here.receive(1_000, &encoded).unwrap();
     }
-    assert_eq!(here.carry_over(1_000, phone.client(), &record), Ok(true));
+    assert_eq!(here.take_late(1_000, phone.client(), &record), Late::Carried);
     assert_eq!(here.comment(comment(1)).unwrap().text.as_str(), "1 2 three");
     // A crash before the record is gone: it comes again, and nothing happens twice.
     let save = here.poll().unwrap();
     let ReplicaEffect::Save { state, .. } = save else { panic!("a save comes first: {save:?}") };
     let mut here = Replica::restore(1_000, saved_parts(&[*state]), 50);
-    assert_eq!(here.carry_over(1_000, phone.client(), &record), Ok(true));
+    assert_eq!(here.take_late(1_000, phone.client(), &record), Late::Carried);
     assert_eq!(here.comment(comment(1)).unwrap().text.as_str(), "1 2 three");
     assert_eq!(here.unsynced().count, 1);
     here.forget_carried(phone.client(), record.id);
-    assert_eq!(here.carry_over(1_000, phone.client(), &record), Ok(true));
+    assert_eq!(here.take_late(1_000, phone.client(), &record), Late::Carried);
     assert_eq!(here.comment(comment(1)).unwrap().text.as_str(), "1 2 three", "its words stand there already");
     // The review's sequencer is told what it was made on.
     here.opened(1_000, opened(here.head().unwrap())).unwrap();
@@ -219,15 +219,44 @@ fn words_that_somebody_else_rewrote_meanwhile_are_in_conflict() {
     };
     // What else was done to such a draft waits for a person.
     let removed = Change::CommentRemoved { comment: comment(1), seen: None };
-    let removal = Rejected { changes: vec![removed], ..record.clone() };
-    assert_eq!(here.carry_over(1_000, client(1), &removal), Ok(false));
-    assert_eq!(here.carry_over(1_000, client(1), &record), Ok(true));
+    let removal = Rejected { id: 2, changes: vec![removed], ..record.clone() };
+    assert_eq!(here.take_late(1_000, client(1), &removal), Late::SetAside);
+    assert_eq!(here.rejected().len(), 1);
+    assert_eq!(here.take_late(1_000, client(1), &record), Late::Carried);
     here.flush(1_000);
     let batch = sent(&mut here).unwrap();
     two.carried(batch);
     let conflicts: Vec<_> = two.review.sequencer.committed().conflicts.open().cloned().collect();
     let values: Vec<_> = conflicts[0].sides.iter().map(|side| side.value.clone()).collect();
     assert_eq!(values, [FieldValue::Text("one zwei".into()), FieldValue::Text("one deux".into())]);
+}
+
+#[test]
+fn what_came_too_late_for_a_draft_that_is_nowhere_waits_for_a_person() {
+    let (encoded, review, _) = created();
+    let mut here = Replica::new(client(3), user(1), REVIEW, 50);
+    let record = Rejected {
+        id: 1,
+        cause: Cause::Refused(Reason::Published),
+        at: 1_000,
+        comment: Some(comment(1)),
+        place: Some(Place::Line(Anchor::head("x", 1))),
+        base: Some("one".into()),
+        mine: Some("one two".into()),
+        changes: vec![edit(1, "[3,\" two\"]")],
+    };
+    // Whoever is offline hears of nothing: it may still come.
+    assert_eq!(here.take_late(60_000, client(1), &record), Late::Waits);
+    here.opened(1_000, opened_whole(review, Head { version: 1, hash: encoded.hash })).unwrap();
+    assert_eq!(here.take_late(11_000, client(1), &record), Late::Waits);
+    assert_eq!(here.take_late(11_001, client(1), &record), Late::SetAside);
+    assert_eq!(here.take_late(11_002, client(1), &record), Late::Carried, "it is taken once");
+    let [kept] = here.rejected() else { panic!("one record: {:?}", here.rejected()) };
+    assert_eq!(kept.mine, record.mine);
+    // Its words can be said once more, at their place.
+    let id = kept.id;
+    here.retry_rejected(11_003, id, comment(2)).unwrap();
+    assert_eq!(here.comment(comment(2)).unwrap().text.as_str(), "one two");
 }
 
 #[test]

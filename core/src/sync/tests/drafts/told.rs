@@ -131,6 +131,51 @@ fn after_lost_history_a_publication_that_waits_has_seen_nothing() {
 }
 
 #[test]
+fn a_publication_on_its_way_when_history_was_lost_is_said_anew_unless_it_had_happened() {
+    for (taken, restarts) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut two = Two::new();
+        let mut laptop = Replica::drafts(client(1), user(1), REVIEW, 50);
+        two.open(&mut laptop, 1);
+        laptop.publish_drafts(6, vec![], approved(1), Some(1)).unwrap();
+        laptop.flush(1_000);
+        let first = super::replica::sent(&mut laptop).expect("it is sent");
+        if taken {
+            two.hand_in(1, first.seq, first.base, first.changes);
+            two.pump();
+        }
+        assert!(laptop.review_went_back(), "its connection has nothing more for it");
+        let state = super::super::replica::saves(&mut laptop, 7);
+        laptop.tick(100_000);
+        assert!(super::replica::sent(&mut laptop).is_none(), "nor does it go there again as it is");
+        assert_eq!(laptop.wake_at(), None);
+        laptop.offline();
+        if restarts {
+            laptop = Replica::restore(100_000, saved_parts(&state), 50);
+        }
+        let asked = laptop.opening();
+        assert_eq!((asked.have, asked.in_flight.map(|batch| batch.seq)), (None, Some(1)));
+        let void = Answer { seq: 1, payload: Hash::default(), result: AnswerResult::Void };
+        let last = two.drafts.sequencer.last_answer(client(1)).cloned().unwrap_or(void);
+        let (review, head) = (two.drafts.sequencer.committed().clone(), two.drafts.sequencer.head());
+        let digest = Some(review.digest());
+        let id = review.id;
+        let whole = Opened { digest, snapshot: Some(review), held: Some(1), ..Opened::new(id, head) };
+        laptop.opened(100_000, Opened { last: Some(last), ..whole }).unwrap();
+        laptop.flush(100_001);
+        let again = super::replica::sent(&mut laptop);
+        if taken {
+            assert!(again.is_none() && laptop.unsynced().count == 0);
+            continue;
+        }
+        let again = again.expect("it goes out under another number");
+        let [Change::DraftsPublished { decision, seen, .. }] = &again.changes[..] else {
+            panic!("{again:?}")
+        };
+        assert_eq!((again.seq, *seen, decision.as_ref().unwrap().status.seen), (2, None, 0));
+    }
+}
+
+#[test]
 fn what_was_refused_is_published_again_with_what_is_seen_by_then() {
     for by_review in [true, false] {
         let mut two = Two::new();
