@@ -121,9 +121,7 @@ impl Server {
         let (node, connected) = (Uuid::new_v4(), Sessions::default());
         let close = {
             let connected = connected.clone();
-            move |session| {
-                connected.close(session);
-            }
+            move |session| connected.close_for_others(session)
         };
         let metrics = Metrics::default();
         let nodes = Nodes::join(&config, &*store, node, metrics.clone(), close)?;

@@ -12,8 +12,8 @@ pub(crate) fn banner(address: SocketAddr, state: &AppState) -> String {
     } else {
         "not built in: run `cargo xtask build`, then build the server again".to_owned()
     };
-    let away = if state.fanout.is_healthy() { "" } else { ", which cannot be reached for now" };
-    let nodes = format!("{}{away}", state.fanout.describe());
+    let trouble = state.fanout.trouble().map(|trouble| format!(": {trouble}"));
+    let nodes = format!("{}{}", state.fanout.describe(), trouble.unwrap_or_default());
     format!(
         "interline listening on http://{address}\n\
          \x20 store     {}\n\

@@ -33,7 +33,7 @@ impl Nodes {
         store: &dyn Store,
         node: Uuid,
         metrics: Metrics,
-        close: impl Fn(SessionId) + Send + Sync + 'static,
+        close: impl Fn(SessionId) -> bool + Send + Sync + 'static,
     ) -> Result<Nodes, StartError> {
         let Some(url) = config.redis_url() else {
             metrics.redis_up.set(1.0);

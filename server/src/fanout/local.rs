@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use interline_core::id::{ReviewId, SessionId};
 
-use super::{Fanout, News, Subscription};
+use super::{Closed, Fanout, News, Subscription};
+use crate::link::LinkError;
 
 /// The fan-out of a node that is the only one.
 #[derive(Debug, Default)]
@@ -19,8 +20,8 @@ impl Fanout for LocalFanout {
         false
     }
 
-    fn is_healthy(&self) -> bool {
-        true
+    fn trouble(&self) -> Option<String> {
+        None
     }
 
     fn publish(&self, _: ReviewId, _: News) {}
@@ -29,7 +30,9 @@ impl Fanout for LocalFanout {
         Subscription::silent()
     }
 
-    fn close(&self, _: SessionId) {}
+    async fn close(&self, _: SessionId) -> Result<Closed, LinkError> {
+        Ok(Closed::Nobodys)
+    }
 
     async fn flush(&self) {}
 }

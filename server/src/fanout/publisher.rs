@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use interline_core::entry::Head;
-use interline_core::id::{ReviewId, SessionId};
+use interline_core::id::ReviewId;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -24,7 +24,8 @@ const UNSAID: usize = 10_000;
 
 pub(super) enum Saying {
     News(ReviewId, News),
-    Close(SessionId),
+    /// To a channel of a node that has asked something.
+    Answer(String, Vec<u8>),
     /// Answered once everything before it was said.
     Flush(oneshot::Sender<()>),
 }
@@ -97,7 +98,7 @@ impl Task {
                     heads.extend(news.head().map(|head| (review, head)));
                     (self.link.keys().news(review), news.encode(self.node))
                 }
-                Saying::Close(session) => (self.link.keys().closing(), session.to_string().into_bytes()),
+                Saying::Answer(channel, answer) => (channel, answer),
                 Saying::Flush(reply) => {
                     flushed.push(reply);
                     continue;

@@ -7,17 +7,18 @@ use interline_core::id::{ReviewId, SessionId};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use super::closing::Closing;
 use super::publisher::{Publisher, Saying};
-use super::{Close, Fanout, Inbox, News, Subscription};
-use crate::link::{Heard, Link, Listening};
+use super::{Close, Closed, Fanout, Inbox, News, Subscription};
+use crate::link::{Heard, Link, LinkError};
 use crate::metrics::Metrics;
 
 /// The fan-out over Redis.
 pub struct RedisFanout {
     link: Arc<Link>,
     node: Uuid,
-    publisher: Publisher,
-    _closing: Listening,
+    publisher: Arc<Publisher>,
+    closing: Closing,
 }
 
 /// A room's end of a channel.
@@ -40,25 +41,13 @@ impl Heard for Room {
     }
 }
 
-struct Closing(Close);
-
-impl Heard for Closing {
-    fn heard(&self, message: &[u8]) {
-        let session = std::str::from_utf8(message).ok().and_then(|text| Uuid::parse_str(text).ok());
-        if let Some(session) = session {
-            self.0(SessionId(session));
-        }
-    }
-
-    fn missed(&self) {}
-}
-
 impl RedisFanout {
     /// Tells other nodes from now on, and hears them; the task says what there is to say.
     pub fn start(link: Arc<Link>, node: Uuid, close: Close) -> (RedisFanout, JoinHandle<()>) {
         let (publisher, task) = Publisher::start(link.clone(), node);
-        let closing = link.listen(link.keys().closing(), Arc::new(Closing(close)));
-        (RedisFanout { link, node, publisher, _closing: closing }, task)
+        let publisher = Arc::new(publisher);
+        let closing = Closing::start(link.clone(), node, publisher.clone(), close);
+        (RedisFanout { link, node, publisher, closing }, task)
     }
 }
 
@@ -70,6 +59,10 @@ impl Fanout for RedisFanout {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.link.trouble().map(|trouble| trouble.to_string())
     }
 
     fn is_healthy(&self) -> bool {
@@ -86,8 +79,8 @@ impl Fanout for RedisFanout {
         subscription.holding(self.link.listen(self.link.keys().news(review), Arc::new(room)))
     }
 
-    fn close(&self, session: SessionId) {
-        self.publisher.say(Saying::Close(session));
+    async fn close(&self, session: SessionId) -> Result<Closed, LinkError> {
+        self.closing.ask(session).await
     }
 
     async fn flush(&self) {

@@ -28,6 +28,9 @@ struct Readiness {
     store: &'static str,
     presence: &'static str,
     fanout: &'static str,
+    /// Why it is degraded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 /// The process is alive.
@@ -43,13 +46,14 @@ pub(super) async fn readyz(state: web::Data<AppState>) -> Result<HttpResponse, A
         return Err(ApiError::unavailable("draining", "the server is stopping"));
     }
     state.store.ping().await?;
-    let word = |healthy| if healthy { "ok" } else { "degraded" };
-    let (presence, fanout) = (state.board.healthy(), state.fanout.is_healthy());
+    let (presence, fanout) = (state.board.trouble(), state.fanout.trouble());
+    let word = |trouble: &Option<String>| if trouble.is_none() { "ok" } else { "degraded" };
     Ok(HttpResponse::Ok().json(Readiness {
-        status: if presence && fanout { "ready" } else { "degraded" },
+        status: if presence.is_none() && fanout.is_none() { "ready" } else { "degraded" },
         store: "ok",
-        presence: word(presence),
-        fanout: word(fanout),
+        presence: word(&presence),
+        fanout: word(&fanout),
+        reason: fanout.or(presence),
     }))
 }
 

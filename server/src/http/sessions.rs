@@ -1,5 +1,6 @@
 //! Who is connected, to any node; and closing a connection, of any node.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -10,12 +11,13 @@ use uuid::Uuid;
 
 use super::ApiError;
 use crate::app::AppState;
-use crate::presence::{PresenceError, SessionRecord};
+use crate::fanout::Closed;
+use crate::presence::SessionRecord;
 
 /// How long closing a session of another node may take.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How often it is looked whether that has happened.
-const LOOK: Duration = Duration::from_millis(50);
+/// Between two questions to all nodes.
+const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Serialize)]
 struct Sessions {
@@ -38,26 +40,25 @@ pub(super) async fn close(
     if state.connected.close(session) {
         return Ok(HttpResponse::NoContent().finish());
     }
-    let until = Instant::now() + PATIENCE;
-    // Whether it is there and whether it is gone is what the presence store says, and nobody else can.
-    if state.board.session(session).await.map_err(not_known)?.is_none() {
-        return Err(unknown());
-    }
-    state.fanout.close(session);
-    let mut now = Ok(());
+    let (until, mut on_record) = (Instant::now() + PATIENCE, false);
     while Instant::now() < until {
-        now = match state.board.session(session).await {
-            Ok(None) => return Ok(HttpResponse::NoContent().finish()),
-            Ok(Some(_)) => Ok(()),
-            Err(error) => Err(not_known(error)),
-        };
-        sleep(LOOK).await;
+        // One of this node's own has just ended.
+        let record = state.board.session(session).await.map_err(not_known)?;
+        on_record |= record.is_some_and(|record| record.node != state.node);
+        match state.fanout.close(session).await.map_err(not_known)? {
+            Closed::Done => return Ok(HttpResponse::NoContent().finish()),
+            // A record that goes may only have expired, and then its node cannot be reached.
+            Closed::Nobodys if !on_record => return Err(unknown()),
+            Closed::Nobodys | Closed::NotSaid => sleep(PAUSE).await,
+        }
     }
-    now?;
-    Err(ApiError::unavailable("session_not_closed", "the session's node does not answer; it may be gone"))
+    Err(ApiError::unavailable(
+        "session_not_closed",
+        "the session's node has not said that it is closed; it may be cut off or gone",
+    ))
 }
 
-fn not_known(error: PresenceError) -> ApiError {
+fn not_known(error: impl Display) -> ApiError {
     ApiError::unavailable("sessions_not_known", error.to_string())
 }
 

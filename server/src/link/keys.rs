@@ -1,8 +1,9 @@
 //! What things are called in Redis. Everything begins with the installation's prefix and what its store is told from
 //! others by: nodes over a copy of a database have nothing to tell those over the original. What belongs to one review
-//! has the review in braces, so that a cluster keeps it together.
+//! has the review in braces, by which a cluster would keep it together.
 
 use interline_core::id::ReviewId;
+use uuid::Uuid;
 
 use super::BadAddress;
 
@@ -45,6 +46,16 @@ impl Keys {
     /// The channel on which every node hears which sessions are to be closed.
     pub(crate) fn closing(&self) -> String {
         format!("{}:closing", self.prefix)
+    }
+
+    /// A channel that nobody listens to, and keys that nobody reads: what may be done with them may be with others.
+    pub(crate) fn tries(&self) -> String {
+        format!("{}:{{tries}}", self.prefix)
+    }
+
+    /// The channel on which a node hears what others answer.
+    pub(crate) fn answers(&self, node: Uuid) -> String {
+        format!("{}:answers:{node}", self.prefix)
     }
 }
 

@@ -6,11 +6,12 @@
 
 mod keys;
 mod listeners;
+mod trouble;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::{
@@ -26,6 +27,7 @@ use crate::metrics::Metrics;
 pub(crate) use keys::Keys;
 use listeners::{Changes, Listeners};
 pub(crate) use listeners::{Heard, Listening};
+use trouble::{REPLICA, Trouble, in_short, is_gone, is_replicas, refused};
 
 /// How long Redis may take to connect or to answer.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -33,14 +35,15 @@ const PATIENCE: Duration = Duration::from_millis(800);
 const PING: Duration = Duration::from_secs(1);
 /// How long to wait before connecting again, at most, in milliseconds; at least half of it.
 const RETRY_MS: u64 = 500;
+/// The same where Redis refuses what a node needs: somebody has to do something about that.
+const REFUSED_MS: u64 = 5_000;
 /// How much may be on its way to Redis at once.
 const CONCURRENT: usize = 64;
 /// Channels that are subscribed to in one go.
 const CHANNELS: usize = 500;
-const REPLICA: &str = "it is a replica, which takes no writes";
 
 /// Why Redis did not do what was asked.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LinkError {
     /// It cannot be reached, or does not answer in time.
     #[error("Redis cannot be reached")]
@@ -60,6 +63,15 @@ pub struct BadAddress(pub String);
 struct Up {
     connection: MultiplexedConnection,
     number: u64,
+    since: Instant,
+}
+
+/// A connection that was made, and what it is subscribed to.
+struct Made {
+    connection: MultiplexedConnection,
+    /// Told when it is closed.
+    lost: Arc<Notify>,
+    subscribed: BTreeSet<String>,
 }
 
 /// The connection to Redis.
@@ -68,6 +80,8 @@ pub struct Link {
     keys: Keys,
     place: String,
     up: watch::Sender<Option<Up>>,
+    /// Why there is none, while there is none.
+    down: Mutex<LinkError>,
     /// Told the number of a connection that is of no use any more, and why.
     broken: watch::Sender<(u64, &'static str)>,
     listeners: Arc<Listeners>,
@@ -91,6 +105,7 @@ impl Link {
             client,
             keys: Keys::new(prefix, store)?,
             up: watch::Sender::new(None),
+            down: Mutex::new(LinkError::Away),
             broken: watch::Sender::new((0, "")),
             listeners: Arc::default(),
             connections: AtomicU64::new(0),
@@ -120,6 +135,20 @@ impl Link {
         self.up.borrow().is_some()
     }
 
+    /// Why there is none.
+    pub(crate) fn trouble(&self) -> Option<LinkError> {
+        (!self.is_up()).then(|| self.lock_down().clone())
+    }
+
+    fn lock_down(&self) -> MutexGuard<'_, LinkError> {
+        self.down.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long there has been a connection without a break.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        self.up.borrow().as_ref().map(|up| up.since.elapsed())
+    }
+
     /// How many connections were made.
     pub(crate) fn connections(&self) -> u64 {
         self.connections.load(Relaxed)
@@ -146,8 +175,8 @@ impl Link {
 
     /// Asks something.
     pub(crate) async fn ask<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, LinkError> {
-        let Some(Up { mut connection, number }) = self.up.borrow().clone() else {
-            return Err(LinkError::Away);
+        let Some(Up { mut connection, number, .. }) = self.up.borrow().clone() else {
+            return Err(self.lock_down().clone());
         };
         // The connection has its own deadline for answers; this one is for a connection that takes nothing more.
         match timeout(2 * PATIENCE, pipeline.query_async(&mut connection)).await {
@@ -157,7 +186,12 @@ impl Link {
                 self.broken.send_replace((number, REPLICA));
                 Err(LinkError::Refused(error.to_string()))
             }
-            Ok(Err(error)) if !is_gone(&error) => Err(LinkError::Refused(error.to_string())),
+            Ok(Err(error)) if !is_gone(&error) => {
+                let refused = refused("write or read", &error);
+                Err(LinkError::Refused(
+                    refused.unwrap_or_else(|| format!("Redis refuses it: {}", in_short(&error))),
+                ))
+            }
             Ok(Err(_)) | Err(_) => {
                 self.broken.send_replace((number, "it does not answer in time"));
                 Err(LinkError::Away)
@@ -166,35 +200,43 @@ impl Link {
     }
 
     async fn run(self: Arc<Self>) {
-        let mut was_up = true;
+        // What was said of it last; nothing while there is a connection.
+        let mut said = None;
+        let mut refusals = 0;
         loop {
             match self.connect().await {
-                Ok((connection, lost)) => {
+                Ok(made) => {
                     let number = self.connections.load(Relaxed) + 1;
                     info!(number, "connected to {}", self.place);
-                    was_up = true;
-                    self.up.send_replace(Some(Up { connection: connection.clone(), number }));
+                    let connection = made.connection.clone();
+                    self.up.send_replace(Some(Up { connection, number, since: Instant::now() }));
                     self.connections.store(number, Relaxed);
                     self.metrics.redis_connections.increment(1);
                     self.metrics.redis_up.set(1.0);
-                    let why = self.keep(connection, number, &lost).await;
+                    let trouble = self.keep(made, number).await;
+                    *self.lock_down() = trouble.told.clone();
                     self.up.send_replace(None);
                     self.metrics.redis_up.set(0.0);
                     self.listeners.end();
-                    warn!(%why, "the connection to {} is gone; edits go on through the store", self.place);
+                    warn!(why = %trouble.why, "the connection to {} is gone; edits go on through the store", self.place);
+                    (said, refusals) = (None, 0);
                 }
-                Err(error) => {
-                    if std::mem::take(&mut was_up) {
-                        warn!(%error, "{} cannot be reached; edits go on through the store", self.place);
+                Err(trouble) => {
+                    *self.lock_down() = trouble.told.clone();
+                    refusals = if trouble.lasting { refusals + 1 } else { 0 };
+                    if said.as_ref() != Some(&trouble.told) {
+                        let Trouble { told, why, .. } = &trouble;
+                        warn!(%why, "{}: {told}; edits go on through the store", self.place);
+                        said = Some(trouble.told);
                     }
                 }
             }
-            // Nodes that lost it together do not come back together.
-            sleep(Duration::from_millis(fastrand::u64(RETRY_MS / 2..=RETRY_MS))).await;
+            sleep(pause(refusals)).await;
         }
     }
 
-    async fn connect(&self) -> Result<(MultiplexedConnection, Arc<Notify>), RedisError> {
+    /// Makes a connection that hears all that is listened to, and may say something.
+    async fn connect(&self) -> Result<Made, Trouble> {
         let lost = Arc::new(Notify::new());
         let (listeners, ended) = (self.listeners.clone(), lost.clone());
         // Called by the connection's own task, which must not wait.
@@ -213,56 +255,77 @@ impl Link {
             .set_response_timeout(Some(PATIENCE))
             .set_concurrency_limit(CONCURRENT)
             .set_push_sender(heard);
-        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        takes_writes(&mut connection).await?;
-        Ok((connection, lost))
+        let connecting = self.client.get_multiplexed_async_connection_with_config(&config).await;
+        let connection = connecting.map_err(|error| Trouble::with("connect", &error))?;
+        let mut made = Made { connection, lost, subscribed: BTreeSet::new() };
+        self.look(&mut made.connection).await?;
+        // Whatever was wanted before there was a connection.
+        self.listeners.begin();
+        if let Err(trouble) = self.subscribe(&mut made).await {
+            self.listeners.end();
+            return Err(trouble);
+        }
+        Ok(made)
     }
 
     /// Looks after a connection until it is of no use any more; says why.
-    async fn keep(&self, mut connection: MultiplexedConnection, number: u64, lost: &Notify) -> String {
+    async fn keep(&self, mut made: Made, number: u64) -> Trouble {
         let mut broken = self.broken.subscribe();
-        let mut subscribed = BTreeSet::new();
         let mut ping = interval(PING);
-        // Whatever was wanted before there was a connection.
-        self.listeners.begin();
-        if let Err(error) = self.subscribe(&mut connection, &mut subscribed).await {
-            return error.to_string();
-        }
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let lost = made.lost.clone();
         loop {
             let done = tokio::select! {
-                () = lost.notified() => return "it was closed".to_owned(),
-                why = told(&mut broken, number) => return why.to_owned(),
-                () = self.listeners.changed() => self.subscribe(&mut connection, &mut subscribed).await,
-                _ = ping.tick() => takes_writes(&mut connection).await,
+                () = lost.notified() => return Trouble::gone("it was closed"),
+                why = told(&mut broken, number) => return Trouble::gone(why),
+                () = self.listeners.changed() => self.subscribe(&mut made).await,
+                _ = ping.tick() => self.look(&mut made.connection).await,
             };
-            if let Err(error) = done {
-                return error.to_string();
+            if let Err(trouble) = done {
+                return trouble;
             }
         }
     }
 
+    /// Whether the other end is there, a primary, and lets this node say something.
+    async fn look(&self, connection: &mut MultiplexedConnection) -> Result<(), Trouble> {
+        takes_writes(connection).await.map_err(|error| Trouble::with("HELLO", &error))?;
+        let mut publish = redis::cmd("PUBLISH");
+        publish
+            .arg(self.keys.tries())
+            .arg("")
+            .exec_async(connection)
+            .await
+            .map_err(|error| Trouble::with("PUBLISH", &error))
+    }
+
     /// Subscribes to what is listened to, and to nothing else.
-    async fn subscribe(
-        &self,
-        connection: &mut MultiplexedConnection,
-        subscribed: &mut BTreeSet<String>,
-    ) -> Result<(), RedisError> {
-        let Changes { subscribe, unsubscribe } = self.listeners.changes(subscribed);
+    async fn subscribe(&self, made: &mut Made) -> Result<(), Trouble> {
+        let Changes { subscribe, unsubscribe } = self.listeners.changes(&made.subscribed);
+        let Made { connection, subscribed, .. } = made;
         for channels in unsubscribe.chunks(CHANNELS) {
-            connection.unsubscribe(channels).await?;
+            let asked = connection.unsubscribe(channels).await;
+            asked.map_err(|error| Trouble::with("UNSUBSCRIBE", &error))?;
             for channel in channels {
                 subscribed.remove(channel);
             }
         }
         for channels in subscribe.chunks(CHANNELS) {
-            connection.subscribe(channels).await?;
+            let asked = connection.subscribe(channels).await;
+            asked.map_err(|error| Trouble::with("SUBSCRIBE", &error))?;
             // From here on nothing is missed; what was said before may have been.
             channels.iter().for_each(|channel| self.listeners.missed(channel));
             subscribed.extend(channels.iter().cloned());
         }
-        redis::cmd("PING").query_async(connection).await
+        redis::cmd("PING").exec_async(connection).await.map_err(|error| Trouble::with("PING", &error))
     }
+}
+
+/// How long to wait before connecting again, after so many refusals in a row. Nodes that lost it together do not come
+/// back together.
+fn pause(refusals: u32) -> Duration {
+    let most = RETRY_MS.saturating_mul(1 << refusals.min(8)).min(REFUSED_MS);
+    Duration::from_millis(fastrand::u64(most / 2..=most))
 }
 
 /// Waits until a connection is said to be of no use; why.
@@ -296,29 +359,6 @@ fn client(url: &str) -> Result<Client, BadAddress> {
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     let tcp = info.tcp_settings().clone().set_nodelay(true);
     Client::open(info.set_redis_settings(settings).set_tcp_settings(tcp)).map_err(bad)
-}
-
-/// Whether it is what a replica says that cannot do what was asked.
-fn is_replicas(error: &RedisError) -> bool {
-    use ServerErrorKind::{MasterDown, ReadOnly};
-    let is_one = |kind| matches!(kind, ReadOnly | MasterDown);
-    match error.kind() {
-        ErrorKind::Server(ServerErrorKind::ExecAbort) => {
-            // What was refused of a transaction.
-            let refused = error.clone().into_server_errors();
-            refused.is_some_and(|refused| refused.iter().any(|(_, error)| error.kind().is_some_and(is_one)))
-        }
-        ErrorKind::Server(kind) => is_one(kind),
-        _ => false,
-    }
-}
-
-/// Whether there is no use in the connection any more.
-fn is_gone(error: &RedisError) -> bool {
-    error.is_io_error()
-        || error.is_timeout()
-        || error.is_connection_dropped()
-        || error.is_unrecoverable_error()
 }
 
 impl Drop for Link {

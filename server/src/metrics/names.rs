@@ -36,7 +36,7 @@ all! {
     ROOMS = "interline_rooms", Gauge, "reviews that are loaded, without private drafts";
     DEGRADED = "interline_degraded", Gauge, "1 while /readyz says degraded";
     PRESENCE_UP = "interline_presence_up", Gauge, "1 while the presence store takes what it is told";
-    REDIS_UP = "interline_redis_up", Gauge, "1 while there is a connection to Redis, or none is wanted";
+    REDIS_UP = "interline_redis_up", Gauge, "1 while there is a connection to Redis over which this node may speak and listen, or none is wanted";
     REDIS_CONNECTIONS = "interline_redis_connections_total", Counter,
         "connections made to Redis: each after the first is a reconnect";
     BATCHES = "interline_batches_total", Counter, "batches that clients handed in, resends and refused ones included";

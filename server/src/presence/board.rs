@@ -4,7 +4,6 @@
 //! gone makes it late, and nothing else: what changes meanwhile is told once, as it is by then.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,7 +27,8 @@ const WRITES: usize = 500;
 pub struct Board {
     state: Mutex<State>,
     changed: Notify,
-    healthy: AtomicBool,
+    /// What the store said to the last write, if it did not take it.
+    trouble: Mutex<Option<PresenceError>>,
     store: Arc<dyn PresenceStore>,
 }
 
@@ -51,7 +51,7 @@ impl Board {
         let board = Arc::new(Board {
             state: Mutex::default(),
             changed: Notify::new(),
-            healthy: AtomicBool::new(true),
+            trouble: Mutex::default(),
             store,
         });
         let task = tokio::spawn(run(board.clone()));
@@ -65,7 +65,16 @@ impl Board {
 
     /// Whether the store took the last write.
     pub fn healthy(&self) -> bool {
-        self.healthy.load(Ordering::Relaxed)
+        self.last().is_none()
+    }
+
+    /// Why it did not, for people.
+    pub fn trouble(&self) -> Option<String> {
+        self.last().as_ref().map(|error| error.0.clone())
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<PresenceError>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Somebody is in a review, and there.
@@ -149,7 +158,13 @@ impl Board {
         for piece in pieces {
             let writes = self.writes(piece);
             let told = self.store.write(&writes, TTL).await;
-            let was_healthy = self.healthy.swap(told.is_ok(), Ordering::Relaxed);
+            // A store that is full, or lets nobody write, may well forget.
+            let only_forgets = !writes.is_empty() && writes.iter().all(PresenceWrite::forgets);
+            if told.is_ok() && only_forgets {
+                continue;
+            }
+            let before = std::mem::replace(&mut *self.last(), told.clone().err());
+            let was_healthy = before.is_none();
             match told {
                 Ok(()) if !was_healthy => info!("the presence store is back"),
                 Ok(()) => {}

@@ -55,6 +55,13 @@ pub enum PresenceWrite {
     RemoveSession(SessionId),
 }
 
+impl PresenceWrite {
+    /// Whether something is forgotten.
+    fn forgets(&self) -> bool {
+        matches!(self, PresenceWrite::Remove(..) | PresenceWrite::RemoveSession(_))
+    }
+}
+
 /// The presence store cannot be reached.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the presence store is not available: {0}")]

@@ -13,6 +13,7 @@ use interline_core::presence::Presence;
 use redis::Pipeline;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use super::{PresenceError, PresenceStore, PresenceWrite, SessionRecord};
 use crate::link::{Link, LinkError};
@@ -98,9 +99,7 @@ impl PresenceStore for RedisPresence {
     async fn write(&self, writes: &[PresenceWrite], ttl: Duration) -> Result<(), PresenceError> {
         let mut pipeline = redis::pipe();
         // Whole or not at all: cut off between its steps it would leave an index that does not expire.
-        if !writes.is_empty() {
-            pipeline.atomic();
-        }
+        pipeline.atomic();
         for write in writes {
             match write {
                 PresenceWrite::Put(review, presence) => {
@@ -115,8 +114,11 @@ impl PresenceStore for RedisPresence {
                 PresenceWrite::RemoveSession(session) => self.sessions().remove(&mut pipeline, *session),
             }
         }
+        // With nothing to say it is found out whether something could be said. Nobody ever sees it.
         if writes.is_empty() {
-            pipeline.ping().ignore();
+            let (tries, nobody) = (Group::new(self.link.keys().tries()), SessionId(Uuid::nil()));
+            tries.put(&mut pipeline, nobody, &(), ttl);
+            tries.remove(&mut pipeline, nobody);
         }
         self.run(&pipeline).await
     }

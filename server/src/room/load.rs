@@ -14,10 +14,14 @@ use interline_core::review::{PatchSets, Review};
 use tracing::error;
 
 use super::{Failure, RoomContext};
+use crate::store::keeper::Newest;
 use crate::store::{SnapshotState, Store, StoreError, StoredSnapshot};
 
 /// Entries read at once.
 pub(super) const PAGE: u32 = 500;
+
+/// How long a snapshot may be in JSON that is read where it came in: sooner than another thread has its turn.
+const SMALL: usize = 32 << 10;
 
 /// A review as of its last entry, and who took part in it.
 pub(super) struct Loaded {
@@ -38,7 +42,7 @@ async fn read(context: &RoomContext, id: ReviewId) -> Result<Loaded, StoreError>
     let row = store.find_log(id).await?;
     let row = row.ok_or_else(|| StoreError::corrupt(id, "its head row is gone"))?;
     let mut fold = start(store, id, None).await?;
-    let from = fold.head.version;
+    let newest = Newest { version: fold.head.version, bytes: fold.snapshot_bytes };
     loop {
         if fold.head.version == row.head.version && fold.head.hash != row.head.hash {
             return Err(StoreError::corrupt(id, "its log and its head row differ"));
@@ -75,7 +79,7 @@ async fn read(context: &RoomContext, id: ReviewId) -> Result<Loaded, StoreError>
     }
     let authors: Vec<UserId> = fold.authors.iter().cloned().collect();
     let names = store.users(&authors).await?.into_iter().map(|user| (user.id.clone(), user)).collect();
-    context.snapshots.loaded(id, from, &fold.review, fold.head, &fold.authors);
+    context.snapshots.loaded(id, newest, &fold.review, fold.head, &fold.authors);
     Ok(Loaded { review: fold.review, head: fold.head, patch_sets, authors: fold.authors, names })
 }
 
@@ -84,6 +88,8 @@ pub(super) struct Fold {
     pub(super) review: Review,
     pub(super) head: Head,
     pub(super) authors: BTreeSet<UserId>,
+    /// How long the snapshot was that they are folded onto.
+    snapshot_bytes: usize,
 }
 
 /// What the entries are folded onto: the newest snapshot that can be used and is no newer than `at_most`, or
@@ -103,9 +109,11 @@ pub(super) async fn start(
             }
             Err(error) => return Err(error),
         };
-        let head = snapshot.head;
+        let (head, snapshot_bytes) = (snapshot.head, snapshot.state.len());
         match fitting(store, id, snapshot).await? {
-            Ok(SnapshotState { review, authors, .. }) => return Ok(Fold { review, head, authors }),
+            Ok(SnapshotState { review, authors, .. }) => {
+                return Ok(Fold { review, head, authors, snapshot_bytes });
+            }
             Err(why) => error!(review = %id, version = head.version, %why, "a snapshot cannot be used"),
         }
         match head.version.checked_sub(1) {
@@ -113,7 +121,7 @@ pub(super) async fn start(
             None => break,
         }
     }
-    Ok(Fold { review: Review::new(id), head: Head::default(), authors: BTreeSet::new() })
+    Ok(Fold { review: Review::new(id), head: Head::default(), authors: BTreeSet::new(), snapshot_bytes: 0 })
 }
 
 /// Reads a snapshot that must be one of this log, or says why it cannot be used.
@@ -124,6 +132,9 @@ async fn fitting(
 ) -> Result<Result<SnapshotState, String>, StoreError> {
     if !store.holds(id, snapshot.head).await? {
         return Ok(Err("the log does not go through it".to_owned()));
+    }
+    if snapshot.state.len() <= SMALL {
+        return Ok(snapshot.read(id));
     }
     // A large review takes tens of milliseconds.
     let read = tokio::task::spawn_blocking(move || snapshot.read(id)).await;

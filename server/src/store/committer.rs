@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{error, warn};
 
+use super::waiting::Waiting;
 use super::{AppendOutcome, ReviewAppend, Store, StoreError};
 use crate::metrics::Metrics;
 
@@ -15,11 +16,8 @@ use crate::metrics::Metrics;
 const QUEUE: usize = 1_024;
 /// How many go into one transaction.
 const GROUP: usize = 256;
-/// How many reviews that others have locked are waited for at once: each takes a connection, and there have to be some
-/// left for everything else.
-const WAITING: usize = 8;
 /// How often an append whose outcome is unknown is tried again, and how long after the first time.
-const SETTLE_TRIES: u32 = 8;
+pub(super) const SETTLE_TRIES: u32 = 8;
 const SETTLE_DELAY: Duration = Duration::from_millis(20);
 
 type Reply = oneshot::Sender<Result<AppendOutcome, StoreError>>;
@@ -70,8 +68,8 @@ impl Committer {
 
 /// Appends for everybody, group after group. What somebody else has locked waits beside that, each by itself.
 async fn run(store: Arc<dyn Store>, mut requests: mpsc::Receiver<Request>, metrics: Metrics) {
-    let mut committing =
-        Committing { store, metrics, places: Arc::new(Semaphore::new(WAITING)), waiting: JoinSet::new() };
+    let places = Waiting::new(store.clone(), metrics.clone());
+    let mut committing = Committing { store, metrics, places, waiting: JoinSet::new() };
     let mut group = Vec::with_capacity(GROUP);
     while requests.recv_many(&mut group, GROUP).await > 0 {
         while committing.waiting.try_join_next().is_some() {}
@@ -84,7 +82,7 @@ async fn run(store: Arc<dyn Store>, mut requests: mpsc::Receiver<Request>, metri
 struct Committing {
     store: Arc<dyn Store>,
     metrics: Metrics,
-    places: Arc<Semaphore>,
+    places: Waiting,
     /// One for each review at most, for a room hands in one append at a time. They end with this.
     waiting: JoinSet<()>,
 }
@@ -137,15 +135,9 @@ impl Committing {
 
     /// Appends behind whoever has locked the review, while others go on.
     fn wait(&mut self, append: ReviewAppend, reply: Reply, doubt: Option<String>) {
-        self.metrics.waiting.increment(1);
-        let (store, metrics, places) = (self.store.clone(), self.metrics.clone(), self.places.clone());
+        let places = self.places.clone();
         self.waiting.spawn(async move {
-            let _place = places.acquire_owned().await;
-            let alone = std::slice::from_ref(&append);
-            let outcome = match settled(doubt, &metrics, || store.append(alone)).await {
-                Ok(Settled { outcome, .. }) => outcome.into_iter().next().ok_or_else(nothing),
-                Err(error) => Err(error),
-            };
+            let outcome = places.append(&append, doubt).await;
             if let Err(error) = &outcome {
                 error!(review = %append.review, %error, "append failed that had waited for its review");
             }
@@ -154,21 +146,17 @@ impl Committing {
     }
 }
 
-fn nothing() -> StoreError {
-    StoreError::UnknownOutcome("the store did not say what became of an append".into())
-}
-
 /// What is certain.
-struct Settled<T> {
-    outcome: T,
+pub(super) struct Settled<T> {
+    pub(super) outcome: T,
     /// Why it was not at first: of what the outcome leaves open, an attempt before may be on its way.
-    doubt: Option<String>,
+    pub(super) doubt: Option<String>,
 }
 
 /// Appends, and where the outcome is unknown appends again: where the first time did happen, the head has moved
 /// and the second loses. Reading instead could look before a commit that is still on its way. Where it is in `doubt`
 /// already, no failure is certain to be one.
-async fn settled<T, F: Future<Output = Result<T, StoreError>>>(
+pub(super) async fn settled<T, F: Future<Output = Result<T, StoreError>>>(
     mut doubt: Option<String>,
     metrics: &Metrics,
     attempt: impl Fn() -> F,

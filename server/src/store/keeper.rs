@@ -2,6 +2,7 @@
 //! rooms do not wait for it, and whatever goes wrong with a snapshot costs time when a review is loaded, no more.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use interline_core::entry::Head;
@@ -13,13 +14,15 @@ use tracing::{debug, error, warn};
 
 use super::{SNAPSHOT_FORMAT, SnapshotState, Store, StoreError};
 
-/// After how many entries behind the newest snapshot another is taken.
-pub const SNAPSHOT_EVERY: u64 = 1_000;
+/// After how many entries behind the newest snapshot another is taken, at least and at most. Whoever opens a review
+/// after a crash waits until those are folded: the fewest take less than half as long as opening anything does.
+pub const SNAPSHOT_EVERY: RangeInclusive<u64> = 128..=1_000;
+/// In between another is taken once so many bytes of the newest one come to each entry behind it. A large review takes
+/// longer to open anyhow, and what its snapshots write stays in proportion to what is edited.
+const BYTES_AN_ENTRY: u64 = 2_048;
 /// How many entries behind the newest snapshot make another worth while when a review is unloaded: folding fewer
 /// takes less time than opening a connection.
 const UNLOAD_BEHIND: u64 = 32;
-/// How many entries folded onto its snapshot make another worth while when a review was loaded, as after a crash.
-const LOAD_BEHIND: u64 = 256;
 /// How many snapshots wait to be taken. Each holds a copy of its review.
 const QUEUE: usize = 64;
 
@@ -39,10 +42,26 @@ struct Shared {
 
 /// How far a loaded review is.
 struct Progress {
-    /// The version of its newest snapshot, or of the last attempt to take one.
-    newest: Version,
+    newest: Newest,
     /// One is being taken.
     busy: bool,
+}
+
+/// A review's newest snapshot, or the last attempt to take one; version 0 where there is none.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Newest {
+    pub(crate) version: Version,
+    /// How long it is in JSON.
+    pub(crate) bytes: usize,
+}
+
+impl Newest {
+    /// Whether a review that has come to `head` is due for another.
+    fn is_old(&self, head: Head) -> bool {
+        let (least, most) = SNAPSHOT_EVERY.into_inner();
+        let every = (self.bytes as u64 / BYTES_AN_ENTRY).clamp(least, most);
+        head.version >= self.version.saturating_add(every)
+    }
 }
 
 enum Job {
@@ -66,27 +85,25 @@ impl SnapshotKeeper {
         (SnapshotKeeper { shared, jobs }, task)
     }
 
-    /// A review was loaded from its snapshot of the version `from`, 0 if it was folded from the start.
+    /// A review was loaded from a snapshot, or from the start of its log.
     pub(crate) fn loaded(
         &self,
         id: ReviewId,
-        from: Version,
+        newest: Newest,
         review: &Review,
         head: Head,
         authors: &BTreeSet<UserId>,
     ) {
         let mut loaded = self.shared.lock();
-        let long = head.version > from.saturating_add(LOAD_BEHIND);
-        let busy = long && self.take(review, head, authors);
-        loaded.insert(id, Progress { newest: from, busy });
+        let busy = newest.is_old(head) && self.take(review, head, authors);
+        loaded.insert(id, Progress { newest, busy });
     }
 
-    /// A review's log goes on to `head`, where it is `review`. Costs a look-up, and a copy of the review every
-    /// [`SNAPSHOT_EVERY`] entries.
+    /// A review's log goes on to `head`, where it is `review`. Costs a look-up, and now and then a copy of the review.
     pub(crate) fn after_commit(&self, id: ReviewId, review: &Review, head: Head, authors: &BTreeSet<UserId>) {
         let mut loaded = self.shared.lock();
         let Some(progress) = loaded.get_mut(&id) else { return };
-        if !progress.busy && head.version >= progress.newest.saturating_add(SNAPSHOT_EVERY) {
+        if !progress.busy && progress.newest.is_old(head) {
             // Where the queue is full the next commit tries again.
             progress.busy = self.take(review, head, authors);
         }
@@ -95,7 +112,7 @@ impl SnapshotKeeper {
     /// A review is about to be unloaded.
     pub(crate) fn unloading(&self, id: ReviewId, review: &Review, head: Head, authors: &BTreeSet<UserId>) {
         let Some(progress) = self.shared.lock().remove(&id) else { return };
-        if !progress.busy && head.version > progress.newest.saturating_add(UNLOAD_BEHIND) {
+        if !progress.busy && head.version > progress.newest.version.saturating_add(UNLOAD_BEHIND) {
             self.take(review, head, authors);
         }
     }
@@ -122,28 +139,39 @@ impl Shared {
 
     async fn take(&self, taking: Taking) {
         let Taking { review, head, state } = taking;
-        match self.put(review, head, state).await {
-            Ok(kept_after) => debug!(%review, version = head.version, kept_after, "snapshot taken"),
+        let put = self.put(review, head, state).await;
+        match &put {
+            Ok((bytes, kept_after)) => {
+                debug!(%review, version = head.version, bytes, kept_after, "snapshot taken");
+            }
             Err(error) => warn!(
                 %review, version = head.version, %error,
-                "no snapshot, or nothing trimmed; tried again in {SNAPSHOT_EVERY} entries"
+                "no snapshot, or nothing trimmed; tried again after as many entries"
             ),
         }
         if let Some(progress) = self.lock().get_mut(&review) {
-            *progress = Progress { newest: head.version, busy: false };
+            let bytes = put.map_or(progress.newest.bytes, |(bytes, _)| bytes);
+            *progress = Progress { newest: Newest { version: head.version, bytes }, busy: false };
         }
     }
 
-    async fn put(&self, review: ReviewId, head: Head, state: SnapshotState) -> Result<Version, StoreError> {
+    /// Returns how long the snapshot is, and behind which version the log is kept then.
+    async fn put(
+        &self,
+        review: ReviewId,
+        head: Head,
+        state: SnapshotState,
+    ) -> Result<(usize, Version), StoreError> {
         // A large review takes tens of milliseconds.
         let encoded = tokio::task::spawn_blocking(move || serde_json::to_string(&state));
         let encoded = encoded.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let encoded = encoded.map_err(|error| StoreError::corrupt(review, error))?;
         self.store.put_snapshot(review, head, &encoded).await?;
-        match self.keep {
-            Some(keep) => self.trim(review, head.version.saturating_sub(keep)).await,
-            None => Ok(0),
-        }
+        let kept_after = match self.keep {
+            Some(keep) => self.trim(review, head.version.saturating_sub(keep)).await?,
+            None => 0,
+        };
+        Ok((encoded.len(), kept_after))
     }
 
     /// Lets go of what lies before the newest snapshot that is old enough, once that has been read: without it nothing
@@ -186,6 +214,8 @@ mod tests {
         ReviewId(Uuid::from_u128(number))
     }
 
+    const LEAST: u64 = *SNAPSHOT_EVERY.start();
+
     fn head(version: Version) -> Head {
         Head { version, hash: Hash::of(b"no log goes through here") }
     }
@@ -201,6 +231,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_larger_a_review_is_the_longer_its_log_goes_on_without_a_snapshot() {
+        let due = |bytes: usize| {
+            let newest = Newest { version: 7, bytes };
+            (7..).find(|version| newest.is_old(head(*version))).unwrap() - 7
+        };
+        assert_eq!([0, 5_000, 128 * 2_048].map(due), [128; 3]);
+        assert_eq!(due(500 * 2_048), 500);
+        assert_eq!([1_000 * 2_048, 1 << 40].map(due), [1_000; 2]);
+    }
+
     // One thread: whatever is asked for happens at the next await, no sooner.
     #[tokio::test]
     async fn what_failed_is_tried_again_an_interval_later() {
@@ -208,10 +249,10 @@ mod tests {
         let store = Arc::new(SqliteStore::open(directory.path()).await.unwrap());
         let (keeper, task) = SnapshotKeeper::start(store, None);
         let id = id(1);
-        keeper.loaded(id, 0, &Review::new(id), Head::default(), &BTreeSet::new());
-        keeper.commit(id, SNAPSHOT_EVERY - 1);
+        keeper.loaded(id, Newest::default(), &Review::new(id), Head::default(), &BTreeSet::new());
+        keeper.commit(id, LEAST - 1);
         assert!(!keeper.busy(id));
-        keeper.commit(id, SNAPSHOT_EVERY);
+        keeper.commit(id, LEAST);
         assert!(keeper.busy(id));
         let failed = async {
             while keeper.busy(id) {
@@ -219,9 +260,9 @@ mod tests {
             }
         };
         tokio::time::timeout(Duration::from_secs(10), failed).await.unwrap();
-        keeper.commit(id, 2 * SNAPSHOT_EVERY - 1);
+        keeper.commit(id, 2 * LEAST - 1);
         assert!(!keeper.busy(id));
-        keeper.commit(id, 2 * SNAPSHOT_EVERY);
+        keeper.commit(id, 2 * LEAST);
         assert!(keeper.busy(id));
         keeper.end().await;
         task.await.unwrap();
@@ -234,8 +275,8 @@ mod tests {
         let (keeper, task) = SnapshotKeeper::start(store, None);
         let reviews: Vec<ReviewId> = (0..QUEUE as u128 + 1).map(id).collect();
         for id in &reviews {
-            keeper.loaded(*id, 0, &Review::new(*id), Head::default(), &BTreeSet::new());
-            keeper.commit(*id, SNAPSHOT_EVERY);
+            keeper.loaded(*id, Newest::default(), &Review::new(*id), Head::default(), &BTreeSet::new());
+            keeper.commit(*id, LEAST);
         }
         let (last, others) = reviews.split_last().unwrap();
         assert!(others.iter().all(|id| keeper.busy(*id)) && !keeper.busy(*last));
@@ -245,7 +286,7 @@ mod tests {
             }
         };
         tokio::time::timeout(Duration::from_secs(10), done).await.unwrap();
-        keeper.commit(*last, SNAPSHOT_EVERY + 1);
+        keeper.commit(*last, LEAST + 1);
         assert!(keeper.busy(*last));
         keeper.end().await;
         task.await.unwrap();

@@ -14,6 +14,7 @@ mod postgres;
 mod rows;
 mod snapshot;
 mod sqlite;
+mod waiting;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -259,9 +260,20 @@ pub trait Store: Send + Sync + 'static {
     async fn append(&self, appends: &[ReviewAppend]) -> Result<Vec<AppendOutcome>, StoreError>;
 
     /// The same, waiting for nobody: where somebody else has a part's review locked, or the one that is linked to it,
-    /// that part is `None`, and nothing of it happened. Where one waits for locks it has to be done by [`Store::append`].
+    /// that part is `None`, and nothing of it happened. Where one waits for locks it has to be done by
+    /// [`Store::append_within`].
     async fn try_append(&self, appends: &[ReviewAppend]) -> Result<Vec<Option<AppendOutcome>>, StoreError> {
         Ok(self.append(appends).await?.into_iter().map(Some).collect())
+    }
+
+    /// Appends to one review, waiting so long for whoever has locked it, or the one that is linked to it; nothing where
+    /// that was not enough, and then nothing of it happened.
+    async fn append_within(
+        &self,
+        append: &ReviewAppend,
+        _wait: Duration,
+    ) -> Result<Option<AppendOutcome>, StoreError> {
+        Ok(self.append(std::slice::from_ref(append)).await?.into_iter().next())
     }
 
     /// How long to wait before appending to a review again, so that other nodes get their turn that have lost races

@@ -5,7 +5,8 @@
 //! Some damage cannot be told from the database alone, because nothing else in it says the same: the names of
 //! users and whose a client is; a review's key and the hash of the request that created it; what a diff says, as
 //! long as it can be read; answers by which a batch is no entry (rejected or void), beyond their seqs; whose batch
-//! a trimmed entry was. Nor is a log's end missed that was lost together with its head row's update, nor a review
+//! a trimmed entry was, and what it said: the snapshot that a trimmed log begins with has to be taken as it is, and
+//! that is said of each. Nor is a log's end missed that was lost together with its head row's update, nor a review
 //! that was lost with all its rows: only receipts tell.
 
 mod answers;
@@ -53,7 +54,7 @@ impl fmt::Display for Summary {
 pub struct CannotVerify(pub String);
 
 /// Checks the database in a directory, and that every receipt in some files is in it. Writes one line for each
-/// review that something is wrong with, and one at the end.
+/// review that something is wrong with, one for each that begins at a snapshot, and one at the end.
 pub async fn verify(
     directory: &Path,
     files: &[PathBuf],
@@ -100,6 +101,13 @@ async fn check(
         summary.snapshots += checked.snapshots;
         summary.problems += checked.problems.count();
         say(out, checked.problems.line(&format!("review {id}")))?;
+        let taken_as_it_is = checked.begins_at.map(|version| {
+            format!(
+                "review {id}: begins at a snapshot at version {version}: it is what was written, but what came \
+                 before it cannot be checked beyond versions and hashes"
+            )
+        });
+        say(out, taken_as_it_is)?;
     }
     for (id, left) in receipts.left() {
         let mut problems = Problems::default();

@@ -1,6 +1,6 @@
 //! One review: its log, its head row, its snapshots, its patch sets, its answers.
 
-use interline_core::id::ReviewId;
+use interline_core::id::{ReviewId, Version};
 
 use super::problems::Problems;
 use super::receipts::Due;
@@ -16,6 +16,8 @@ const PAGE: u32 = 500;
 pub(super) struct Checked {
     pub(super) entries: u64,
     pub(super) snapshots: u64,
+    /// The snapshot that what is kept begins with, of a log that was trimmed.
+    pub(super) begins_at: Option<Version>,
     pub(super) problems: Problems,
 }
 
@@ -73,6 +75,7 @@ async fn read(
     }
     .await;
     checked.entries = walk.entries;
+    checked.begins_at = walk.begins_at;
     checked.problems = walk.problems;
     read
 }

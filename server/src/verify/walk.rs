@@ -29,6 +29,8 @@ enum Fold {
 /// One pass along a log.
 pub(super) struct Walk {
     trimmed_to: Version,
+    /// The snapshot that stands for what was trimmed.
+    pub(super) begins_at: Option<Version>,
     /// The last entry.
     pub(super) at: Head,
     fold: Fold,
@@ -45,6 +47,7 @@ impl Walk {
         let fold = if trimmed_to == 0 { Fold::Review(Box::new(Review::new(id))) } else { Fold::Waiting };
         Walk {
             trimmed_to,
+            begins_at: None,
             at: Head::default(),
             fold,
             authors: BTreeSet::new(),
@@ -138,6 +141,7 @@ impl Walk {
             Fold::Waiting if version >= self.trimmed_to => {
                 let SnapshotState { review, authors, .. } = state;
                 self.authors.extend(authors);
+                self.begins_at = Some(version);
                 self.fold = Fold::Review(Box::new(review));
             }
             Fold::Waiting | Fold::Broken => {}

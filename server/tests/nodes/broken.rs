@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use interline_services::Redis;
 
-use crate::set_up::{HEALED, Nodes, SOON, arrives, until};
+use crate::set_up::{HEALED, Nodes, SOON, arrives, connection, tell, until};
 use crate::support::{Client, comment, entry};
 
 const CONNECTIONS: &str = "interline_redis_connections_total";
@@ -231,18 +231,6 @@ async fn an_idle_redis_empties_itself() {
     until("nothing is left", async || keys(&url).await.is_empty()).await;
 }
 
-async fn connection(url: &str) -> redis::aio::MultiplexedConnection {
-    redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
-}
-
 async fn keys(url: &str) -> Vec<String> {
     redis::cmd("KEYS").arg("*").query_async(&mut connection(url).await).await.unwrap()
-}
-
-async fn tell(url: &str, words: &[&str]) {
-    let mut command = redis::cmd(words[0]);
-    for word in &words[1..] {
-        command.arg(*word);
-    }
-    command.exec_async(&mut connection(url).await).await.unwrap();
 }

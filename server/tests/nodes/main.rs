@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod broken;
+mod closing;
 mod copies;
 #[path = "../faulty/mod.rs"]
 mod faulty;
 mod log;
 mod patch_sets;
 mod people;
+mod process;
+mod refused;
 mod secure;
 mod set_up;
 #[allow(dead_code, reason = "other test programs use more of it")]

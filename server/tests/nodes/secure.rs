@@ -1,34 +1,18 @@
 //! A Redis behind TLS, in a server process that trusts its certificate or does not.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use interline_services::{BreakableProxy, Redis};
 
+use crate::process::Process;
 use crate::set_up::until;
 use crate::support::Running;
 
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// A server process that trusts the certificates in a file and no others.
 fn start(redis_url: &str, trusted: &Path) -> (Process, Running) {
-    let directory = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_interline-server"));
-    command.args(["--listen", "127.0.0.1:0", "--redis-url", redis_url, "--data-dir"]).arg(directory.path());
-    command.env_remove("INTERLINE_DATABASE_URL").env_remove("SSL_CERT_DIR").env("SSL_CERT_FILE", trusted);
-    let mut process = Process(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
-    let mut line = String::new();
-    BufReader::new(process.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().rsplit('/').next().unwrap().parse().expect(&line);
-    (process, Running::elsewhere(address, directory))
+    let trusted = trusted.to_str().unwrap();
+    let (process, server, _) = Process::start(redis_url, &[("SSL_CERT_FILE", trusted), ("SSL_CERT_DIR", "")]);
+    (process, server)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -98,3 +98,17 @@ pub(super) async fn arrives(client: &mut Client) -> (u64, Duration) {
     let frame: Value = client.next().await;
     (entry(&frame).0, began.elapsed())
 }
+
+/// A test's own connection to a Redis.
+pub(super) async fn connection(url: &str) -> redis::aio::MultiplexedConnection {
+    redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
+}
+
+/// Tells a Redis something.
+pub(super) async fn tell(url: &str, words: &[&str]) {
+    let mut command = redis::cmd(words[0]);
+    for word in &words[1..] {
+        command.arg(*word);
+    }
+    command.exec_async(&mut connection(url).await).await.unwrap();
+}

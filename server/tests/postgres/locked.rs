@@ -18,15 +18,23 @@ use crate::suite::material::{append, client, create, head_after};
 /// Less than anybody waits for a lock.
 const SOON: Duration = Duration::from_secs(3);
 
-/// A transaction of somebody's who has locked a review.
+/// Many more than can be tried at once.
+const MANY: usize = 60;
+
+/// A transaction of somebody's who has locked reviews.
 struct Lock(PgConnection);
 
 impl Lock {
     async fn take(database: &Database, review: ReviewId) -> Lock {
+        Lock::take_all(database, &[review]).await
+    }
+
+    async fn take_all(database: &Database, reviews: &[ReviewId]) -> Lock {
         let mut connection = PgConnection::connect(&database.url()).await.unwrap();
         sqlx::raw_sql("BEGIN").execute(&mut connection).await.unwrap();
-        let lock = sqlx::query("SELECT 1 FROM reviews WHERE id = $1 FOR UPDATE").bind(review.0);
-        assert_eq!(lock.fetch_all(&mut connection).await.unwrap().len(), 1);
+        let ids: Vec<_> = reviews.iter().map(|review| review.0).collect();
+        let lock = sqlx::query("SELECT 1 FROM reviews WHERE id = ANY($1) FOR UPDATE").bind(ids);
+        assert_eq!(lock.fetch_all(&mut connection).await.unwrap().len(), reviews.len());
         Lock(connection)
     }
 
@@ -112,6 +120,43 @@ async fn a_review_that_stays_locked_is_refused_alone_and_nothing_of_it_happens()
     lock.release().await;
     // As the client sends it again.
     assert_eq!(node.append(request).await.unwrap().unwrap(), AppendOutcome::Appended);
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_reviews_that_stay_locked_hold_up_none_that_is_locked_for_a_moment() {
+    let Some(node) = Node::start().await else { return };
+    let mut locked = Vec::new();
+    for _ in 0..MANY {
+        locked.push(create(&*node.store, None).await);
+    }
+    let (mut free, mut shared) = (create(&*node.store, None).await, create(&*node.store, None).await);
+    let ids: Vec<_> = locked.iter().map(|row| row.id).collect();
+    let lock = Lock::take_all(&node.database, &ids).await;
+    let waiting: Vec<_> = locked.iter().map(|row| node.append(append(row, &[(client(1), 1)]))).collect();
+    node.goes_on(&mut free, 1..=5).await;
+    let mut longest = Duration::ZERO;
+    for seq in 1..=5 {
+        // As another node does while it commits.
+        let moment = Lock::take(&node.database, shared.id).await;
+        let request = append(&shared, &[(client(1), seq)]);
+        shared.head = head_after(&request);
+        let behind = node.append(request);
+        node.goes_on(&mut free, 5 + seq..=5 + seq).await;
+        assert!(!behind.is_finished(), "it is locked");
+        moment.release().await;
+        let began = Instant::now();
+        let outcome = timeout(SOON, behind).await.expect("it has a turn among them").unwrap();
+        assert_eq!(outcome.unwrap(), AppendOutcome::Appended);
+        longest = longest.max(began.elapsed());
+    }
+    println!("behind {MANY} locked reviews another waited {longest:?} at the longest");
+    assert!(waiting.iter().all(|waiting| !waiting.is_finished()), "they wait for their lock");
+    lock.release().await;
+    for waiting in waiting {
+        let outcome = timeout(SOON, waiting).await.expect("it is their turn").unwrap();
+        assert_eq!(outcome.unwrap(), AppendOutcome::Appended);
+    }
     node.end().await;
 }
 

@@ -3,11 +3,12 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use interline_server::store::keeper::SNAPSHOT_EVERY;
 use interline_server::store::{SqliteStore, Store, StoreError};
 
 use serde_json::Value;
 use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use super::support::{Client, Running, comment, config, edit, entry};
 
@@ -71,18 +72,25 @@ async fn nothing_is_trimmed_behind_a_snapshot_that_cannot_be_read() {
     let id: interline_core::id::ReviewId = review.parse().unwrap();
     let mut ann = server.client(1).await;
     ann.open("pr", None).await;
-    write(&mut ann, &review, 1..=1_010).await;
+    // As far as would be trimmed in the end, so that no snapshot of that is taken later.
+    write(&mut ann, &review, 1..=EDITS - 1_000).await;
     let file = server.directory.path().join("interline.db");
     let mut connection = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
     let damaged = async {
-        let damage = "UPDATE snapshots SET state = '{}' WHERE review = ?1";
-        while sqlx::query(damage).bind(id.0).execute(&mut connection).await.unwrap().rows_affected() == 0 {
+        let newest = "SELECT coalesce(max(version), 0) FROM snapshots WHERE review = ?1";
+        let newest = async |connection: &mut SqliteConnection| {
+            sqlx::query_scalar::<_, i64>(newest).bind(id.0).fetch_one(connection).await.unwrap() as u64
+        };
+        // None is on its way any more that is due by now.
+        while newest(&mut connection).await + SNAPSHOT_EVERY.start() <= EDITS - 1_000 + 1 {
             tokio::task::yield_now().await;
         }
+        let damage = "UPDATE snapshots SET state = '{}' WHERE review = ?1";
+        sqlx::query(damage).bind(id.0).execute(&mut connection).await.unwrap();
     };
     tokio::time::timeout(Duration::from_secs(10), damaged).await.unwrap();
     sqlx::Connection::close(connection).await.unwrap();
-    write(&mut ann, &review, 1_011..=EDITS).await;
+    write(&mut ann, &review, EDITS - 1_000 + 1..=EDITS).await;
     // Stopping waits for what would be trimmed.
     let directory = server.stop().await;
     let store = SqliteStore::open(directory.path()).await.unwrap();

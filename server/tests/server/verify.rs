@@ -45,6 +45,10 @@ async fn what_a_server_wrote_is_good() {
     let expected =
         Summary { reviews: 2, entries: 2 * EDITS + 2, snapshots: 2, receipts: 2 * EDITS, problems: 0 };
     assert_eq!(summary, expected, "{said}");
+    let (first, rest) = said.split_once('\n').unwrap();
+    let begins = format!("review {}: begins at a snapshot at version {}: ", data.review, EDITS + 1);
+    assert!(first.starts_with(&begins) && first.contains("cannot be checked"), "{said}");
+    assert_eq!(rest, "2 reviews, 82 entries, 2 snapshots, 80 receipts: all good\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ use super::*;
 use crate::presence::{Board, MemoryPresence};
 use crate::store::committer::Committer;
 use crate::store::heads::Heads;
-use crate::store::keeper::{SNAPSHOT_EVERY, SnapshotKeeper};
+use crate::store::keeper::{Newest, SNAPSHOT_EVERY, SnapshotKeeper};
 use crate::store::{AppendOutcome, Creation, NewReview, ReviewAppend, ReviewSummary, SqliteStore};
 
 /// How long the edited comment is.
@@ -197,20 +197,40 @@ async fn the_length_of_a_history_does_not_matter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_folded_for_long_when_a_review_is_loaded_is_not_folded_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (start, taken) = context(directory.path()).await;
+    let every = *SNAPSHOT_EVERY.start();
+    // The first entry creates the review, and the second its comment.
+    let (short, long) = (edited(&*start.store, every - 3).await, edited(&*start.store, every - 2).await);
+    for id in [short, long] {
+        assert!(start.store.newest_snapshot(id, None).await.unwrap().is_none());
+        loaded(&start, id).await;
+    }
+    start.snapshots.end().await;
+    taken.await.unwrap();
+    assert!(start.store.newest_snapshot(short, None).await.unwrap().is_none());
+    let snapshot = start.store.newest_snapshot(long, None).await.unwrap().unwrap();
+    assert_eq!(snapshot.head.version, every);
+    start.store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn snapshots_come_at_intervals_and_when_a_review_is_unloaded() {
     let directory = tempfile::tempdir().unwrap();
     let (context, taken) = context(directory.path()).await;
-    let id = edited(&*context.store, 2 * SNAPSHOT_EVERY).await;
+    let every = *SNAPSHOT_EVERY.start();
+    let id = edited(&*context.store, 2 * every).await;
     let (mut review, mut head) = (Review::new(id), Head::default());
     let authors = BTreeSet::from([UserId::new("ann").unwrap()]);
     let keeper = &context.snapshots;
     let mut expected = Vec::new();
-    keeper.loaded(id, 0, &review, head, &authors);
+    keeper.loaded(id, Newest::default(), &review, head, &authors);
     for encoded in context.store.entries(id, 0, 5_000).await.unwrap() {
         review.apply(&encoded.decode().unwrap()).unwrap();
         head = Head { version: encoded.version, hash: encoded.hash };
         keeper.after_commit(id, &review, head, &authors);
-        if head.version % SNAPSHOT_EVERY == 0 {
+        if head.version.is_multiple_of(every) {
             expected.push(head);
             // One at a time: wait for it, so that the next falls due where it should. The one before may only just be
             // in the store: then this one is due with the next commit.
@@ -224,10 +244,11 @@ async fn snapshots_come_at_intervals_and_when_a_review_is_unloaded() {
         }
     }
     // Only two entries are behind the last: not worth another.
-    assert_eq!(head.version, 2 * SNAPSHOT_EVERY + 2);
+    assert_eq!(head.version, 2 * every + 2);
     keeper.unloading(id, &review, head, &authors);
     // As where the last one failed.
-    keeper.loaded(id, head.version - 100, &review, head, &authors);
+    let newest = Newest { version: head.version - 100, bytes: 0 };
+    keeper.loaded(id, newest, &review, head, &authors);
     keeper.unloading(id, &review, head, &authors);
     // A review that is not loaded is none of its business.
     keeper.unloading(id, &review, head, &authors);

@@ -1,8 +1,9 @@
 //! What a client that was away for long missed, as steps: what is sent follows what has changed, not how often.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use interline_core::entry::{EncodedEntry, Head};
+use interline_core::entry::{EncodedEntry, Head, Step};
 use interline_core::id::{CommentId, ReviewId, Version};
 use interline_core::sync::CatchUp;
 use serde_json::value::RawValue;
@@ -28,7 +29,7 @@ static GATHERING: Semaphore = Semaphore::const_new(8);
 pub(super) struct Caught {
     /// The whole review, where that is smaller than what has changed.
     pub(super) snapshot: Option<Arc<RawValue>>,
-    /// What happened; beside a snapshot only to the comments in flight.
+    /// What happened; beside a snapshot to the comments in flight, and otherwise only what the snapshot does not tell.
     pub(super) steps: Box<RawValue>,
 }
 
@@ -112,6 +113,7 @@ fn squash(
     whole: &Shot,
 ) -> Result<Option<Caught>, StoreError> {
     let mut all = CatchUp::new(touched.iter().copied());
+    let in_flight: BTreeSet<_> = touched.iter().copied().collect();
     let mut beside = CatchUp::beside_snapshot(touched);
     for entry in entries {
         let entry = entry.decode().map_err(|error| StoreError::corrupt(id, error))?;
@@ -124,9 +126,14 @@ fn squash(
     {
         return Ok(Some(Caught { snapshot: None, steps }));
     }
-    let steps = beside.finish().and_then(|steps| json(&steps));
-    let steps = steps.filter(|steps| steps.get().len() <= BESIDE_BYTES);
-    Ok(steps.map(|steps| Caught { snapshot: Some(snapshot), steps }))
+    let Some(mut steps) = beside.finish() else { return Ok(None) };
+    let fits = |steps: &Vec<Step>| json(steps).filter(|steps| steps.get().len() <= BESIDE_BYTES);
+    let fitting = fits(&steps).or_else(|| {
+        // A notice less is better than a batch settled for it.
+        steps.retain(|step| step.fact.comment().is_some_and(|id| in_flight.contains(&id)));
+        fits(&steps)
+    });
+    Ok(fitting.map(|steps| Caught { snapshot: Some(snapshot), steps }))
 }
 
 fn json(steps: &(impl serde::Serialize + ?Sized)) -> Option<Box<RawValue>> {

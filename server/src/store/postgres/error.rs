@@ -47,6 +47,11 @@ impl Trouble {
             Trouble::Store(_) => false,
         }
     }
+
+    /// Whether somebody else has kept a lock for longer than one may wait.
+    pub(super) fn is_locked(&self) -> bool {
+        matches!(self, Trouble::Database(error) if code(error).as_deref() == Some("55P03"))
+    }
 }
 
 /// What became of a COMMIT that failed.

@@ -1,6 +1,7 @@
 //! Entries and answers.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use interline_core::entry::{Answer, EncodedEntry, Hash, Head};
 use interline_core::id::{ClientId, ReviewId, Version};
@@ -115,6 +116,8 @@ fn answer(review: ReviewId, row: &PgRow) -> Result<(ClientId, Answer)> {
 pub(super) enum Locked {
     /// Wait for them. One that is not there is lost.
     Wait,
+    /// The same, but for so long at most: then all are left out.
+    Within(Duration),
     /// Leave them out, and those that are not there as well: nobody has said which is which.
     Skip,
 }
@@ -146,14 +149,26 @@ pub(super) async fn append(
 ) -> Stored<Appended> {
     let code = appends.iter().any(|a| a.append.records.iter().any(|record| record.patch_set.is_some()));
     write(if code { LONG_PATIENCE } else { PATIENCE }, || async {
-        let mut session = Session::begin(pool).await?;
-        let mut tips = lock(&mut session, appends, locked).await?;
+        let mut session = match locked {
+            Locked::Within(wait) => Session::begin_within(pool, wait).await?,
+            Locked::Wait | Locked::Skip => Session::begin(pool).await?,
+        };
+        let mut tips = match lock(&mut session, appends, locked).await {
+            Err(trouble) if trouble.is_locked() && matches!(locked, Locked::Within(_)) => {
+                let outcomes = vec![None; appends.len()];
+                return session.abandon(Prepared::Nothing(Appended { outcomes, won: Vec::new() })).await;
+            }
+            tips => tips?,
+        };
+        if let Locked::Within(_) = locked {
+            session.wait_as_ever().await?;
+        }
         // A statement of its own, so that it sees what was committed while the first one waited for its locks. Who
         // answers a client in a review holds the review's lock.
         let mut fence = raise(&mut session, appends).await?;
         let mut outcomes = Vec::with_capacity(appends.len());
         for append in appends {
-            let there = locked == Locked::Wait || append.parts().all(|part| tips.contains_key(&part.review));
+            let there = locked != Locked::Skip || append.parts().all(|part| tips.contains_key(&part.review));
             outcomes.push(there.then(|| advance(&mut tips, &mut fence, append)));
         }
         let of = |wanted: &dyn Fn(AppendOutcome) -> bool| {
@@ -194,7 +209,7 @@ async fn lock<'a>(
     let parts = appends.iter().flat_map(ReviewAppend::parts);
     let reviews: Vec<Uuid> = parts.map(|part| part.review.0).collect();
     let sql = match locked {
-        Locked::Wait => {
+        Locked::Wait | Locked::Within(_) => {
             "SELECT id, version, hash, lost_by FROM reviews WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
         }
         Locked::Skip => {

@@ -2,8 +2,7 @@
 //!
 //! No lock outlives a call. An append locks the head rows of its reviews, in the order of their ids, looks whether
 //! they are where the appenders believe them to be, and writes; so nodes race, and one of them loses. What somebody
-//! else has locked is left out of a group, and waited for alone. A commit that
-//! gets no answer is [`StoreError::UnknownOutcome`]: appending again waits for the first one's locks, and then sees
+//! else has locked is left out of a group, and waited for alone. A commit that gets no answer is [`StoreError::UnknownOutcome`]: appending again waits for the first one's locks, and then sees
 //! what became of it.
 
 mod audit;
@@ -225,6 +224,15 @@ impl Store for PostgresStore {
 
     async fn try_append(&self, appends: &[ReviewAppend]) -> Result<Vec<Option<AppendOutcome>>, StoreError> {
         self.append_where(appends, Locked::Skip).await
+    }
+
+    async fn append_within(
+        &self,
+        append: &ReviewAppend,
+        wait: Duration,
+    ) -> Result<Option<AppendOutcome>, StoreError> {
+        let outcomes = self.append_where(std::slice::from_ref(append), Locked::Within(wait)).await?;
+        Ok(outcomes.into_iter().next().flatten())
     }
 
     fn courtesy(&self, review: ReviewId) -> Duration {

@@ -81,6 +81,22 @@ impl Session {
         Ok(session)
     }
 
+    /// The same, in which no statement waits longer than that for each lock, until told to.
+    pub(super) async fn begin_within(pool: &Pool, wait: Duration) -> Result<Session> {
+        let mut session = Session::take(pool).await?;
+        // None at all would be as long as it takes.
+        let wait = wait.as_millis().max(1);
+        let sql = format!("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = {wait}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *session).await?;
+        Ok(session)
+    }
+
+    /// Has the locks: what comes now waits as in any other transaction, see [`super::connect`].
+    pub(super) async fn wait_as_ever(&mut self) -> Result<()> {
+        sqlx::raw_sql("SET LOCAL lock_timeout = '8s'").execute(&mut **self).await?;
+        Ok(())
+    }
+
     /// Gives it back: everything that was asked was answered.
     pub(super) fn done<T>(mut self, value: T) -> Result<T> {
         self.in_order = true;
