@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use interline_core::id::ReviewId;
 use interline_core::sync::{Event as Change, Unsynced};
 
-use crate::drafts::is_late_edit;
 use crate::event::Event;
 use crate::slot::{Inner, Slot};
 
@@ -20,10 +19,10 @@ impl Slot {
     }
 
     /// The server has lost a part of this review: what waits to be published in it has seen nothing of what is there now.
-    pub(crate) fn went_back(&self) {
-        if let Some(drafts) = self.open_drafts() {
-            drafts.with(|inner, _| inner.replica.review_went_back());
-        }
+    /// Returns the drafts where they have to be opened again for that.
+    pub(crate) fn went_back(&self) -> Option<Arc<Slot>> {
+        let drafts = self.open_drafts()?;
+        drafts.with(|inner, _| inner.replica.review_went_back()).then_some(drafts)
     }
 
     /// How much of these drafts is not durable, for the review that they are drafts in. Called under the slot's lock.
@@ -74,6 +73,6 @@ impl Inner {
     /// Whether this is about an edit that goes on in the review by itself: that is no news.
     pub(crate) fn is_carried_over(&self, change: &Change) -> bool {
         let drafts = self.replica.drafts_of().is_some();
-        matches!(change, Change::Rejected(rejected) if drafts && is_late_edit(rejected))
+        matches!(change, Change::Rejected(rejected) if drafts && rejected.is_late())
     }
 }

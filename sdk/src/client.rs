@@ -9,10 +9,11 @@ use interline_core::sync::Batcher;
 use tokio::sync::oneshot;
 
 use crate::analytics::Analytics;
+use crate::clock::Clock;
 use crate::connection::ConnectionState;
 use crate::driver;
 use crate::error::{BuildError, OpenError};
-use crate::platform;
+use crate::platform::{self, MaybeSend, MaybeSync};
 use crate::review::Review;
 use crate::shared::{Command, Config, Shared};
 use crate::store::{Owner, Scope, Storage, Store, StoreError, Unreadable};
@@ -51,6 +52,7 @@ impl Client {
             store: None,
             debounce_ms: Batcher::DEBOUNCE_MS,
             client_id: None,
+            clock: Clock::default(),
         }
     }
 
@@ -186,6 +188,7 @@ pub struct ClientBuilder {
     store: Option<Result<Arc<dyn Store>, StoreError>>,
     debounce_ms: u64,
     client_id: Option<ClientId>,
+    clock: Clock,
 }
 
 impl ClientBuilder {
@@ -234,6 +237,15 @@ impl ClientBuilder {
         self
     }
 
+    /// What tells the time, in milliseconds since 1970 began: unless given, the machine's clock. For devices that keep
+    /// time elsewhere, and for tests of clocks that are wrong: it may be off, for the server measures by how much, and
+    /// it may be set back, but it has to go on as fast as the machine's, whose timers are waited by. It is asked often and
+    /// must not call the client. Local stores age what they keep by the machine's.
+    pub fn clock(mut self, now: impl Fn() -> u64 + MaybeSend + MaybeSync + 'static) -> ClientBuilder {
+        self.clock = Clock::of(now);
+        self
+    }
+
     /// Builds the client. It connects in the background; natively this needs a tokio runtime.
     pub async fn build(self) -> Result<Client, BuildError> {
         let user = self.user.ok_or(BuildError::NoUser)??;
@@ -255,7 +267,8 @@ impl ClientBuilder {
                 Scope { owner, client }
             }
         };
-        let shared = Shared::new(Config { socket, user, debounce_ms, store, scope, orphan: false });
+        let shared =
+            Shared::new(Config { socket, user, debounce_ms, store, scope, clock: self.clock, orphan: false });
         driver::start(Arc::clone(&shared));
         Ok(Client { handle: Arc::new(ClientHandle { shared }) })
     }

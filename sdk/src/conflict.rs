@@ -45,7 +45,7 @@ impl fmt::Debug for DetectedConflict {
 pub enum ConflictResolution {
     /// What this user had written. Whoever only looks on has written nothing.
     KeepMine,
-    /// What the other had written; of several others the first.
+    /// What the other had written; of several others the first who does not agree.
     KeepTheirs,
     /// What both were merged to; of texts only.
     Merged,
@@ -64,6 +64,19 @@ impl DetectedConflict {
     pub fn resolve(&self, how: ConflictResolution) -> Result<(), EditError> {
         let slot = self.slot.upgrade().ok_or(EditError::Closed)?;
         slot.edit(|replica, now| replica.settle_told(now, &self.conflict, self.resolution(how)?))
+    }
+
+    /// Whether it is about the text of a comment that is gone: nobody can edit that any more, and
+    /// [`dismiss`](DetectedConflict::dismiss) is the only way to end it. Removing a comment ends what is in conflict about
+    /// its text; earlier releases left that open.
+    pub fn is_gone(&self) -> bool {
+        let gone = |slot: &Slot| slot.read(|inner| inner.replica.confirmed().is_gone(self.conflict.entity));
+        self.conflict.field == Conflict::TEXT && self.slot.upgrade().is_some_and(|slot| gone(&slot))
+    }
+
+    /// Ends it as it stands: of a text, by what was merged.
+    pub fn dismiss(&self) -> Result<(), EditError> {
+        self.resolve(ConflictResolution::Merged)
     }
 
     /// What the log says of it, as it was told: what [`Review::told_conflict`] makes a handle of again.
@@ -106,9 +119,11 @@ impl DetectedConflict {
         self.conflict.side_of(&self.viewer)
     }
 
-    /// What the first of the others wrote.
+    /// What the first of the others wrote who does not agree with this user.
     pub fn theirs(&self) -> Option<&ConflictSide> {
-        self.conflict.sides.iter().find(|side| side.user != self.viewer)
+        let mine = self.mine().map(|mine| &mine.value);
+        let others = || self.conflict.sides.iter().filter(|side| side.user != self.viewer);
+        others().find(|side| Some(&side.value) != mine).or_else(|| others().next())
     }
 
     fn resolution(&self, how: ConflictResolution) -> Result<Resolution, InvalidEdit> {
@@ -212,4 +227,43 @@ const TAGS: &str = "tags";
 
 fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
     names.into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(viewer: &str) -> DetectedConflict {
+        let said = [("ann", Status::Approved), ("bo", Status::ChangesRequested), ("cy", Status::Approved)];
+        let user = |name: &str| UserId::new(name).expect("a name");
+        let sides = (3..).zip(said).map(|(version, (name, value))| ConflictSide {
+            value: value.into(),
+            user: user(name),
+            version,
+            seen: Some(1),
+            patch_set: Some(1),
+            at: 0,
+        });
+        let conflict = Conflict {
+            id: ConflictId { version: 4, index: 0 },
+            entity: Entity::Review,
+            field: Status::FIELD.into(),
+            base: None,
+            sides: sides.collect(),
+            merged: None,
+        };
+        DetectedConflict::new(conflict, user(viewer), Weak::new())
+    }
+
+    #[test]
+    fn theirs_is_what_somebody_says_who_does_not_agree() {
+        for (viewer, mine, theirs) in
+            [("ann", true, "bo"), ("bo", true, "ann"), ("cy", true, "bo"), ("di", false, "ann")]
+        {
+            let told = told(viewer);
+            assert_eq!(told.mine().is_some(), mine, "{viewer}");
+            assert_eq!(told.theirs().map(|side| side.user.as_str()), Some(theirs), "{viewer}");
+            assert!(!told.is_gone());
+        }
+    }
 }

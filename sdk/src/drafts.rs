@@ -5,10 +5,9 @@
 
 use interline_core::change::{Change, PublishedDecision};
 use interline_core::clock::{Millis, Stamp};
-use interline_core::entry::Reason;
 use interline_core::id::{CommentId, Version};
 use interline_core::review::{self, Anchor, Place, Side, Status};
-use interline_core::sync::{Cause, EditError as InvalidEdit, Rejected, Unsynced};
+use interline_core::sync::{EditError as InvalidEdit, Rejected, Unsynced};
 use interline_core::wire::ErrorCode;
 use tokio::sync::oneshot;
 
@@ -230,7 +229,7 @@ impl Drafts {
     /// device had published goes on in the published comment by itself, and is here only where that is not possible.
     pub fn rejected(&self) -> Vec<Rejected> {
         let mut rejected = self.log.rejected();
-        rejected.retain(|record| !is_late_edit(record));
+        rejected.retain(|record| !record.is_late());
         rejected
     }
 
@@ -284,11 +283,6 @@ impl Review {
         let data = slot.read(|inner| data_in(&inner.replica, draft, &inner.replica.comment(*root)?))?;
         Some(CommentData { pending, ..data })
     }
-}
-
-/// An edit of a draft that had been published meanwhile: it goes on in the published comment by itself.
-pub(crate) fn is_late_edit(record: &Rejected) -> bool {
-    record.cause == Cause::Refused(Reason::Published) && record.comment.is_some()
 }
 
 fn line_of(place: &Place) -> Option<&Anchor> {

@@ -78,6 +78,7 @@
 mod analytics;
 mod beside;
 mod client;
+mod clock;
 mod code;
 mod comment;
 mod conflict;
@@ -111,7 +112,9 @@ pub use interline_core::review::{
     Anchor, CommentHistory, ConflictId, ConflictSide, ContextLine, Decision, Decisions, Edited, FieldValue,
     How, LineHash, Place, PlaceState, Settlement, Side, Status, StatusPolicy,
 };
-pub use interline_core::sync::{Cause, EditError as InvalidEdit, Origin, Receipt, Rejected, Unsynced};
+pub use interline_core::sync::{
+    Cause, EditError as InvalidEdit, Origin, Receipt, Rejected, TakenOut, Unsynced,
+};
 pub use interline_core::text::TextOp;
 pub use interline_core::wire::ErrorCode;
 

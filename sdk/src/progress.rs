@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use web_time::Instant;
 
 use crate::analytics::Counters;
-use crate::platform;
 
 /// How far local edits have become durable, counted in edits.
 #[derive(Clone, Copy, Debug, Default)]
@@ -99,14 +98,14 @@ impl Progress {
 
     /// The server has settled a batch. Called before anything that this gives rise to is taken out of the replica,
     /// such as the next batch.
-    pub(crate) fn settled(&mut self, seq: Seq, counters: &mut Counters) {
+    pub(crate) fn settled(&mut self, seq: Seq, now: Millis, counters: &mut Counters) {
         if let Some((_, edits)) = self.covered.take_if(|(covered, _)| *covered <= seq) {
             self.advance(edits);
         }
         if let Some(sent) = self.sent.take_if(|sent| sent.seq == seq) {
             counters.ack.push(sent.first.elapsed().as_secs_f64() * 1_000.0);
             if let Some(since) = sent.since {
-                counters.durable.push(platform::now_ms().saturating_sub(since) as f64);
+                counters.durable.push(now.saturating_sub(since) as f64);
             }
         }
     }

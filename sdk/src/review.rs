@@ -170,7 +170,8 @@ impl Review {
         found.or_else(|| self.answer_data(&shown, pending))
     }
 
-    /// Decides.
+    /// Moves the status, as of the newest code that is here. Where a person looks at the code,
+    /// [`decide_on`](Review::decide_on) says which they looked at.
     pub fn set_status(&self, status: Status) -> Result<(), EditError> {
         self.slot().edit(|replica, now| replica.set_field(now, Entity::Review, "status", status.into()))
     }

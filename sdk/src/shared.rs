@@ -9,6 +9,7 @@ use interline_core::review::CommentHistory;
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::analytics::{Analytics, Counters};
+use crate::clock::Clock;
 use crate::connection::{ConnectionState, DisconnectReason};
 use crate::error::{HistoryError, OpenError, Problem};
 use crate::event::Event;
@@ -27,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) debounce_ms: u64,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) scope: Scope,
+    pub(crate) clock: Clock,
     /// It runs the replicas of a client that has ended to their end, and nothing else.
     pub(crate) orphan: bool,
 }

@@ -135,7 +135,7 @@ impl Slot {
 
     /// Calls into the replica and takes care of everything that comes of it.
     pub(crate) fn with<R>(&self, call: impl FnOnce(&mut Inner, Millis) -> R) -> R {
-        let now = platform::now_ms();
+        let now = self.shared.config.clock.now();
         let (result, busy, recovered, drafts) = {
             let mut inner = lock(&self.inner);
             let (before, online) = (inner.replica.wake_at(), inner.replica.is_online());
@@ -421,7 +421,7 @@ impl Inner {
 
     /// The server has settled a batch of ours.
     pub(crate) fn settled(&mut self, seq: Seq, shared: &Shared) {
-        self.progress.settled(seq, &mut lock(&shared.counters));
+        self.progress.settled(seq, shared.config.clock.now(), &mut lock(&shared.counters));
         self.presence.confirmed();
     }
 

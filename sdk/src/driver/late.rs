@@ -7,18 +7,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use interline_core::change::Change;
 use interline_core::id::ClientId;
-use interline_core::sync::Rejected;
+use interline_core::sync::{Late as Taken, Rejected};
 
-use crate::drafts::is_late_edit;
-use crate::error::EditError;
 use crate::platform;
 use crate::shared::Shared;
 use crate::slot::Slot;
 
-/// How long after its refusal the published comment may take to come here, in milliseconds. Then it will not.
-const PATIENCE_MS: u64 = 10_000;
 /// When to look again, in milliseconds.
 pub(super) const AGAIN_MS: u64 = 1_000;
 
@@ -41,7 +36,7 @@ pub(crate) fn carry(shared: &Shared, drafts: &Slot) {
     let Some(review) = shared.entered(&of.to_string()) else { return };
     let (client, late, saved) = drafts.read(|inner| {
         let late: Vec<_> =
-            inner.late_records().filter(|record| !inner.late.carried.contains(&record.id)).cloned().collect();
+            inner.replica.late().filter(|record| !inner.late.carried.contains(&record.id)).cloned().collect();
         (inner.replica.client(), late, inner.replica.is_saved())
     });
     if saved {
@@ -49,7 +44,7 @@ pub(crate) fn carry(shared: &Shared, drafts: &Slot) {
         review.with(|inner, _| gone.iter().for_each(|id| inner.replica.forget_carried(client, *id)));
     }
     for record in late {
-        if carry_one(&review, client, &record) {
+        if give(&review, client, &record) {
             drafts.with(|inner, _| inner.late.carried.insert(record.id));
         }
     }
@@ -68,13 +63,13 @@ pub(crate) fn carry(shared: &Shared, drafts: &Slot) {
 /// Whether something waits to be carried into a review that is open here.
 pub(super) fn waits(shared: &Shared, drafts: &Slot) -> bool {
     let open = || drafts.drafts_of().is_some_and(|of| shared.entered(&of.to_string()).is_some());
-    !shared.config.orphan && drafts.read(|inner| inner.late_records().next().is_some()) && open()
+    !shared.config.orphan && drafts.read(|inner| inner.replica.late().next().is_some()) && open()
 }
 
 /// Carries all of it, and waits until nothing of it is left; false where the review is not open here.
 pub(super) async fn carried(main: &Arc<Shared>, drafts: &Slot) -> bool {
     let mut saves = main.saves.subscribe();
-    while drafts.read(|inner| inner.late_records().next().is_some()) {
+    while drafts.read(|inner| inner.replica.late().next().is_some()) {
         if !waits(main, drafts) {
             return false;
         }
@@ -88,39 +83,18 @@ pub(super) async fn carried(main: &Arc<Shared>, drafts: &Slot) -> bool {
     true
 }
 
-/// Carries an edit over into a review, or hands it over to the person where that cannot be; says whether it is there.
-fn carry_one(review: &Slot, from: ClientId, record: &Rejected) -> bool {
-    // Everybody sees the comment by now: whether it is to go is asked again.
-    let removes = record.changes.iter().any(|change| matches!(change, Change::CommentRemoved { .. }));
-    if !removes {
-        let carried = review.edit_if(|replica, now| {
-            let carried = replica.carry_over(now, from, record)?;
-            Ok((carried, carried))
-        });
-        match carried {
-            Ok(true) => return true,
-            Ok(false) if !is_overdue(review, record) => return false,
-            Err(EditError::Closed | EditError::TakenOver) => return false,
-            _ => {}
-        }
-    }
-    review.with(|inner, now| inner.replica.adopt_rejected(now, vec![record.clone()]));
-    true
-}
-
-/// Whether the comment would be here if it still came.
-fn is_overdue(review: &Slot, record: &Rejected) -> bool {
-    let old = platform::now_ms().saturating_sub(record.at) > PATIENCE_MS;
-    review.read(|inner| inner.replica.is_lost() || (old && inner.replica.is_online()))
+/// Gives a review what came too late for the draft; says whether it is there.
+fn give(review: &Slot, from: ClientId, record: &Rejected) -> bool {
+    let given = review.edit_if(|replica, now| {
+        let taken = replica.take_late(now, from, record);
+        Ok((taken != Taken::Waits, taken == Taken::Carried))
+    });
+    // A review that is closed takes nothing any more.
+    given.unwrap_or(false)
 }
 
 impl crate::slot::Inner {
-    fn late_records(&self) -> impl Iterator<Item = &Rejected> {
-        let drafts = self.replica.drafts_of().is_some();
-        self.replica.rejected().iter().filter(move |record| drafts && is_late_edit(record))
-    }
-
     fn has_late(&self) -> bool {
-        !self.late.discarded.is_empty() || self.late_records().next().is_some()
+        !self.late.discarded.is_empty() || self.replica.late().next().is_some()
     }
 }

@@ -4,6 +4,8 @@
 //! have been given to another review. Where the server knows no review of that key either, or does not answer, the key
 //! opens the copy as before.
 
+use interline_core::sync::ResyncReason;
+
 use super::{Driver, answer};
 use crate::error::OpenError;
 use crate::lock::lock;
@@ -19,10 +21,17 @@ impl Driver {
             inner.replica.client() != before
         });
         lock(&self.shared.counters).counted.renewals += u64::from(renewed);
-        slot.went_back();
+        self.went_back(slot);
         let keys = &mut lock(&self.shared.state).keys;
         let led_here = keys.extract_if(.., |key, id| *id == slot.id && key.parse() != Ok(slot.id));
         self.lost_keys.extend(led_here);
+    }
+
+    /// The server has lost a part of a review, or all of it: a publication on its way there has to be settled first.
+    pub(super) fn went_back(&mut self, slot: &Slot) {
+        if let Some(drafts) = slot.went_back() {
+            self.resync(&drafts, ResyncReason::Gap);
+        }
     }
 
     /// Answers those whose review the server did not open: with the copy that their key led to, if it has lost that.

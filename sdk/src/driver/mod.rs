@@ -141,7 +141,7 @@ impl Driver {
             Err(error) => self.reports.push(Problem::of(&error)),
         }
         loop {
-            let now = platform::now_ms();
+            let now = self.shared.config.clock.now();
             let closed = self.take_requests(now);
             self.check_link(now);
             let mut wake_at = self.serve_slots(now);
@@ -151,7 +151,7 @@ impl Driver {
             if let Some(at) = self.link.wake_at() {
                 wake_at = wake_at.min(at);
             }
-            let wait = wake_at.saturating_sub(platform::now_ms());
+            let wait = wake_at.saturating_sub(self.shared.config.clock.now());
             let store = Arc::clone(&self.shared.config.store);
             tokio::select! {
                 biased;
@@ -257,7 +257,7 @@ impl Driver {
     }
 
     fn heard(&mut self, input: Input) {
-        let now = platform::now_ms();
+        let now = self.shared.config.clock.now();
         match input {
             Input::Connected(Ok(socket)) => self.connected(now, socket),
             Input::Connected(Err(error)) => self.not_connected(now, error),
@@ -357,26 +357,29 @@ impl Driver {
         let bytes = text.len() as u64;
         match connection.sender.send(text) {
             Ok(()) => lock(&self.shared.counters).counted.bytes_out += bytes,
-            Err(_) => self.lost(platform::now_ms(), "the connection takes nothing more".into()),
+            Err(_) => self.lost(self.shared.config.clock.now(), "the connection takes nothing more".into()),
         }
     }
 
     /// Closed: the connection goes, edits are refused from here on, and what was taken before is saved.
     async fn finish(mut self) {
         let reason = DisconnectReason::Closed;
-        self.disconnect(platform::now_ms(), reason, "the client was closed".into(), None);
+        self.disconnect(self.shared.config.clock.now(), reason, "the client was closed".into(), None);
         let slots = self.shared.slots();
         slots.iter().for_each(|slot| slot.close());
-        let (until, (mut wait, longest)) = (platform::now_ms() + LAST_SAVES_MS, LAST_SAVES_WAIT_MS);
+        let (until, (mut wait, longest)) =
+            (self.shared.config.clock.now() + LAST_SAVES_MS, LAST_SAVES_WAIT_MS);
         loop {
-            self.serve_slots(platform::now_ms());
+            self.serve_slots(self.shared.config.clock.now());
             match self.stores.next().await {
                 Some(Stored::Loaded { reply, .. } | Stored::Drafts { reply: Some(reply), .. }) => {
                     answer(reply, Err(OpenError::Closed));
                 }
                 Some(Stored::Drafts { .. }) => {}
                 Some(stored) => self.stored(stored),
-                None if all_saved(&slots) || self.taken_over || platform::now_ms() >= until => break,
+                None if all_saved(&slots) || self.taken_over || self.shared.config.clock.now() >= until => {
+                    break;
+                }
                 // The last chance that what was typed survives: what failed is tried again.
                 None => {
                     platform::sleep(wait).await;

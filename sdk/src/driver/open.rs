@@ -15,7 +15,6 @@ use crate::driver::link::Link;
 use crate::error::{Coded, OpenError, Problem};
 use crate::event::Event;
 use crate::lock::lock;
-use crate::platform;
 use crate::progress::Settled;
 use crate::shared::Reply;
 use crate::slot::{Door, Held, Slot};
@@ -107,7 +106,7 @@ impl Driver {
                     let error = OpenError::Disconnected { reason, message };
                     return self.not_heard_of(&key, vec![reply], &error);
                 }
-                (until, _) => *until = Some(platform::now_ms()),
+                (until, _) => *until = Some(self.shared.config.clock.now()),
             }
         }
         let first = !self.awaiting.contains_key(&key);
@@ -187,7 +186,7 @@ impl Driver {
             (before.is_some_and(|at| now.saturating_sub(at) < DIFFERS_MS), leave)
         });
         if reason == ResyncReason::HistoryLost {
-            slot.went_back();
+            self.went_back(slot);
         }
         if leave {
             self.say_leave(slot.id);

@@ -88,13 +88,14 @@ async fn look(main: &Arc<Shared>) {
 
 /// Runs the replicas of a client that has ended to their end.
 async fn run_out(main: &Arc<Shared>, scope: &Scope) {
-    let Config { socket, user, debounce_ms, store, .. } = &main.config;
+    let Config { socket, user, debounce_ms, store, clock, .. } = &main.config;
     let Ok(reviews) = store.list(scope).await else { return };
     let shared = Shared::new(Config {
         socket: socket.clone(),
         user: user.clone(),
         debounce_ms: *debounce_ms,
         store: Arc::clone(store),
+        clock: clock.clone(),
         scope: scope.clone(),
         orphan: true,
     });

@@ -105,7 +105,7 @@ async fn read(
             restore
         }
         Ok(Found::Before(before)) => {
-            let save = before.upgrade(platform::now_ms());
+            let save = before.upgrade(config.clock.now());
             check(&save.pending, config, id)?;
             // From here on saves say what has changed: this one has to be there for them.
             store.save(scope, id, &record(&save)?).await?;
@@ -124,7 +124,7 @@ async fn read(
     check(&restore.pending, config, id)?;
     let had = restore.confirmed.is_some();
     restore.pending.drafts_of = restore.pending.drafts_of.or(of);
-    let replica = Replica::restore(platform::now_ms(), restore, config.debounce_ms);
+    let replica = Replica::restore(config.clock.now(), restore, config.debounce_ms);
     if had && !replica.is_loaded() {
         problems.push(damage(id, "the review and what was pending do not fit together"));
         store.set_aside(scope, id, Part::Confirmed).await?;

@@ -13,7 +13,6 @@ use super::{Driver, Stored, late};
 use crate::connection::DisconnectReason;
 use crate::error::{Coded, Problem};
 use crate::lock::lock;
-use crate::platform;
 use crate::slot::{Door, Slot, Work};
 use crate::store::{StoreError, StoreErrorKind};
 
@@ -116,7 +115,8 @@ impl Driver {
     fn give_way(&mut self, error: &StoreError) {
         if !std::mem::replace(&mut self.taken_over, true) {
             self.shared.slots().iter().for_each(|slot| slot.taken_over());
-            self.disconnect(platform::now_ms(), DisconnectReason::TakenOver, error.to_string(), None);
+            let now = self.shared.config.clock.now();
+            self.disconnect(now, DisconnectReason::TakenOver, error.to_string(), None);
         }
     }
 

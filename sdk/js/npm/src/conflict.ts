@@ -35,7 +35,7 @@ export interface ConflictData {
   sides: ConflictSide[];
   /** What this page's user wrote; absent for whoever only looks on. */
   mine?: ConflictSide;
-  /** What the first of the others wrote. */
+  /** What the first of the others wrote who does not agree with this page's user; of those who all agree, the first. */
   theirs?: ConflictSide;
   merged?: string;
 }
