@@ -14,11 +14,13 @@ const FIRST = '[data-choice="1"]';
 
 interface Props {
   conflict: ConflictData;
+  /** Its comment is gone, and cannot come back. */
+  gone: boolean;
   resolve(...settles: Settles): void;
   onClose(): void;
 }
 
-export function ConflictDialog({ conflict, resolve, onClose }: Props) {
+export function ConflictDialog({ conflict, gone, resolve, onClose }: Props) {
   const [editing, setEditing] = useState(false);
   const [failure, setFailure] = useState<string>();
   const settle = (...settles: Settles) => {
@@ -30,11 +32,11 @@ export function ConflictDialog({ conflict, resolve, onClose }: Props) {
     }
   };
   return (
-    <Dialog title={titleOf(conflict)} testId="conflict" hint={standsNow(conflict)} focusOn={FIRST} returnTo=".conflicts-button, .connection" onClose={onClose}>
+    <Dialog title={titleOf(conflict)} testId="conflict" hint={gone ? "The comment was removed since: there is nothing left to choose." : standsNow(conflict)} focusOn={FIRST} returnTo=".conflicts-button, .connection" onClose={onClose}>
       {editing ? (
         <ConflictEditor start={conflict.merged ?? String(conflict.mine?.value ?? "")} onSave={(text) => settle("custom", text)} onCancel={() => setEditing(false)} />
       ) : (
-        <Choices conflict={conflict} onChoose={settle} onEdit={subjectOf(conflict) === "text" ? () => setEditing(true) : undefined} />
+        <Choices conflict={conflict} gone={gone} onChoose={settle} onEdit={subjectOf(conflict) === "text" && !gone ? () => setEditing(true) : undefined} />
       )}
       {failure && (
         <p className="rejected-failure" role="alert">
@@ -47,15 +49,16 @@ export function ConflictDialog({ conflict, resolve, onClose }: Props) {
 
 interface ChoicesProps {
   conflict: ConflictData;
+  gone: boolean;
   onChoose(...settles: Settles): void;
   onEdit: (() => void) | undefined;
 }
 
 /** One stop for the Tab key: the arrow keys and the digits go from button to button, Enter presses. */
-function Choices({ conflict, onChoose, onEdit }: ChoicesProps) {
+function Choices({ conflict, gone, onChoose, onEdit }: ChoicesProps) {
   const root = useRef<HTMLDivElement>(null);
   const [current, setCurrent] = useState(1);
-  const choices = choicesOf(conflict);
+  const choices = choicesOf(conflict, gone);
   const count = choices.length + (onEdit ? 1 : 0);
 
   const go = (digit: number) => {

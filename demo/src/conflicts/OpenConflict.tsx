@@ -1,5 +1,5 @@
 // The dialog of one conflict for as long as somebody looks at it, even if somebody else settles it meanwhile.
-import type { Settlement } from "interline";
+import type { ConflictData, Review, Settlement } from "interline";
 import { useEffect, useRef, useState } from "react";
 import { useScope } from "../review/context.ts";
 import { useReview } from "../review/use-review.ts";
@@ -20,7 +20,7 @@ export function OpenConflict({ id, onClose }: { id: string; onClose(): void }) {
 
   const resolve = (...settles: Settles) => review.conflicts().find((conflict) => conflict.id === id)?.resolve(...settles);
 
-  if (live) return <ConflictDialog conflict={live} resolve={resolve} onClose={onClose} />;
+  if (live) return <ConflictDialog conflict={live} gone={isGone(review, live)} resolve={resolve} onClose={onClose} />;
   const title = last.current ? titleOf(last.current) : "Settled";
   return (
     <Dialog title={title} testId="conflict" focusOn=".dialog-actions > .button" returnTo=".conflicts-button, .connection" onClose={onClose}>
@@ -34,4 +34,10 @@ export function OpenConflict({ id, onClose }: { id: string; onClose(): void }) {
       </div>
     </Dialog>
   );
+}
+
+/** Whether it is about a text that nobody can edit any more: logs of earlier releases can hold such conflicts. */
+function isGone(review: Review, { commentId, field }: ConflictData): boolean {
+  if (field !== "text" || commentId === undefined || !review.get(commentId).data.removed) return false;
+  return !review.conflicts().some((other) => other.commentId === commentId && other.field === "removed");
 }

@@ -15,10 +15,14 @@ export interface Choice {
 /** How it settles the conflict; `custom` with its value. */
 export type Settles = [how: ConflictResolution, custom?: FieldValue];
 
-export function choicesOf(conflict: ConflictData): Choice[] {
+/** Of a text that is gone nobody can make another: then all there is to say is that it stays as it was merged. */
+export function choicesOf(conflict: ConflictData, gone = false): Choice[] {
   const { mine, theirs, sides, merged } = conflict;
   const choices: Choice[] = [];
-  const rest = sides.filter((side) => side.author.id !== mine?.author.id && side.author.id !== theirs?.author.id);
+  if (gone) return [{ kind: "merged", label: "Dismiss", value: merged ?? "", settles: ["merged"] }];
+  const offered = (value: FieldValue) => value === mine?.value || value === theirs?.value;
+  // Several may have said the same: one button for each value.
+  const rest = sides.filter(({ value }, at) => !offered(value) && sides.findIndex((side) => side.value === value) === at);
   if (mine) choices.push({ kind: "mine", label: label(conflict, mine, "Keep mine"), side: mine, value: mine.value, settles: ["keep-mine"] });
   if (theirs) {
     // A bystander has no "theirs".

@@ -4,7 +4,7 @@ import { memo, useEffect, useMemo, useRef, useState, type MouseEvent } from "rea
 import { othersIn, patchSetOf } from "../presence/people.ts";
 import { DraftThread } from "../drafts/DraftThread.tsx";
 import { draftsOf } from "../drafts/place.ts";
-import { useDraftList } from "../drafts/use-drafts.ts";
+import { useStandingDrafts } from "../drafts/use-drafts.ts";
 import { isOutdated, useShown, useThreadsByFile } from "../patchset/shown.ts";
 import { draftLine, lineDraft } from "../review/drafts.ts";
 import { useOpenDrafts, useScope } from "../review/context.ts";
@@ -91,7 +91,7 @@ function FileBody({ file, threads }: { file: FileDiff; threads: Thread[] }) {
   const blocks = useMemo(() => blocksOf(file), [file]);
   const index = useMemo(() => indexOf(blocks), [blocks]);
   const here = useMemo(() => openDrafts.flatMap((key) => draftLine(key) ?? []).filter((at) => at.path === file.path), [openDrafts, file.path]);
-  const kept = useDraftList();
+  const kept = useStandingDrafts();
   const mine = useMemo(() => draftsOf(kept, file.path, shown), [kept, file.path, shown]);
   const selection = useLineSelection(file, body);
   const { range: selected, moving } = selection;

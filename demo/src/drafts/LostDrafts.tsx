@@ -5,13 +5,13 @@ import { useScope } from "../review/context.ts";
 import { useReview } from "../review/use-review.ts";
 import { threadless } from "./answers.ts";
 import { DraftThread } from "./DraftThread.tsx";
-import { useDraftList } from "./use-drafts.ts";
+import { useStandingDrafts } from "./use-drafts.ts";
 
 export function LostDrafts() {
   const { review } = useScope();
   const threads = useReview(review, (r) => r.threadsById);
   const { newest } = useShown();
-  const lost = threadless(useDraftList(), threads);
+  const lost = threadless(useStandingDrafts(), threads);
   // An older patch set does not show all threads; the newest shows those that there are.
   if (!newest || lost.length === 0) return null;
   return (

@@ -1,6 +1,7 @@
 // The visitor's private drafts as React state, shared by every component that looks.
 import type { Draft, Drafts, Rejected } from "interline";
-import { createContext, use, useCallback, useSyncExternalStore } from "react";
+import { createContext, use, useCallback, useMemo, useSyncExternalStore } from "react";
+import { useScope } from "../review/context.ts";
 import { share } from "../review/share.ts";
 
 /** Nothing until they are open, which is a moment after the review is. */
@@ -51,6 +52,14 @@ function take(drafts: Drafts, old?: Snapshot): Snapshot {
 
 export function useDraftList(): readonly Draft[] {
   return useSnapshot((snapshot) => snapshot.list);
+}
+
+/** Those that no composer on this page shows. */
+export function useStandingDrafts(): readonly Draft[] {
+  const { drafts: composers } = useScope();
+  const list = useDraftList();
+  const composed = useSyncExternalStore(composers.subscribe, () => composers.composed);
+  return useMemo(() => list.filter((draft) => !composed.has(draft.id)), [list, composed]);
 }
 
 export function useDraft(id: string): Draft | undefined {

@@ -1,10 +1,13 @@
 // The editor of a composer: a text of one's own, not shared with anybody before it is submitted.
-import { EditorState } from "@codemirror/state";
+import { EditorState, Transaction } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
 import { ownUndo, textEditor } from "./setup.ts";
+import { smallestChange } from "./smallest-change.ts";
 
 export interface DraftEditor {
   text(): string;
+  /** Shows another text, by the smallest change: the caret stays where it can. */
+  show(text: string): void;
   focus(): void;
   destroy(): void;
 }
@@ -37,6 +40,10 @@ export function createDraftEditor(parent: HTMLElement, options: Options): DraftE
   });
   return {
     text: () => view.state.doc.toString(),
+    show: (text) => {
+      const shown = view.state.doc.toString();
+      if (shown !== text) view.dispatch({ changes: smallestChange(shown, text), annotations: Transaction.remote.of(true) });
+    },
     focus: () => view.focus(),
     destroy: () => view.destroy(),
   };

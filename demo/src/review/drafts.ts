@@ -1,7 +1,12 @@
-// Comments that are being written and not yet submitted, per place. They survive a reload of the page.
+// Comments that are being written and not yet submitted, per place. They survive a reload of the page; the words
+// themselves are a private draft from the first one on (drafts/mirror.ts), and here only as long as that is not open.
 import type { Side } from "interline";
 
 const PREFIX = "interline.draft";
+/** Which private draft a composer writes. */
+const ID_PREFIX = "interline.draft-id";
+/** What that private draft and the composer both said when they last said the same. */
+const BASE_PREFIX = "interline.draft-base";
 
 /**
  * The place of a draft: below a line or several (`line:<patch set>:<path>\n<side>:<line>`, of several with `-<last line>`),
@@ -43,14 +48,22 @@ export function draftThread(key: DraftKey): string | undefined {
 
 export class Drafts {
   readonly #prefix: string;
+  readonly #idPrefix: string;
+  readonly #basePrefix: string;
+  readonly #ids = new Map<DraftKey, string>();
+  readonly #bases = new Map<DraftKey, string>();
   readonly #texts = new Map<DraftKey, string>();
   readonly #listeners = new Set<() => void>();
   #wantsFocus: DraftKey | undefined;
   /** The places with a draft; a new array whenever one opens or closes, not on every keystroke. */
   open: readonly DraftKey[] = [];
+  /** The private drafts that composers write: those show them. A new set whenever that changes. */
+  composed: ReadonlySet<string> = new Set();
 
   constructor(userId: string, reviewId: string) {
     this.#prefix = `${PREFIX}:${userId}:${reviewId}:`;
+    this.#idPrefix = `${ID_PREFIX}:${userId}:${reviewId}:`;
+    this.#basePrefix = `${BASE_PREFIX}:${userId}:${reviewId}:`;
     attempt(() => {
       for (const key of Object.keys(localStorage)) {
         if (!key.startsWith(this.#prefix)) continue;
@@ -63,9 +76,14 @@ export class Drafts {
           localStorage.removeItem(key);
         }
         this.#texts.set(named, text);
+        const id = localStorage.getItem(this.#idPrefix + named);
+        if (id) this.#ids.set(named, id);
+        const base = localStorage.getItem(this.#basePrefix + named);
+        if (base !== null) this.#bases.set(named, base);
       }
     });
     this.open = [...this.#texts.keys()];
+    this.composed = new Set(this.#ids.values());
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -93,9 +111,45 @@ export class Drafts {
     });
   }
 
+  /** The private draft that the composer at this place writes, if there is one already. */
+  idOf(key: DraftKey): string | undefined {
+    return this.#ids.get(key);
+  }
+
+  /** What is written at this place is that private draft, or none any more. */
+  is(key: DraftKey, id: string | undefined): void {
+    if (this.#ids.get(key) === id) return;
+    if (id === undefined) this.#ids.delete(key);
+    else this.#ids.set(key, id);
+    attempt(() => {
+      if (id === undefined) localStorage.removeItem(this.#idPrefix + key);
+      else localStorage.setItem(this.#idPrefix + key, id);
+    });
+    this.#changed();
+  }
+
+  /** What the private draft said when the composer last said the same: what differs from it since is news. */
+  baseOf(key: DraftKey): string | undefined {
+    return this.#bases.get(key);
+  }
+
+  /** The private draft and the composer say the same, this. */
+  agree(key: DraftKey, text: string): void {
+    if (this.#bases.get(key) === text) return;
+    this.#bases.set(key, text);
+    attempt(() => localStorage.setItem(this.#basePrefix + key, text));
+  }
+
+  /** Closes the composer at this place. A private draft that it wrote stays one. */
   close(key: DraftKey): void {
     this.#texts.delete(key);
-    attempt(() => localStorage.removeItem(this.#prefix + key));
+    this.#ids.delete(key);
+    this.#bases.delete(key);
+    attempt(() => {
+      localStorage.removeItem(this.#prefix + key);
+      localStorage.removeItem(this.#idPrefix + key);
+      localStorage.removeItem(this.#basePrefix + key);
+    });
     this.#changed();
   }
 
@@ -108,6 +162,7 @@ export class Drafts {
 
   #changed(): void {
     this.open = [...this.#texts.keys()];
+    this.composed = new Set(this.#ids.values());
     for (const listener of this.#listeners) listener();
   }
 }

@@ -1,4 +1,5 @@
-// Writes a new comment or reply. What is typed is kept as a draft until it is submitted or cancelled.
+// Writes a new comment or reply. What is typed is a private draft from the first word on, saved as one types: closing
+// keeps it, and only Discard drops it.
 import type { Comment, Drafts } from "interline";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { createDraftEditor, type DraftEditor } from "../editor/draft-editor.ts";
@@ -6,6 +7,7 @@ import { useScope } from "../review/context.ts";
 import type { DraftKey } from "../review/drafts.ts";
 import { useDrafts } from "../drafts/use-drafts.ts";
 import { focusDraft } from "../drafts/focus.ts";
+import { Mirror } from "../drafts/mirror.ts";
 import { showRefused } from "../review/notices.ts";
 
 interface Props {
@@ -14,7 +16,7 @@ interface Props {
   submitLabel: string;
   onFocus(): void;
   onSubmit(text: string): void;
-  /** Keeps it as a private draft; says which. */
+  /** Makes a private draft of the first words; says which. */
   onKeep(drafts: Drafts, text: string): Comment;
 }
 
@@ -23,44 +25,54 @@ export function DraftComposer({ draft, label, submitLabel, onFocus, onSubmit, on
   const kept = useDrafts();
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<DraftEditor>(undefined);
+  const mirror = useRef<Mirror>(undefined);
   const [empty, setEmpty] = useState(() => drafts.text(draft).trim() === "");
+  const [saved, setSaved] = useState(false);
 
   const submit = () => {
     const text = editor.current?.text() ?? "";
     if (!text.trim()) return;
     try {
       onSubmit(text);
+      mirror.current?.remove();
       drafts.close(draft);
     } catch (error) {
       showRefused("This comment could not be added", error, text);
     }
   };
-  const keep = () => {
-    const text = editor.current?.text() ?? "";
-    if (!kept || !text.trim()) return;
-    try {
-      const { id } = onKeep(kept, text);
-      drafts.close(draft);
-      focusDraft(id);
-    } catch (error) {
-      showRefused("This draft could not be kept", error, text);
-    }
+  const discard = () => {
+    mirror.current?.remove();
+    drafts.close(draft);
   };
-  const cancel = () => drafts.close(draft);
+  const close = () => {
+    const id = drafts.idOf(draft);
+    if (!editor.current?.text().trim()) return discard();
+    // Not a draft yet, or not all of it: it would be gone.
+    if (id === undefined || !mirror.current?.isSaved()) return;
+    drafts.close(draft);
+    focusDraft(id);
+  };
 
   // The editor lives as long as the composer; it always calls the newest handlers.
-  const latest = useRef({ submit, cancel, onFocus });
+  const latest = useRef({ submit, close, onFocus, onKeep });
   useEffect(() => {
-    latest.current = { submit, cancel, onFocus };
+    latest.current = { submit, close, onFocus, onKeep };
   });
   const mount = useCallback(() => {
     if (!host.current) return;
+    const written = new Mirror({
+      composers: drafts,
+      key: draft,
+      add: (open, text) => latest.current.onKeep(open, text),
+      show: (text) => made.show(text),
+      told: setSaved,
+    });
     const made = createDraftEditor(host.current, {
       text: drafts.text(draft),
       label,
       placeholder: "Write a comment…",
       onChange: (text) => {
-        drafts.write(draft, text);
+        written.write(text);
         setEmpty(text.trim() === "");
       },
       onFocus: () => {
@@ -69,35 +81,39 @@ export function DraftComposer({ draft, label, submitLabel, onFocus, onSubmit, on
       },
       onBlur: () => own.stopWriting(draft),
       onSubmit: () => latest.current.submit(),
-      // Escape must not throw away what somebody wrote.
-      onEscape: () => {
-        if (!made.text().trim()) latest.current.cancel();
-      },
+      // Which throws nothing away.
+      onEscape: () => latest.current.close(),
     });
     editor.current = made;
+    mirror.current = written;
     if (drafts.takeFocus(draft)) made.focus();
     // "Add comment" on a line that has a composer already brings the focus back to it.
     const off = drafts.subscribe(() => drafts.takeFocus(draft) && made.focus());
     return () => {
       off();
+      written.detach();
       own.stopWriting(draft);
       made.destroy();
     };
   }, [drafts, own, draft, label]);
   useEffect(mount, [mount]);
+  useEffect(() => {
+    if (kept) mirror.current?.attach(kept);
+  }, [kept, mount]);
 
   return (
     <div className="composer" data-testid="composer">
       <div className="editor-frame" ref={host} />
       <div className="composer-actions">
         <span className="composer-hint">
+          {saved ? "Saved as a draft; " : ""}
           <kbd>{modKey}</kbd> <kbd>Enter</kbd> to send
         </span>
-        <button type="button" className="button small quiet" data-testid="composer-cancel" onClick={cancel}>
-          Cancel
+        <button type="button" className="button small quiet" data-testid="composer-discard" onClick={discard}>
+          {empty ? "Cancel" : "Discard"}
         </button>
-        <button type="button" className="button small" data-testid="composer-keep" disabled={empty || !kept} title="Only you see it until you publish it" onClick={keep}>
-          Keep as draft
+        <button type="button" className="button small" data-testid="composer-close" disabled={empty || !saved} title="It stays a draft: only you see it until you publish it" onClick={close}>
+          Close
         </button>
         <button type="button" className="button small primary" data-testid="composer-submit" disabled={empty} onClick={submit}>
           {submitLabel}
