@@ -54,7 +54,7 @@ test("a conflict is found, looked at and settled with a finger", async () => {
   await ann.page.getByTestId("toast").filter({ hasText: "Bo also modified" }).waitFor();
   await ann.page.getByTestId("comment-done").click();
   await ann.page.getByTestId("thread-reply").click();
-  await ann.page.getByTestId("composer-cancel").click();
+  await ann.page.getByTestId("composer-discard").click();
 
   await page.getByTestId("conflict-resolve").tap();
   await page.locator('[data-testid="conflict-choice"]').filter({ hasText: "Ann" }).locator("[data-choice]").tap();
@@ -96,7 +96,7 @@ test("drafts are chosen, removed and published with a finger, and one without it
   const { page } = await here.person("Bo", review.url, undefined, TELEPHONE);
   const keep = async (text) => {
     await page.getByTestId("composer").locator(".cm-content").pressSequentially(text);
-    await page.getByTestId("composer-keep").tap();
+    await page.getByTestId("composer-close").tap();
     await page.getByTestId("draft").filter({ hasText: text }).waitFor();
   };
   await page.getByTestId("thread-reply").tap();

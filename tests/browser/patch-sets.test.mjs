@@ -99,6 +99,38 @@ test("what was begun on older code goes where its line is now", async () => {
   assert.equal(stored.anchor.line, 4);
 });
 
+test("a decision is of the code that was looked at when its form was opened", async () => {
+  const review = await here.review("Deciding meanwhile");
+  const ann = await here.person("Ann", review.url);
+  const bo = await here.person("Bo", review.url);
+  await line(bo.page, "src/lib.rs", "head", 3).hover();
+  await line(bo.page, "src/lib.rs", "head", 3).getByTestId("add-comment").click();
+  await bo.page.getByTestId("composer").locator(".cm-content").click();
+  await bo.page.keyboard.type("One thing");
+  await bo.page.getByTestId("composer-close").click();
+  await ann.page.getByTestId("status").click();
+  await ann.page.getByTestId("decide-note").fill("As it is");
+  await bo.page.getByTestId("publish-open").click();
+
+  assert.equal(await addPatchSet(here.server, review.id, LATER), 2);
+  for (const { page } of [ann, bo]) await toast(page, "Patch set 2").waitFor();
+  assert.match(await ann.page.getByTestId("decide-menu").innerText(), /Your decision on patch set 1/);
+  await ann.page.getByTestId("decide-approved").check();
+  await ann.page.getByTestId("decide-submit").click();
+  await bo.page.getByTestId("publish-approved").check();
+  await bo.page.getByTestId("publish-submit").click();
+  const decided = async () => (await readReview(here.server, review.id)).decisions;
+  const both = await until(decided, (all) => all.length === 2, "both have decided");
+  assert.deepEqual(both.map((one) => [one.value, one.patch_set, one.stale]), [["approved", 1, true], ["approved", 1, true]]);
+  await until(() => ann.page.getByTestId("decision-stale").count(), (n) => n === 2, "both are marked");
+
+  // Opened anew, it is of the code that is shown now.
+  await ann.page.getByTestId("status").click();
+  assert.match(await ann.page.getByTestId("decide-menu").innerText(), /Your decision on patch set 2/);
+  await ann.page.getByTestId("decide-submit").click();
+  await until(decided, (all) => all.some((one) => one.patch_set === 2 && !one.stale), "and is not stale");
+});
+
 const remarks = { ann: "Unused?", bo: "Nobody uses it" };
 
 /** Both hear of the other's remark, and see both in one order. */

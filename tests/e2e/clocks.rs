@@ -1,126 +1,98 @@
 //! Somebody whose clock is an hour fast or slow meets others: once while both are connected and act before either has
 //! heard of the other, and once having been away meanwhile.
 
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
 use anyhow::{Context, Result};
-use interline::{Anchor, Client, FieldValue, Review, Status};
-use interline_tests::raw::Raw;
+use interline::{Anchor, Client, Comment, FieldValue, Review, Status};
+use interline_tests::proxy::Proxy;
 use interline_tests::server::Server;
 use interline_tests::{DIFF, http, until};
-use serde_json::{Value, json};
-use uuid::Uuid;
 
 const HOUR: i64 = 3_600_000;
 const BASE: &str = "This needs refactoring";
+/// How far apart both act, by true time: more than the latency within which a hello cannot tell how wrong a clock is.
+const APART: Duration = Duration::from_millis(300);
 
-/// A client of Bo's whose clock is off by so much: it opens the review, and acts on what it saw then.
-struct Off {
-    url: String,
-    client: Uuid,
-    off: i64,
-    raw: Raw,
-    /// What it has of the review.
-    head: Value,
-    review: Value,
-}
-
-fn now() -> Result<i64> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-    Ok(i64::try_from(now.as_millis())?)
-}
-
-impl Off {
-    async fn open(url: &str, off: i64) -> Result<Off> {
-        let client = Uuid::now_v7();
-        let (raw, opened) = Off::connect(url, client, off, &json!({"review": "pr"})).await?;
-        let (head, review) = (opened["head"].clone(), opened["review"].clone());
-        Ok(Off { url: url.to_owned(), client, off, raw, head, review })
-    }
-
-    async fn connect(url: &str, client: Uuid, off: i64, open: &Value) -> Result<(Raw, Value)> {
-        let mut raw = Raw::connect(url).await?;
-        let user = json!({"id": "bo", "display_name": "Bo"});
-        let hello = json!({"protocol": 2, "client": client, "user": user, "now": now()? + off});
-        raw.send(&json!({"hello": hello})).await?;
-        raw.expect("welcome").await?;
-        raw.send(&json!({"open": open})).await?;
-        let opened = raw.expect("opened").await?;
-        Ok((raw, opened))
-    }
-
-    /// Goes away and comes back: what it does was done in between, by its own clock.
-    async fn away(&mut self) -> Result<Value> {
-        let open = json!({"review": "pr", "have": self.head});
-        let (raw, opened) = Off::connect(&self.url, self.client, self.off, &open).await?;
-        self.raw = raw;
-        Ok(opened["head"].clone())
-    }
-
-    /// Hands in what was done when the review was as first opened; says what became of it.
-    async fn submit(&mut self, base: &Value, comment: Value, seen: &Value, at: i64) -> Result<Value> {
-        let write = |value: &str| json!({"value": value, "seen": seen, "was": "pending", "patch_set": 1});
-        let title = json!({"title": {"value": "Off by an hour", "seen": seen}});
-        let at = json!({"ms": at + self.off});
-        // On the text as it was, and nobody has touched the end of it.
-        let authored = json!([5, "might ", 17]);
-        let apart = if base == seen { json!([]) } else { json!([{"seen": seen, "authored": authored}]) };
-        let op = if base == seen { authored } else { json!([5, "might ", 28]) };
-        let changes = json!([
-            {"decided": {"status": write("changes_requested"), "at": at}},
-            {"fields_changed": {"entity": "review", "fields": title, "at": at}},
-            {"text_edited": {"comment": comment, "op": op, "apart": apart, "whole": true}},
-        ]);
-        let batch = json!({"seq": 1, "base": base, "changes": changes});
-        self.raw.send(&json!({"submit": {"review": self.review, "batch": batch}})).await?;
-        loop {
-            let entry = self.raw.expect("entry").await?["entry"].take();
-            if entry["client"] == json!(self.client) {
-                return Ok(entry);
-            }
-        }
+/// A clock that is off by so many milliseconds.
+fn off_by(off: i64) -> impl Fn() -> u64 {
+    move || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(now.as_millis()).unwrap_or_default().saturating_add_signed(off)
     }
 }
 
-async fn ann(server: &Server) -> Result<(Client, Review)> {
-    let url = format!("{}/api/reviews?title=Test&key=pr", server.url());
-    assert_eq!(http::post(&url, DIFF.as_bytes())?.0, 201);
-    let client = Client::builder(server.url()).user("ann", "Ann").debounce_ms(5).connect().await?;
+async fn join(url: &str, name: &str, off: i64) -> Result<(Client, Review)> {
+    // What they do waits for a flush.
+    let builder = Client::builder(url).user(name, name).debounce_ms(600_000).clock(off_by(off));
+    let client = builder.connect().await?;
     let review = client.open("pr").await?;
     Ok((client, review))
+}
+
+/// Somebody decides, gives a title, and writes a whole new text.
+fn act(review: &Review, decision: Status, title: &str, comment: &Comment, text: &str) -> Result<()> {
+    review.decide(decision, None)?;
+    review.set_title(title)?;
+    comment.set_text(text)?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_an_hour_fast_or_slow_decides_nothing() -> Result<()> {
     for (off, away) in [(HOUR, false), (-HOUR, false), (HOUR, true), (-HOUR, true)] {
         let server = Server::start()?;
-        let (_client, ann) = ann(&server).await?;
-        let comment = ann.comment(Anchor::head("src/lib.rs", 3), BASE)?;
+        let url = format!("{}/api/reviews?title=Test&key=pr", server.url());
+        assert_eq!(http::post(&url, DIFF.as_bytes())?.0, 201);
+        let proxy = Proxy::start(server.url()).await?;
+        let (_a, ann) = join(server.url(), "ann", 0).await?;
+        let (b, bo) = join(&proxy.url(), "bo", off).await?;
+        let anns = ann.comment(Anchor::head("src/lib.rs", 3), BASE)?;
         ann.synced().await?;
-        let mut bo = Off::open(server.url(), off).await?;
-        // Ann acts; Bo has not seen it, and by true time acts a second later.
-        ann.decide(Status::Approved, None)?;
-        ann.set_title("Ann's")?;
-        comment.set_text("This definitely needs refactoring")?;
+        let bos = until("the comment arrives", || bo.get(anns.id()).ok()).await;
+        if away {
+            proxy.down();
+            until("bo is away", || (!b.connection().is_connected()).then_some(())).await;
+        }
+        // By true time the one acts last whose clock says that they acted first.
+        let bo_acts = || act(&bo, Status::ChangesRequested, "Bo's", &bos, "This might need refactoring");
+        let ann_acts = || act(&ann, Status::Approved, "Ann's", &anns, "This definitely needs refactoring");
+        let began = Instant::now();
+        if off > 0 {
+            bo_acts()?;
+        } else {
+            ann_acts()?;
+        }
+        until("time has passed", || (began.elapsed() > APART).then_some(())).await;
+        if off > 0 {
+            ann_acts()?;
+        } else {
+            bo_acts()?;
+        }
         ann.synced().await?;
-        let (seen, acted) = (bo.head["version"].clone(), now()? + 1_000);
-        let base = if away { bo.away().await?["version"].clone() } else { seen.clone() };
-        let entry = bo.submit(&base, json!(comment.id()), &seen, acted).await?;
-        let verdicts = entry["verdicts"].as_array().context("verdicts")?;
-        let met = |field: &str| verdicts.iter().any(|one| one["outcome"]["conflict"]["field"] == field);
-        assert!(met("status") && met("text"), "the clock settles neither: {off} away {away} {entry}");
-        until("the conflicts", || (ann.conflicts().len() == 2).then_some(())).await;
-        for open in ann.conflicts() {
+        proxy.up();
+        b.reconnect();
+        bo.synced().await?;
+        until("both have the same", || (ann.version() == bo.version()).then_some(())).await;
+
+        let open = ann.conflicts();
+        let fields: Vec<_> = open.iter().map(|open| open.field().to_owned()).collect();
+        assert_eq!(fields.len(), 2, "the clock settles neither: {off} away {away} {fields:?}");
+        for open in open {
             let (mine, theirs) = (open.mine().context("mine")?, open.theirs().context("theirs")?);
             assert_eq!((mine.user.as_str(), theirs.user.as_str()), ("ann", "bo"));
             let base = (open.field() == "text").then(|| FieldValue::Text(BASE.into()));
             assert_eq!(open.base(), Some(&base.unwrap_or(Status::Pending.into())));
         }
-        assert_eq!(ann.status(), Status::Approved, "the first stands");
-        // Of concurrent titles the later one by true time wins: within the latency that a hello cannot tell.
-        until("bo's title", || (ann.title() == "Off by an hour").then_some(())).await;
-        let facts = entry["facts"].as_array().context("facts")?;
-        let stamp = facts.iter().find_map(|fact| fact["field_set"]["stamp"]["at"]["ms"].as_i64());
-        let stamp = stamp.context("the title's stamp")?;
-        assert!((stamp - acted).abs() < 60_000, "the hour is taken out: {stamp} against {acted}");
+        for review in [&ann, &bo] {
+            assert_eq!(review.status(), Status::Approved, "the first to arrive stands");
+            let last = if off > 0 { "Ann's" } else { "Bo's" };
+            assert_eq!(
+                review.title(),
+                last,
+                "of concurrent titles the later one by true time: {off} away {away}"
+            );
+        }
     }
     Ok(())
 }

@@ -51,6 +51,38 @@ fn a_bad_diff_is_told_by_its_line() -> Result<()> {
     Ok(())
 }
 
+/// As `git diff --ignore-blank-lines -U1` prints it where an empty line came between the two hunks.
+const HIDES: &str = "diff --git a/f b/f
+index e5b5d33..c2d3a0b 100644
+--- a/f
++++ b/f
+@@ -2,3 +2,3 @@ line 1
+ line 2
+-line 3
++line three
+ line 4
+@@ -34,3 +35,3 @@ line 33
+ line 34
+-line 35
++line thirty-five
+ line 36
+";
+
+#[test]
+fn a_diff_that_hides_changes_is_refused_by_its_hunk() -> Result<()> {
+    let server = Server::start()?;
+    let honest = HIDES.replace("+35,3", "+34,3");
+    let url = format!("{}/api/reviews?key=pr", server.url());
+    for path in ["reviews?key=pr", "reviews/pr/patchsets"] {
+        let (status, error) = http::post(&format!("{}/api/{path}", server.url()), HIDES.as_bytes())?;
+        assert_eq!((status, &error["code"], &error["line"]), (400, &json!("hides_changes"), &json!(10)));
+        // The first time round there is no review yet, the second time there is.
+        http::post(&url, honest.as_bytes())?;
+    }
+    assert_eq!(server.review("pr")?["patch_set"], json!(1));
+    Ok(())
+}
+
 #[test]
 fn requests_that_cannot_be_answered_say_why() -> Result<()> {
     let server = Server::start()?;

@@ -243,3 +243,64 @@ async fn a_server_restored_from_before_the_review_ends_it_clearly() -> Result<()
     assert!(copy.export_rejected().contains("acknowledged and pending"));
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_tell_what_a_restored_server_has_lost() -> Result<()> {
+    let mut server = Server::start()?;
+    let id = server.create_review("restored")?;
+    let ann = Person::new(server.url(), "ann").await?;
+    let comment = ann.review.comment(Anchor::head("src/lib.rs", 3), "kept")?;
+    ann.synced().await?;
+    let backup = tempfile::tempdir()?;
+    stop(&mut server)?;
+    copy_database(server.data(), backup.path())?;
+    server.restart()?;
+    ann.back().await;
+    for word in ["lost ", "as well "] {
+        comment.insert(0, word)?;
+        ann.synced().await?;
+    }
+    let (before, held) = (ann.review.client_id(), ann.review.receipts());
+    assert_eq!(held.iter().map(|receipt| receipt.version).collect::<Vec<_>>(), [2, 3, 4]);
+    let exported = |name: &str| {
+        let file = backup.path().join(name);
+        std::fs::write(&file, ann.review.export_receipts()).map(|()| [file])
+    };
+    let all = exported("all.json")?;
+    let (good, said) = verify(server.data(), &all)?;
+    assert!(good && said.contains("3 receipts: all good"), "{said}");
+
+    stop(&mut server)?;
+    ann.away().await;
+    restore(&server, backup.path())?;
+    server.restart()?;
+    ann.back().await;
+    comment.insert(0, "since ")?;
+    ann.synced().await?;
+    let now = ann.review.client_id();
+    assert_ne!(now, before);
+
+    // Of those from before: which are missing, by whose name; not a word of the one that is there. Another's batch
+    // stands where one of them was.
+    let (good, said) = verify(server.data(), &all)?;
+    let (first, rest) = said.split_once('\n').context("two lines")?;
+    assert!(!good && first.starts_with(&format!("review {id}: ")), "{said}");
+    let other = format!("entry 3: it is not the one of the receipt of client {before} for its batch 2");
+    let missing = format!("entry 4: it is missing, and client {before} has a receipt for its batch 3 there");
+    assert_eq!(first, format!("review {id}: {other}; {missing}"));
+    assert!(rest.ends_with("3 receipts: 2 problems\n"), "{said}");
+    // What is exported from here on is there: the one that was kept by the name of then, and the new one.
+    let left = exported("left.json")?;
+    let whose: Vec<_> = ann.review.receipts().iter().map(|of| (of.client, of.version, of.seq)).collect();
+    assert_eq!(whose, [(Some(before), 2, 1), (None, 3, 1)]);
+    let export = std::fs::read_to_string(&left[0])?;
+    assert!(export.contains(&before.to_string()) && export.contains(&now.to_string()), "{export}");
+    let (good, said) = verify(server.data(), &left)?;
+    assert!(good && said.contains("2 receipts: all good"), "{said}");
+    // And it is looked for under that name: the same under another is not there.
+    let wrong = backup.path().join("wrong.json");
+    std::fs::write(&wrong, export.replace(&before.to_string(), &now.to_string()))?;
+    let (good, said) = verify(server.data(), &[wrong])?;
+    assert!(!good && said.contains(&format!("entry 2: it is not batch 1 of client {now}")), "{said}");
+    Ok(())
+}

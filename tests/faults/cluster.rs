@@ -17,8 +17,9 @@ pub(super) struct Cluster {
     /// Each node's.
     pub(super) ways: Vec<Ways>,
     pub(super) balancer: Balancer,
-    /// Both end with it.
-    _services: (Redis, Database),
+    pub(super) redis: Redis,
+    /// Ends with it.
+    _database: Database,
 }
 
 /// A node's ways to what it needs.
@@ -45,7 +46,7 @@ impl Cluster {
             ways.push(way);
         }
         let balancer = Balancer::start(&nodes.iter().map(Server::url).collect::<Vec<_>>()).await?;
-        Ok(Some(Cluster { nodes, ways, balancer, _services: (redis, database) }))
+        Ok(Some(Cluster { nodes, ways, balancer, redis, _database: database }))
     }
 
     /// What a node has counted.

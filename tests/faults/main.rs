@@ -6,5 +6,6 @@ mod busy;
 mod cluster;
 mod comings;
 mod people;
+mod redis;
 mod sessions;
 mod stopping;

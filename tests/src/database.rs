@@ -39,6 +39,14 @@ pub fn restore_database(from: &Path, to: &Path) -> Result<()> {
     copy_database(from, to)
 }
 
+/// Waits until a database that no server uses is on the disk, so that whoever opens it does not wait for that.
+pub fn sync_database(data: &Path) -> Result<()> {
+    for file in std::fs::read_dir(data)? {
+        std::fs::File::open(file?.path())?.sync_all()?;
+    }
+    Ok(())
+}
+
 /// Copies a folder with everything in it, as `cp -r` does.
 pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to)?;
@@ -61,6 +69,18 @@ pub async fn trimmed(data: &Path, review: &str) -> Result<u64> {
         .fetch_one(&mut connection)
         .await?;
     Ok(u64::try_from(row.try_get::<i64, _>("trimmed_to")?)?)
+}
+
+/// The version of a review's newest snapshot.
+pub async fn newest_snapshot(data: &Path, review: &str) -> Result<Option<Version>> {
+    let mut connection = open(data).await?;
+    let newest: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM snapshots WHERE review = ?")
+        .bind(Uuid::parse_str(review)?)
+        .fetch_one(&mut connection)
+        .await?;
+    // The last to close a database tidies it up, which is not to happen behind the back of whoever kills the server.
+    connection.close().await?;
+    Ok(newest.map(u64::try_from).transpose()?)
 }
 
 /// The clients whose batches are in the entries of a review that say this, in order.

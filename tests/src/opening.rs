@@ -1,20 +1,22 @@
 //! What opening a review costs, by how long its history is: two reviews with the same text, one of them with many
 //! times the edits, are opened in turn by clients that have no copy, and by some that lack the last few edits.
 //!
-//! Everything goes through a real server and the SDK. Cold means that the server was started anew right before.
+//! Everything goes through a real server and the SDK. Cold means that the server was started anew right before: after
+//! it had stopped in order, or after it was killed when the longer log had gone on behind its newest snapshot for about
+//! as long as it ever does.
 
 use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use interline::{Client, MemoryStore, Review};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::DEADLINE;
-use crate::database::copy_folder;
+use crate::database::{copy_database, copy_folder, newest_snapshot, restore_database, sync_database};
 use crate::raw::{Raw, hello};
 use crate::server::Server;
 
@@ -26,6 +28,8 @@ const WORD: &str = "word ";
 const BEHIND: u64 = HANDS as u64;
 /// How often one looks whether it is here.
 const LOOK: Duration = Duration::from_micros(100);
+/// After how many edits without a snapshot one gives up waiting for it.
+const TOO_LONG: u64 = 10_000;
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
@@ -65,8 +69,13 @@ impl fmt::Display for Pair {
 pub struct Report {
     /// What it was made of.
     pub options: Options,
-    /// Opened right after the server started.
+    /// Opened right after the server started, having stopped in order.
     pub cold: Pair,
+    /// Opened right after the server started, having been killed.
+    pub crashed: Pair,
+    /// How many entries were behind the longer log's newest snapshot when it was killed, and how many there are
+    /// between two.
+    pub tail: [u64; 2],
     /// Opened while the server has it loaded.
     pub warm: Pair,
     /// A client that lacks ten edits has them.
@@ -81,6 +90,12 @@ impl fmt::Display for Report {
         writeln!(f, "{few} and {many} edits of one comment of {text} scalars, medians of {rounds}")?;
         writeln!(f, "written in {:.1} s", self.wrote.as_secs_f64())?;
         writeln!(f, "opened cold (the server was started anew before each): {}", self.cold)?;
+        let [tail, interval] = self.tail;
+        writeln!(
+            f,
+            "opened cold after SIGKILL, {tail} entries behind a snapshot, one every {interval}: {}",
+            self.crashed
+        )?;
         writeln!(f, "opened warm: {}", self.warm)?;
         write!(f, "resumed warm, {BEHIND} edits behind: {}", self.resume)
     }
@@ -158,6 +173,30 @@ impl Hands {
         Ok(())
     }
 
+    /// Writes until the log is behind its newest snapshot for as long as it gets, but for some rounds more, after which
+    /// the text is what it was. How many entries are between two snapshots.
+    async fn far_behind_a_snapshot(&mut self, data: &Path) -> Result<u64> {
+        const ROUNDS: u64 = 5;
+        let (mut newest, mut interval) = (None, None);
+        let end = self.version + TOO_LONG;
+        while self.version < end {
+            let now = newest_snapshot(data, &self.review).await?;
+            if let (Some(before), Some(now)) = (newest, now)
+                && now > before
+            {
+                interval = Some(now - before);
+            }
+            newest = now;
+            if let (Some(newest), Some(interval)) = (newest, interval)
+                && self.version - newest + ROUNDS * HANDS as u64 > interval
+            {
+                return Ok(interval);
+            }
+            self.edits(2 * HANDS as u64).await?;
+        }
+        bail!("no two snapshots among {TOO_LONG} edits")
+    }
+
     /// Everybody hands in one change, and waits until all are durable.
     async fn round(&mut self, change: impl Fn(usize) -> Value) -> Result<()> {
         for (hand, raw) in self.raws.iter_mut().enumerate() {
@@ -192,23 +231,44 @@ pub async fn run(options: Options) -> Result<Report> {
     let mut server = Server::start()?;
     let began = Instant::now();
     let text: String = "What stands here is the same in both. ".chars().cycle().take(options.text).collect();
-    let mut subjects = Vec::new();
-    for edits in options.edits {
-        subjects.push(write(&server, edits, &text).await?);
-    }
+    let [few, many] = options.edits;
+    let (few, _) = write(&server, few, false, &text).await?;
+    let (many, interval) = write(&server, many, true, &text).await?;
     let wrote = began.elapsed();
-    let mut times: [[Vec<f64>; 2]; 3] = Default::default();
+    let newest = newest_snapshot(server.data(), &many.id).await?.context("a snapshot")?;
+    let tail = [many.version - newest, interval];
+    server.kill()?;
+    let killed = tempfile::tempdir()?;
+    copy_database(server.data(), killed.path())?;
+    let subjects = [few, many];
+    let mut times: [[Vec<f64>; 2]; 4] = Default::default();
+    for _ in 0..options.rounds {
+        for (at, subject) in subjects.iter().enumerate() {
+            restore_database(killed.path(), server.data())?;
+            sync_database(server.data())?;
+            server.restart()?;
+            times[0][at].push(open(&server, subject).await?);
+            server.kill()?;
+        }
+    }
+    restore_database(killed.path(), server.data())?;
+    server.restart()?;
+    for subject in &subjects {
+        // So that stopping in order finds them loaded.
+        open(&server, subject).await?;
+    }
     for _ in 0..options.rounds {
         for (at, subject) in subjects.iter().enumerate() {
             ensure!(server.terminate()?.success(), "the server does not stop well");
             server.restart()?;
-            times[0][at].push(open(&server, subject).await?);
             times[1][at].push(open(&server, subject).await?);
-            times[2][at].push(resume(&server, subject).await?);
+            times[2][at].push(open(&server, subject).await?);
+            times[3][at].push(resume(&server, subject).await?);
         }
     }
-    let [cold, warm, resume] = times.map(|[few, many]| Pair { few: median(few), many: median(many) });
-    Ok(Report { options, cold, warm, resume, wrote })
+    let pairs = times.map(|[few, many]| Pair { few: median(few), many: median(many) });
+    let [crashed, cold, warm, resume] = pairs;
+    Ok(Report { options, cold, crashed, tail, warm, resume, wrote })
 }
 
 fn median(mut times: Vec<f64>) -> f64 {
@@ -216,10 +276,12 @@ fn median(mut times: Vec<f64>) -> f64 {
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-async fn write(server: &Server, edits: u64, text: &str) -> Result<Subject> {
+/// Writes a review, if wanted until it is far behind a snapshot; how many entries are between two then.
+async fn write(server: &Server, edits: u64, far: bool, text: &str) -> Result<(Subject, u64)> {
     let id = server.create_review(&format!("edits-{edits}"))?;
     let mut hands = Hands::new(server, &id, text).await?;
     hands.edits(edits - 2 * BEHIND).await?;
+    let interval = if far { hands.far_behind_a_snapshot(server.data()).await? } else { 0 };
     hands.edit(true).await?;
     let behind = tempfile::tempdir()?;
     let client = late(server, behind.path()).await?;
@@ -229,7 +291,7 @@ async fn write(server: &Server, edits: u64, text: &str) -> Result<Subject> {
     ensure!(review.version() == hands.version(), "it has more than that");
     hands.edit(false).await?;
     ensure!(server.review(&id)?["comments"][0]["text"] == text, "the text is another");
-    Ok(Subject { version: hands.version(), id, behind })
+    Ok((Subject { version: hands.version(), id, behind }, interval))
 }
 
 /// A client on a store of its own.

@@ -100,7 +100,20 @@ fn caught_up(
     assert!(replica.is_online() && replica.head() == Some(head));
 
     let steps = beside.finish().expect("so little can be squashed");
-    assert!(steps.iter().all(|step| step.fact.comment().is_some_and(|id| touched.contains(&id))));
+    let of_touched = |step: &Step| step.fact.comment().is_some_and(|id| touched.contains(&id));
+    let news = |step: &Step| match &step.fact {
+        Fact::FieldSet { unseen, .. } => unseen.is_some(),
+        Fact::CommentAdded { beside, .. } => !beside.is_empty(),
+        _ => false,
+    };
+    assert!(steps.iter().all(|step| of_touched(step) || news(step)));
+    let mut replica = Replica::new(made::client(0), made::user(0), made::review_id(), 50);
+    replica.opening();
+    replica.opened(0, Opened { snapshot: Some(from.clone()), ..made::opened(at) }).unwrap();
+    replica.opening();
+    let whole = Opened { snapshot: Some(review.clone()), held: Some(at.version), ..made::opened(head) };
+    replica.opened(0, Opened { steps: Some(steps.clone()), ..whole }).expect("they fit what it has");
+    assert_eq!(replica.confirmed(), review);
     assert_eq!(steps.iter().filter(|step| edit_of(&step.fact).is_some()).count(), edits(touched));
 }
 

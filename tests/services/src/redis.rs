@@ -1,9 +1,10 @@
 //! A Redis.
 
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
 use crate::leash::Leashed;
@@ -37,6 +38,25 @@ impl Redis {
     /// Its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// What it answers to a command of words without spaces: a number or a word, or text.
+    pub fn ask(&self, command: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.write_all(format!("{command}\r\n").as_bytes())?;
+        let mut answer = BufReader::new(stream);
+        let mut line = String::new();
+        answer.read_line(&mut line)?;
+        match line.trim_end().split_at_checked(1) {
+            Some((":" | "+", value)) => Ok(value.to_owned()),
+            Some(("$", length)) => {
+                let mut body = vec![0; length.parse()?];
+                answer.read_exact(&mut body)?;
+                Ok(String::from_utf8(body)?)
+            }
+            _ => bail!("{command}: {line}"),
+        }
     }
 
     /// Kills it: everything that was in it is gone.

@@ -6,6 +6,7 @@ use interline_core::clock::Millis;
 use interline_core::entry::{Answer, Head};
 use interline_core::id::{ClientId, CommentId, ReviewId, UserId};
 use interline_core::sync::{Batcher, Frozen, Rejected, Replica, Save};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::disk::Disk;
@@ -119,8 +120,9 @@ impl Client {
     pub(super) fn copy(original: &Client, pen: Pen, family: usize) -> Client {
         let setup = ClientSetup { user: 0, skew_ms: original.skew_ms, slow_disk: original.slow_disk };
         let (disk, user) = (original.disk.clone(), original.user.clone());
-        let ids = original.ids.last().copied().into_iter().collect();
-        Client { ids, user, pen, disk, copied: Some(family), ..Client::new(0, &setup, original.review) }
+        // What was done before under other ids it can undo.
+        let (ids, copied, ledger) = (original.ids.clone(), Some(family), original.ledger.next());
+        Client { ids, user, pen, disk, copied, ledger, ..Client::new(0, &setup, original.review) }
     }
 
     /// What is pending is about to be rebased three ways.
@@ -133,6 +135,17 @@ impl Client {
             if self.screen.text(id).is_some_and(|shown| Some(shown) != of) {
                 self.rebased.insert(id, self.ledger.len());
             }
+        }
+    }
+
+    /// What stands in the review that has just come was not lost; what becomes of it later is seen then.
+    pub(super) fn still_there(&mut self) {
+        let texts: String = self.replica.confirmed().comments.values().map(|one| one.text.as_str()).collect();
+        let fields = &self.replica.confirmed().fields;
+        for held in &mut self.held {
+            held.marks.retain(|mark| !texts.contains(mark));
+            held.fields
+                .retain(|(name, value)| fields.value(name).map(|value| json!(value)).as_ref() != Some(value));
         }
     }
 

@@ -61,6 +61,8 @@ pub struct Intent {
     pub retried: bool,
     /// Set where this was an undo: the version that its client had confirmed then.
     pub undone_at: Option<u64>,
+    /// The newest version that its author had been shown by then, as the network tells: whatever their replica says.
+    pub knew: u64,
 }
 
 /// Everything that one client's user did.
@@ -71,11 +73,29 @@ pub(super) struct Ledger {
     kept: usize,
     /// How many of them were done before a part of the local store broke, and with it proofs of what was acknowledged.
     unproved: usize,
+    /// The newest version that its user was ever shown.
+    knew: u64,
 }
 
 impl Ledger {
     pub(super) fn add(&mut self, deed: Deed) {
-        self.intents.push(Intent { deed, forgotten: false, retried: false, undone_at: None });
+        self.intents.push(Intent {
+            deed,
+            forgotten: false,
+            retried: false,
+            undone_at: None,
+            knew: self.knew,
+        });
+    }
+
+    /// Its user was shown this version.
+    pub(super) fn shown(&mut self, version: u64) {
+        self.knew = self.knew.max(version);
+    }
+
+    /// One of somebody who has been shown the same.
+    pub(super) fn next(&self) -> Ledger {
+        Ledger { knew: self.knew, ..Ledger::default() }
     }
 
     /// Something refused was made once more by all of these.

@@ -50,7 +50,7 @@ pub use failure::{Check, Failure};
 pub use generate::{MIN_CHANGES, MIN_CLIENTS, MIN_FAULTS, plan};
 pub use ledger::{Deed, Intent};
 pub use plan::{ClientSetup, Damage, Fate, Form, Landing, Piece, Plan, Setup, Step};
-pub use search::{Found, search};
+pub use search::{Found, search, search_drafts};
 pub use shrink::shrink;
 pub use trace::Trace;
 use world::World;

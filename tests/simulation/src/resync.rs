@@ -22,7 +22,7 @@ impl World {
             // A batch that its own earlier request had settled is refused: opening again tells.
             ResyncReason::Gap => what.starts_with("SeqReused"),
             // A batch whose base is gone is refused.
-            ResyncReason::Diverged => copied || self.store.trimmed() > 0,
+            ResyncReason::Diverged => copied || self.store.was_trimmed(),
             ResyncReason::Copied => copied,
             ResyncReason::HistoryLost => restored,
         };

@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use super::drafts::drafts;
 use super::{Check, Failure, MIN_CHANGES, MIN_CLIENTS, MIN_FAULTS, plan, run};
 
 /// How often whoever asked hears how far it has come.
@@ -21,7 +22,21 @@ pub struct Found {
 }
 
 /// Lives through the histories of so many seeds, until one fails. Each second `told` hears how many it has been.
-pub fn search(first: u64, histories: u64, mut told: impl FnMut(u64)) -> Found {
+pub fn search(first: u64, histories: u64, told: impl FnMut(u64)) -> Found {
+    search_in(live, first, histories, told)
+}
+
+/// The same with histories of [drafts](crate::drafts).
+pub fn search_drafts(first: u64, histories: u64, told: impl FnMut(u64)) -> Found {
+    search_in(|seed| drafts(seed).map(drop), first, histories, told)
+}
+
+fn search_in(
+    live: impl Fn(u64) -> Result<(), Failure> + Sync,
+    first: u64,
+    histories: u64,
+    mut told: impl FnMut(u64),
+) -> Found {
     let (next, done, failed) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let found: Mutex<Option<(u64, Failure)>> = Mutex::new(None);
     // Each worker holds a sender; when all are gone, so is the work.

@@ -30,6 +30,8 @@ pub(super) struct Store {
     /// The entries that went when it was set back, for the checkers.
     lost: Vec<EncodedEntry>,
     restores: usize,
+    /// Whether anything was ever trimmed, be it in a past that it was set back from.
+    trims: bool,
 }
 
 /// What an operator has saved.
@@ -56,6 +58,7 @@ impl Store {
             backups: Vec::new(),
             lost: Vec::new(),
             restores: 0,
+            trims: false,
         }
     }
 
@@ -86,6 +89,11 @@ impl Store {
     /// Entries up to this version are gone.
     pub(super) fn trimmed(&self) -> Version {
         self.trimmed
+    }
+
+    /// Whether anything was ever trimmed: a refusal from then may still be under way.
+    pub(super) fn was_trimmed(&self) -> bool {
+        self.trims
     }
 
     /// The entries in (after, to]; `None` if some of them are gone.
@@ -120,6 +128,7 @@ impl Store {
         let newest = self.snapshots.last().map_or(0, |(head, _)| head.version);
         let before = self.trimmed;
         self.trimmed = before.max(newest.min(self.head().version.saturating_sub(keep)));
+        self.trims |= self.trimmed > before;
         self.trimmed > before
     }
 

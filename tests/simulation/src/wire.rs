@@ -143,11 +143,12 @@ impl World {
                     serde_json::from_str(&json).map_err(|error| broken(error.to_string()))?;
                 let caught_up = opened.snapshot.is_some() || opened.steps.is_some();
                 let (head, last) = (opened.head, opened.last.clone());
-                if opened.snapshot.is_some() {
+                let whole = opened.snapshot.is_some();
+                if whole {
                     self.clients[c].note_rebased();
                 }
                 // What is replaced here may be of a log that was set back, whether the client notices that or not.
-                let replaced = opened.snapshot.is_some() && self.store.restores() > 0;
+                let replaced = whole && self.store.restores() > 0;
                 let replaced = replaced.then(|| held(&self.clients[c]));
                 let taken = self.with(c, |replica: &mut Replica, now| {
                     replica.set_limits(limits);
@@ -157,6 +158,9 @@ impl World {
                     return self.resync(c, reason, &json);
                 }
                 self.clients[c].held.extend(replaced.map(|held| Held { fields: Vec::new(), ..held }));
+                if whole {
+                    self.clients[c].still_there();
+                }
                 if let Some(last) = last {
                     self.answered(c, connection, last);
                 }
@@ -190,6 +194,7 @@ impl World {
 
     /// A client was shown a place in the log. Word from before the store was set back may be of what is lost.
     fn heard(&mut self, c: usize, connection: usize, head: Head) {
+        self.clients[c].ledger.shown(head.version);
         if self.connections[connection].epoch == self.store.restores() || self.store.holds(head) {
             self.clients[c].heard.push(head);
         }

@@ -1,14 +1,13 @@
 //! Simulated histories of private drafts, and proof that their checker checks.
 //!
-//! `INTERLINE_HISTORIES` sets how many there are, `INTERLINE_SEED` the first seed: without them the same ones each time.
+//! `INTERLINE_HISTORIES` sets how many there are, `INTERLINE_SEED` the first seed; without it there are new ones in each run.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::time::SystemTime;
+
 use interline_simulation::Check;
 use interline_simulation::drafts::{Left, Publishing, check, drafts};
-
-/// The first seed, unless another is given.
-const FIRST: u64 = 100_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is a number")))
@@ -16,7 +15,8 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn histories_of_drafts_hold() {
-    let seed = number("INTERLINE_SEED").unwrap_or(FIRST);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let seed = number("INTERLINE_SEED").unwrap_or(now.as_millis() as u64);
     let histories = number("INTERLINE_HISTORIES").unwrap_or(300);
     println!("{histories} histories from INTERLINE_SEED={seed}");
     let (mut published, mut faults, mut lost) = (0, 0, 0);

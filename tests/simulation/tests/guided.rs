@@ -114,3 +114,40 @@ fn words_that_are_dropped_untold() {
     };
     assert!(doctored(rewritten(6), seen).contains("is raised"));
 }
+
+/// Both decide, apart: one approves, the other requests changes; then the first ends it, or only decides again.
+fn decided(end: u8) -> Evidence {
+    met(Step::Status { client: 0, value: 4 }, Step::Status { client: 1, value: 5 }, end)
+}
+
+#[test]
+fn decisions_that_go_over_unseen_ones() {
+    assert_eq!(facts(&decided(8), "conflict_settled").count(), 1);
+    // A replica that says to have seen what nobody had shown it.
+    let boasts = |facts: &mut Vec<Value>| {
+        for fact in facts.iter_mut().filter(|fact| fact.get("conflict_raised").is_some()) {
+            *fact = json!({"field_set": {
+                "entity": "review", "field": "status", "value": "changes_requested", "seen": 3, "patch_set": 1,
+                "stamp": {"at": {"ms": 1, "n": 0}, "client": "00000000-0000-0000-0000-000000000101"},
+            }});
+        }
+        facts.retain(|fact| fact.get("conflict_settled").is_none());
+    };
+    assert!(doctored(decided(8), boasts).contains("overwrites"));
+    let unread = |facts: &mut Vec<Value>| {
+        if facts.iter().any(|fact| fact.get("conflict_settled").is_some()) {
+            facts
+                .iter_mut()
+                .filter_map(|fact| fact.get_mut("field_set"))
+                .for_each(|set| set["seen"] = json!(1));
+        }
+    };
+    assert!(doctored(decided(8), unread).contains("and not what user1 said"));
+    let swallowed = |facts: &mut Vec<Value>| {
+        for fact in facts.iter_mut().filter_map(|fact| fact.get_mut("conflict_raised")) {
+            fact["sides"][0]["user"] = json!("user9");
+        }
+        facts.retain(|fact| fact.get("conflict_settled").is_none());
+    };
+    assert!(doctored(decided(5), swallowed).contains("is no side"));
+}

@@ -1,6 +1,7 @@
 //! Runs simulated histories, many at once, and stops at the first that fails.
 //!
 //! - `simulate [--seed N] [--histories M] [--shrink]`: cuts a failing history down into the corpus, if asked to.
+//! - `simulate --drafts [--seed N] [--histories M]`: histories of private drafts, which are not cut down.
 //! - `simulate --catch`: something is broken on purpose, and has to be found.
 //! - `simulate --replay FILE`: tells what happens in one plan.
 
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, bail};
-use interline_simulation::{Found, corpus, plan, run, search, shrink, tell};
+use interline_simulation::{Found, corpus, plan, run, search, search_drafts, shrink, tell};
 
 /// A history is mostly small values that come and go: this made it a fifth faster.
 #[global_allocator]
@@ -27,6 +28,7 @@ struct Options {
     seed: u64,
     histories: u64,
     shrink: bool,
+    drafts: bool,
     catch: bool,
     replay: Option<PathBuf>,
 }
@@ -44,7 +46,8 @@ fn main() -> anyhow::Result<ExitCode> {
 
 fn options() -> anyhow::Result<Options> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis() as u64;
-    let mut options = Options { seed: now, histories: 10_000, shrink: false, catch: false, replay: None };
+    let mut options =
+        Options { seed: now, histories: 10_000, shrink: false, drafts: false, catch: false, replay: None };
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().with_context(|| format!("{argument} needs a value"));
@@ -52,6 +55,7 @@ fn options() -> anyhow::Result<Options> {
             "--seed" => options.seed = value()?.parse()?,
             "--histories" => options.histories = value()?.parse()?,
             "--shrink" => options.shrink = true,
+            "--drafts" => options.drafts = true,
             "--catch" => options.catch = true,
             "--replay" => options.replay = Some(value()?.into()),
             other => bail!("unknown argument {other}"),
@@ -91,12 +95,20 @@ fn catch(options: &Options) -> ExitCode {
 fn hunt(options: &Options) -> anyhow::Result<ExitCode> {
     println!("{} histories from seed {}", options.histories, options.seed);
     let mut progress = Progress::new(options.histories);
-    let Found { histories, failure } = search(options.seed, options.histories, |done| progress.tell(done));
+    let told = |done| progress.tell(done);
+    let Found { histories, failure } = if options.drafts {
+        search_drafts(options.seed, options.histories, told)
+    } else {
+        search(options.seed, options.histories, told)
+    };
     progress.end();
     let seconds = progress.started.elapsed().as_secs_f64();
     println!("{histories} histories in {seconds:.1} s, {:.0} a second", histories as f64 / seconds);
     let Some((seed, failure)) = failure else { return Ok(ExitCode::SUCCESS) };
     println!("seed {seed} fails: {failure}");
+    if options.drafts {
+        return Ok(ExitCode::FAILURE);
+    }
     let short = shrink(&plan(seed), |plan| run(plan).is_err_and(|other| other.check == failure.check));
     let mut file = env::temp_dir();
     if options.shrink {

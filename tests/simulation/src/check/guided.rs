@@ -6,17 +6,20 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Folded, text};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Seen};
+use crate::ledger::{Deed, Intent};
 
-pub(super) fn check(_: &Evidence, folded: &Folded) -> Result<(), String> {
+pub(super) fn check(evidence: &Evidence, folded: &Folded) -> Result<(), String> {
     // Who made the status what it is, when, and what it is.
     let mut standing: Option<(String, u64, Value)> = None;
     let mut ended: BTreeMap<String, u64> = BTreeMap::new();
     let mut raised: BTreeMap<String, u64> = BTreeMap::new();
     let mut removed: BTreeMap<String, String> = BTreeMap::new();
     let mut open: BTreeMap<String, (String, String)> = BTreeMap::new();
+    let mut dispute = Dispute::default();
     for entry in &folded.entries {
         let was_disputed = open.values().any(|(_, field)| field == "status");
+        dispute.take(evidence, entry)?;
         words(entry, &mut removed, &mut open)?;
         let (author, version) = (text(entry, "author"), entry["version"].as_u64().unwrap_or_default());
         let before = standing.clone();
@@ -31,7 +34,7 @@ pub(super) fn check(_: &Evidence, folded: &Folded) -> Result<(), String> {
                 ));
             }
             if let Some(set) = fact.get("field_set").filter(|set| is_status(set)) {
-                let seen = set["seen"].as_u64();
+                let seen = seen(evidence, entry, set);
                 if let Some((by, at, value)) = &standing
                     && by != author
                     && *value != set["value"]
@@ -136,6 +139,73 @@ fn words(
         }
     }
     Ok(())
+}
+
+/// Whose sides there are while people disagree about the status, and in which entry each of them said it.
+#[derive(Default)]
+struct Dispute(BTreeMap<String, u64>);
+
+impl Dispute {
+    /// Nobody decides without becoming a side, and nobody ends it over a side that they had not seen.
+    fn take(&mut self, evidence: &Evidence, entry: &Value) -> Result<(), String> {
+        let (author, version) = (text(entry, "author"), &entry["version"]);
+        let facts = || entry["facts"].as_array().into_iter().flatten();
+        let before = !self.0.is_empty();
+        // What an end sets stands before it in its entry; what is written behind it is another matter.
+        let mut set = None;
+        for fact in facts() {
+            set = fact.get("field_set").filter(|set| is_status(set)).or(set);
+            if let Some(raised) = fact.get("conflict_raised").filter(|raised| is_status(raised)) {
+                let sides = raised["sides"].as_array().into_iter().flatten();
+                self.0 = sides.map(|side| (text(side, "user").to_owned(), version_of(side))).collect();
+            } else if let Some(joined) = fact.get("conflict_joined")
+                && joined.get("merged").is_none()
+                && joined["side"]["value"].is_string()
+            {
+                self.0.insert(text(&joined["side"], "user").to_owned(), version_of(&joined["side"]));
+            } else if let Some(end) = fact.get("conflict_settled").filter(|end| is_status(end)) {
+                let sides = std::mem::take(&mut self.0);
+                let seen = set.and_then(|set| seen(evidence, entry, set));
+                let unread = |(user, said): &(&String, &u64)| *user != author && seen < Some(**said);
+                if let Some((user, said)) = sides.iter().find(unread).filter(|_| end["how"] != "agreed") {
+                    let what = format!("{author} ends it in {version}, having seen {seen:?}");
+                    return Err(format!("{what} and not what {user} said in {said}"));
+                }
+            }
+        }
+        let decides = facts().any(|fact| fact.get("decision_set").is_some());
+        if before && decides && !self.0.is_empty() && !self.0.contains_key(author) {
+            return Err(format!("{author} decides in {version} and is no side of what is in conflict"));
+        }
+        Ok(())
+    }
+}
+
+fn version_of(side: &Value) -> u64 {
+    side["version"].as_u64().unwrap_or_default()
+}
+
+/// What the author of a status had seen: what their replica says, and no more than they can have been shown.
+fn seen(evidence: &Evidence, entry: &Value, set: &Value) -> Option<u64> {
+    let told = set["seen"].as_u64();
+    if !evidence.lost.is_empty() {
+        // The versions that were known may be those of another past.
+        return told;
+    }
+    let of = |seen: &&Seen| seen.ids.iter().any(|id| id == text(entry, "client"));
+    let wrote = |intent: &&Intent| {
+        let written = matches!(&intent.deed, Deed::Wrote { entity, field, value }
+            if entity == "review" && field == "status" && *value == set["value"]);
+        written && Some(intent.knew) < entry["version"].as_u64()
+    };
+    // What is made once more and changes nothing on the screen is no deed of which it is known when it was done.
+    let retried = |seen: &Seen| seen.retried.as_array().is_some_and(|records| !records.is_empty());
+    if evidence.clients.iter().filter(of).any(retried) {
+        return told;
+    }
+    let shown = evidence.clients.iter().filter(of).flat_map(|seen| &seen.intents).filter(wrote);
+    let shown = shown.map(|intent| intent.knew).max();
+    told.map(|told| shown.map_or(told, |shown| told.min(shown)))
 }
 
 fn sets_status(entry: &Value) -> bool {

@@ -16,6 +16,9 @@ struct Copies<'a> {
     by: BTreeSet<usize>,
     /// How often something refused was made once more.
     retries: usize,
+    /// How often it was written again in a text that was then compared with the server's: where that took the mark for
+    /// one that others had moved, their deletion of it and the author's own are one, and both stand that were written.
+    compared: usize,
     at: BTreeSet<&'a str>,
 }
 
@@ -48,6 +51,7 @@ impl Marks<'_> {
                     let copies = all.copied.entry(mark).or_default();
                     copies.by.insert(c);
                     copies.retries += usize::from(*retried);
+                    copies.compared += usize::from(seen.rebased.get(comment).is_some_and(|done| at < *done));
                     copies.at.insert(comment);
                 }
             }
@@ -57,7 +61,7 @@ impl Marks<'_> {
 
     /// How often a mark may stand in the texts. Each of several people may bring back what all of them had deleted.
     fn most(&self, mark: char) -> usize {
-        self.copied.get(&mark).map_or(1, |copies| copies.by.len().max(1) + copies.retries)
+        self.copied.get(&mark).map_or(1, |copies| copies.by.len().max(1) + copies.retries + copies.compared)
     }
 }
 
@@ -79,9 +83,13 @@ pub(super) fn check(evidence: &Evidence, folded: &Folded) -> Result<(), String> 
                 }
             }
             (None, None) if !kept[*client].text.contains(*mark) => {
-                // What went with the store is gone, unless its author still had it, and did not remove it since.
+                // What went with the store is gone, unless its author still had it, and did not remove it since, be it
+                // where it was brought back.
+                let is_there = |of: &str| {
+                    of == *comment || marks.copied.get(mark).is_some_and(|copies| copies.at.contains(of))
+                };
                 let removed = who.intents.iter().any(
-                    |Intent { deed, forgotten, .. }| matches!(deed, Deed::Removed { comment: of } if !forgotten && of == comment),
+                    |Intent { deed, forgotten, .. }| matches!(deed, Deed::Removed { comment: of } if !forgotten && is_there(of)),
                 );
                 let held = !removed && who.held.iter().any(|held| held.marks.contains(*mark));
                 if held || !lost.marks.contains(mark) {

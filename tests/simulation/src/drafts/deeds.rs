@@ -2,10 +2,11 @@
 
 use interline_core::id::CommentId;
 use interline_core::review::{Anchor, Place, Status};
+use interline_core::sync::Late;
 use uuid::Uuid;
 
 use super::life::{BO, DEVICES, Done, Life};
-use super::peer::{Deed, Peer};
+use super::peer::Deed;
 
 impl Life {
     /// A scalar unlike any other that was ever typed.
@@ -105,9 +106,9 @@ impl Life {
             }
         }
         let late: Vec<_> =
-            drafts.replica.late_edits().filter(|one| !drafts.carried.contains(&one.id)).cloned().collect();
-        for record in late.iter().filter(|record| !Peer::removes(&record.changes)) {
-            if review.replica.carry_over(now, client, record).unwrap_or_default() {
+            drafts.replica.late().filter(|one| !drafts.carried.contains(&one.id)).cloned().collect();
+        for record in &late {
+            if review.replica.take_late(now, client, record) != Late::Waits {
                 drafts.carried.insert(record.id);
             }
         }

@@ -394,7 +394,10 @@ impl Life {
             let fresh = ClientId(Uuid::from_u128(self.ids));
             self.peers[peer].replica.renew(now, fresh, reason);
             if (DEVICES..BO).contains(&peer) {
-                self.peers[peer - DEVICES].replica.review_went_back();
+                let drafts = &mut self.peers[peer - DEVICES];
+                if drafts.replica.review_went_back() {
+                    drafts.cut(now).map_err(broken)?;
+                }
                 self.drain(peer - DEVICES)?;
             }
             self.drain(peer)?;
@@ -436,8 +439,8 @@ impl Life {
             self.now += 500;
             self.calm(2)?;
             (0..DEVICES).try_for_each(|device| self.carry(device))?;
-            let late = |peer: &Peer| peer.replica.late_edits().all(|one| Peer::removes(&one.changes));
-            if self.peers.iter().all(|peer| peer.is_done() && late(peer)) {
+            let late = |peer: &Peer| peer.replica.late().count();
+            if self.peers.iter().all(|peer| peer.is_done() && late(peer) == 0) {
                 break;
             }
             if round > ROUNDS {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use interline_core::change::Change;
 use interline_core::clock::Millis;
 use interline_core::entry::{Answer, EncodedEntry, Head};
 use interline_core::id::{ClientId, UserId};
@@ -188,10 +187,5 @@ impl Peer {
     /// The drafts that can be published.
     pub(super) fn drafts(&self) -> Vec<interline_core::id::CommentId> {
         self.replica.list_drafts().into_iter().map(|draft| draft.id).collect()
-    }
-
-    /// Whether a record asks to remove something: everybody sees it by now, so that is asked again.
-    pub(super) fn removes(changes: &[Change]) -> bool {
-        changes.iter().any(|change| matches!(change, Change::CommentRemoved { .. }))
     }
 }

@@ -146,7 +146,7 @@ impl Level {
         Ok(Level {
             memory: usage::memory(node)? as f64,
             files: usage::files(node)? as f64,
-            redis: resp::info(scene.redis.port(), "used_memory")? as f64,
+            redis: resp::info(&scene.redis, "used_memory")? as f64,
         })
     }
 }

@@ -192,14 +192,14 @@ impl Soak {
         let mut processes = self.scene.nodes.iter().map(|node| usage::memory(node.process()));
         let (first, last) =
             (processes.next().context("a node")??, processes.next_back().context("two nodes")??);
-        let port = self.scene.redis.port();
+        let redis = &self.scene.redis;
         let [sessions, rooms] = self.counts()?;
         Ok(Figures {
             at: self.began.elapsed(),
             first,
             last,
-            redis: resp::info(port, "used_memory")?,
-            keys: resp::keys(port)?,
+            redis: resp::info(redis, "used_memory")?,
+            keys: resp::keys(redis)?,
             database: Database::now(self.scene.postgres(), self.scene.database.name())?.size,
             sessions,
             rooms,
@@ -291,7 +291,7 @@ impl Soak {
         let began = Instant::now();
         loop {
             let [sessions, rooms] = self.counts()?;
-            let keys = resp::keys(self.scene.redis.port())?;
+            let keys = resp::keys(&self.scene.redis)?;
             if (sessions, keys) == (0, 0) && (rooms == 0 || !self.options.unload) {
                 return Ok(began.elapsed());
             }
