@@ -12,23 +12,12 @@ use interline::{
     Status, Store,
 };
 use support::flaky::Flaky;
-use support::{Server, builder, line, open, synced, until};
+use support::{Server, away, back, builder, line, open, synced, until};
 
 async fn drafting(server: &Server, name: &str) -> (Client, Review, Drafts) {
     let (client, review) = open(server, name).await;
     let drafts = review.drafts().await.unwrap();
     (client, review, drafts)
-}
-
-async fn away(server: &Server, client: &Client) {
-    server.world().away = true;
-    server.cut();
-    until("it is noticed", || !client.connection().is_connected()).await;
-}
-
-fn back(server: &Server, client: &Client) {
-    server.world().away = false;
-    client.reconnect();
 }
 
 /// What somebody does to their drafts on another device, without a connection, before that device is switched off.

@@ -8,13 +8,7 @@ mod support;
 use interline::store::{Confirmed, Owner, Record, Scope};
 use interline::{Client, ClientId, CommentId, Drafts, MemoryStore, Review, Store, UserId};
 use support::flaky::Flaky;
-use support::{Server, builder, line, synced, until};
-
-async fn away(server: &Server, client: &Client) {
-    server.world().away = true;
-    server.cut();
-    until("it is noticed", || !client.connection().is_connected()).await;
-}
+use support::{Server, away, builder, line, synced, until};
 
 /// A client of Ann's on a store; what it opens is saved.
 async fn begin(server: &Server, store: impl Store + Clone) -> (Client, Review, Drafts) {

@@ -14,16 +14,10 @@ use interline::{
 };
 use interline_core::entry::{Answer, EncodedEntry, Hash};
 use serde::Deserialize;
-use support::{Server, builder, line, open, synced, until};
+use support::{Server, away, builder, line, open, synced, until};
 
 fn owner(server: &Server, name: &str) -> Owner {
     Owner { server: server.url.clone(), user: UserId::new(name).unwrap() }
-}
-
-async fn away(server: &Server, client: &Client) {
-    server.world().away = true;
-    server.cut();
-    until("it is noticed", || !client.connection().is_connected()).await;
 }
 
 fn text(server: &Server, comment: interline::CommentId) -> String {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use interline::{
     Cause, Client, ClientBuilder, Coded, ErrorCode, Event, MemoryStore, OpenError, Review, SyncError,
 };
-use support::{Server, builder, line, synced, until};
+use support::{Server, away, back, builder, line, synced, until};
 use tokio::time::timeout;
 
 const GONE: Result<(), SyncError> = Err(SyncError::Stuck(ErrorCode::UnknownReview));
@@ -23,17 +23,6 @@ fn texts(review: &Review) -> Vec<String> {
     let rejected = review.rejected();
     assert!(rejected.iter().all(|rejected| rejected.cause == Cause::HistoryLost), "{rejected:?}");
     rejected.into_iter().filter_map(|rejected| rejected.mine).collect()
-}
-
-async fn away(server: &Server, client: &Client) {
-    server.world().away = true;
-    server.cut();
-    until("it is noticed", || !client.connection().is_connected()).await;
-}
-
-fn back(server: &Server, client: &Client) {
-    server.world().away = false;
-    client.reconnect();
 }
 
 /// A client with something acknowledged and something pending, whose server then loses the review.

@@ -10,15 +10,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use interline::store::{Confirmed, Owner, Record, Scope};
-use interline::{Client, ClientId, CommentId, Event, FileStore, MemoryStore, Store, UserId};
+use interline::{ClientId, CommentId, Event, FileStore, MemoryStore, Store, UserId};
 use support::flaky::Flaky;
-use support::{Server, builder, line, synced, until};
-
-async fn away(server: &Server, client: &Client) {
-    server.world().away = true;
-    server.cut();
-    until("it is noticed", || !client.connection().is_connected()).await;
-}
+use support::{Server, away, builder, line, synced, until};
 
 fn text(server: &Server, comment: CommentId) -> String {
     server.world().committed("pr-1").comments[&comment].text.as_str().to_owned()

@@ -58,6 +58,15 @@ fn texts(server: &Server) -> Result<Vec<String>> {
     Ok(texts)
 }
 
+/// Copies the database of a server that is stopped for that.
+fn backed_up(server: &mut Server) -> Result<tempfile::TempDir> {
+    let backup = tempfile::tempdir()?;
+    stop(server)?;
+    copy_database(server.data(), backup.path())?;
+    server.restart()?;
+    Ok(backup)
+}
+
 fn stop(server: &mut Server) -> Result<()> {
     anyhow::ensure!(server.terminate()?.success(), "it does not stop well");
     Ok(())
@@ -80,10 +89,7 @@ async fn a_server_restored_from_an_older_copy_loses_nobodys_work() -> Result<()>
     let bos = bo.comment(first.id()).await;
     cy.comment(first.id()).await;
 
-    let backup = tempfile::tempdir()?;
-    stop(&mut server)?;
-    copy_database(server.data(), backup.path())?;
-    server.restart()?;
+    let backup = backed_up(&mut server)?;
     ann.back().await;
     bo.back().await;
 
@@ -175,10 +181,7 @@ async fn a_publication_that_waited_has_seen_nothing_of_what_took_the_place_of_th
     let drafts = ann.review.drafts().await?;
     let draft = drafts.add(Anchor::head("src/lib.rs", 3), "a draft")?;
     ann.synced().await?;
-    let backup = tempfile::tempdir()?;
-    stop(&mut server)?;
-    copy_database(server.data(), backup.path())?;
-    server.restart()?;
+    let backup = backed_up(&mut server)?;
     ann.back().await;
     for n in 0..8 {
         ann.review.comment(Anchor::head("src/lib.rs", 1), &format!("lost {n}"))?;
@@ -208,10 +211,7 @@ async fn a_publication_that_waited_has_seen_nothing_of_what_took_the_place_of_th
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_restored_from_before_the_review_ends_it_clearly() -> Result<()> {
     let mut server = Server::start()?;
-    let backup = tempfile::tempdir()?;
-    stop(&mut server)?;
-    copy_database(server.data(), backup.path())?;
-    server.restart()?;
+    let backup = backed_up(&mut server)?;
     let old = server.create_review("restored")?;
     let ann = Person::new(server.url(), "ann").await?;
     let first = ann.review.comment(Anchor::head("src/lib.rs", 3), "acknowledged")?;
@@ -251,10 +251,7 @@ async fn receipts_tell_what_a_restored_server_has_lost() -> Result<()> {
     let ann = Person::new(server.url(), "ann").await?;
     let comment = ann.review.comment(Anchor::head("src/lib.rs", 3), "kept")?;
     ann.synced().await?;
-    let backup = tempfile::tempdir()?;
-    stop(&mut server)?;
-    copy_database(server.data(), backup.path())?;
-    server.restart()?;
+    let backup = backed_up(&mut server)?;
     ann.back().await;
     for word in ["lost ", "as well "] {
         comment.insert(0, word)?;

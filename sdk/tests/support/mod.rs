@@ -51,6 +51,19 @@ pub async fn synced(review: &Review) {
     tokio::time::timeout(Duration::from_secs(10), review.synced()).await.expect("in time").unwrap();
 }
 
+/// The server is gone, and a client has noticed.
+pub async fn away(server: &Server, client: &Client) {
+    server.world().away = true;
+    server.cut();
+    until("it is noticed", || !client.connection().is_connected()).await;
+}
+
+/// It is there again.
+pub fn back(server: &Server, client: &Client) {
+    server.world().away = false;
+    client.reconnect();
+}
+
 pub fn line() -> Anchor {
     Anchor::head("src/lib.rs", 2)
 }
