@@ -110,6 +110,9 @@ pub enum Fact {
         /// The code they had seen, likewise.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         patch_set: Option<u32>,
+        /// Who stands for that value beside its author, likewise: see [`Register::with`](crate::review::Register).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        with: Vec<ConflictSide>,
     },
     /// A comment became a tombstone.
     CommentRemoved {

@@ -97,7 +97,7 @@ fn number(field: &[u8]) -> Option<(Number, &[u8])> {
 /// looks like a file header. Says whether a line was not UTF-8.
 fn fill(hunk: &mut Hunk, lines: &mut Cursor<'_>) -> Result<bool, DiffError> {
     let (mut old, mut new) = (hunk.old_count, hunk.new_count);
-    let mut lossy = false;
+    let (mut lossy, mut one_side) = (false, false);
     while old > 0 || new > 0 {
         let (kind, content): (_, &[u8]) = match lines.peek() {
             Some([b' ', content @ ..]) if old > 0 && new > 0 => (LineKind::Context, content),
@@ -106,6 +106,13 @@ fn fill(hunk: &mut Hunk, lines: &mut Cursor<'_>) -> Result<bool, DiffError> {
             Some([b'-', content @ ..]) if old > 0 => (LineKind::Removed, content),
             Some([b'+', content @ ..]) if new > 0 => (LineKind::Added, content),
             Some([b'\\', ..]) if mark(hunk, old, new) => {
+                lines.take()?;
+                continue;
+            }
+            // `git diff -w` shows a last line that lacks its newline on one side alone as kept, like all that differs in white
+            // space: every line still stands under its number.
+            Some([b'\\', ..]) if !one_side && ends_one_side(hunk, old, new) => {
+                one_side = true;
                 lines.take()?;
                 continue;
             }
@@ -135,6 +142,12 @@ fn mark(hunk: &mut Hunk, old: u32, new: u32) -> bool {
         LineKind::Added => new == 0,
     };
     last.no_newline
+}
+
+/// Whether the line is kept and the last of one side, while the other goes on.
+fn ends_one_side(hunk: &Hunk, old: u32, new: u32) -> bool {
+    let kept = hunk.lines.last().is_some_and(|last| last.kind == LineKind::Context);
+    kept && (old == 0) != (new == 0)
 }
 
 fn due(old: u32, new: u32) -> String {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::ConflictSide;
 use crate::clock::Stamp;
 use crate::id::{UserId, Version};
 
@@ -123,12 +124,27 @@ pub struct Register {
     /// The code they had seen, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patch_set: Option<u32>,
+    /// Who else stands for the value, likewise: who wrote it too, or chose it in a conflict that is over, the latest first.
+    /// Whoever moves it has to have seen them as well. At most [`Register::MOST_WITH`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<ConflictSide>,
 }
 
 impl Register {
+    /// The most people of whom it says that they stand for its value beside the last. Who has not seen somebody beyond that
+    /// has not seen any of these either, so that nothing is overwritten unseen for want of room.
+    pub const MOST_WITH: usize = 64;
+
     /// A value with what decides between it and others.
     pub fn new(value: FieldValue, version: Version, stamp: Option<Stamp>, by: UserId) -> Register {
-        Register { value, version, stamp, by, seen: None, patch_set: None }
+        Register { value, version, stamp, by, seen: None, patch_set: None, with: Vec::new() }
+    }
+
+    /// Everybody who stands for the value, as a conflict would have them, the latest first.
+    pub fn sides(&self) -> impl Iterator<Item = ConflictSide> {
+        let Register { value, version, stamp, by, seen, patch_set, with } = self.clone();
+        let at = stamp.map_or(0, |stamp| stamp.at.ms);
+        std::iter::once(ConflictSide { value, user: by, version, seen, patch_set, at }).chain(with)
     }
 
     /// Of two concurrent writes, the one that stands: in any order, any grouping, any number of times the same. Stamps

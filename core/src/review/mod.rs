@@ -206,13 +206,14 @@ impl Review {
                     return Err(FoldError::Checksum { version, comment: *comment });
                 }
             }
-            Fact::FieldSet { entity, field, value, stamp, seen, patch_set, .. } => {
+            Fact::FieldSet { entity, field, value, stamp, seen, patch_set, with, .. } => {
                 let fields = match entity {
                     Entity::Review => &mut self.fields,
                     Entity::Comment(comment) => &mut self.comment_mut(*comment, version)?.fields,
                 };
                 let register = Register::new(value.clone(), version, Some(*stamp), by.clone());
-                fields.set(field, Register { seen: *seen, patch_set: *patch_set, ..register });
+                let (seen, patch_set, with) = (*seen, *patch_set, with.clone());
+                fields.set(field, Register { seen, patch_set, with, ..register });
             }
             Fact::CommentRemoved { comment } => {
                 let removal = Removal { version, by: by.clone(), at };

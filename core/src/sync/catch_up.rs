@@ -28,6 +28,8 @@ pub struct CatchUp {
     runs: BTreeMap<CommentId, (usize, Vec<TextOp>)>,
     /// Where the last value of a field stands.
     fields: BTreeMap<(Entity, String), usize>,
+    /// Where it stands that a user's value of a field was last overwritten unseen.
+    overwritten: BTreeMap<(Entity, String, UserId), usize>,
     /// What came to a set and went from it so far, and where the last of that stands.
     sets: BTreeMap<(Entity, String), (usize, Delta)>,
     /// Where a user's last decision stands.
@@ -73,15 +75,19 @@ impl CatchUp {
                 *last = at;
                 ops.push(op.clone());
             }
-            // A write over somebody's unseen value is news for them, whatever came later.
-            Fact::FieldSet { entity, field, unseen: None, .. } => {
-                let before = self.fields.insert((*entity, field.clone()), at);
+            Fact::FieldSet { entity, field, unseen, .. } => {
+                let field = (*entity, field.clone());
+                // A write over somebody's unseen value is news for them, whatever came later but for the same once more.
+                let before = match unseen {
+                    None => self.fields.insert(field, at),
+                    Some(user) => {
+                        self.fields.remove(&field);
+                        self.overwritten.insert((field.0, field.1, user.clone()), at)
+                    }
+                };
                 if let Some(earlier) = before.and_then(|before| self.steps.get_mut(before)) {
                     *earlier = None;
                 }
-            }
-            Fact::FieldSet { entity, field, .. } => {
-                self.fields.remove(&(*entity, field.clone()));
             }
             Fact::SetChanged { entity, field, delta } => {
                 let (last, whole) =

@@ -5,7 +5,7 @@ use super::history::Back;
 use super::meet::Clash;
 use super::plan::Edit;
 use super::sequencer::Sequencer;
-use super::settle::Made;
+use super::settle::{Last, Made};
 use crate::change::{Entity, FieldWrite};
 use crate::clock::{HlcTime, Stamp};
 use crate::entry::{Entry, Fact, Outcome};
@@ -35,20 +35,49 @@ impl Sequencer {
         }
         let current = self.tip.holder(entity).and_then(|(_, fields)| fields.register(field));
         let Some(standing) = current.cloned() else { return self.last_wins(made, entity, field, write, at) };
-        let saw_it = standing.version <= write.seen || standing.by == made.entry.author;
-        if saw_it || standing.value == write.value {
-            let (agrees, told) = (standing.value == write.value, (write.seen, write.patch_set));
-            if agrees && standing.by != made.entry.author {
-                // Two people stand for it now: who has not seen the second has not seen all that they would overwrite.
-                return self.stands_anew(made, entity, field, told, at);
-            }
+        let author = made.entry.author.clone();
+        if standing.value == write.value && standing.by != author {
+            // One more stands for it now: who has not seen that has not seen all that they would overwrite.
+            return self.stands_anew(made, entity, field, (write.seen, write.patch_set), at);
+        }
+        let saw_it = |side: &ConflictSide| side.version <= write.seen || side.user == author;
+        let mut sides: Vec<_> = standing.sides().filter(|side| !saw_it(side)).collect();
+        if standing.value == write.value || sides.is_empty() {
             return self.last_wins(made, entity, field, write, at);
         }
-        let mine = side(made, &write);
-        let Register { value, version, stamp, by, seen, patch_set } = standing;
-        let at = stamp.map_or(0, |stamp| stamp.at.ms);
-        let first = ConflictSide { value, user: by, version, seen, patch_set, at };
-        self.raise(made, entity, field, write.was, vec![first, mine], None)
+        if standing.by == author
+            && let Last::Loses(later) =
+                self.last(made.entry, entity, field, write.clone(), made.corrected(at))
+        {
+            // They have said otherwise since, elsewhere.
+            made.tell(later);
+            return Ok(());
+        }
+        sides.push(side(made, &write));
+        self.raise(made, entity, field, write.was, sides, None)
+    }
+
+    /// Who stands for a value beside somebody who writes it: who stood for it before and has not changed their mind in
+    /// a conflict that is open, and who says so there.
+    pub(super) fn beside(
+        &self,
+        author: &UserId,
+        entity: Entity,
+        field: &str,
+        value: &FieldValue,
+    ) -> Vec<ConflictSide> {
+        let Some((holder, fields)) = self.tip.holder(entity) else { return Vec::new() };
+        if spec(holder, field).is_none_or(|spec| self.tip.policy(spec) != Policy::UserGuided) {
+            return Vec::new();
+        }
+        let open = self.tip.conflicts.about(entity, field);
+        let before = fields.register(field).into_iter().flat_map(Register::sides);
+        let before = before.filter(|side| open.is_none_or(|open| open.side_of(&side.user).is_none()));
+        let all = before.chain(open.into_iter().flat_map(|open| open.sides.clone()));
+        let mut with: Vec<_> = all.filter(|side| side.user != *author && side.value == *value).collect();
+        with.sort_by_key(|side| std::cmp::Reverse(side.version));
+        with.truncate(Register::MOST_WITH);
+        with
     }
 
     /// A field is written about which a conflict is open: whoever has seen it settles it, anybody else joins.
@@ -80,9 +109,26 @@ impl Sequencer {
         // Who agrees with a side is one more: they are told how it ends, and nobody ends it over their head.
         let (mine, value, told) = (side(made, &write), write.value.clone(), (write.seen, write.patch_set));
         if stands {
+            let register = self.tip.holder(*entity).and_then(|(_, fields)| fields.register(field)).cloned();
             // One's own value is what one changes, between one's own clients by the clock.
-            if !self.last_stands(made, *entity, field, write, at)? {
+            let own = register.as_ref().is_some_and(|register| register.by == author);
+            if own
+                && let Last::Loses(later) =
+                    self.last(made.entry, *entity, field, write.clone(), made.corrected(at))
+            {
+                made.tell(later);
                 return Ok(());
+            }
+            // Who else stands for it is no side where whoever disagrees had seen them: this one had not.
+            let unseen =
+                |side: &ConflictSide| side.version > write.seen && open.side_of(&side.user).is_none();
+            for side in register.iter().flat_map(Register::sides).filter(unseen) {
+                let (conflict, side, merged) = (*id, Box::new(side), None);
+                self.add(made, Fact::ConflictJoined { conflict, side, merged })?;
+            }
+            match own {
+                true => self.last_wins(made, *entity, field, write, at)?,
+                false => self.set_anew(made, *entity, field, value.clone(), told, at)?,
             }
         }
         self.join(made, &open, mine, None)?;
@@ -120,14 +166,31 @@ impl Sequencer {
         at: HlcTime,
     ) -> Result<(), FoldError> {
         let register = self.tip.holder(entity).and_then(|(_, fields)| fields.register(field));
-        let Some(Register { value, stamp, version, .. }) = register.cloned() else { return Ok(()) };
-        if version == made.entry.version {
-            return Ok(());
+        match register.filter(|register| register.version != made.entry.version).cloned() {
+            Some(register) => self.set_anew(made, entity, field, register.value, (seen, patch_set), at),
+            None => Ok(()),
         }
-        let after = stamp.map_or_else(HlcTime::default, |stood| stood.at.next());
+    }
+
+    /// A field is set, whatever the clocks say.
+    fn set_anew(
+        &mut self,
+        made: &mut Made<'_>,
+        entity: Entity,
+        field: &str,
+        value: FieldValue,
+        (seen, patch_set): (Version, Option<u32>),
+        at: HlcTime,
+    ) -> Result<(), FoldError> {
+        let register = self.tip.holder(entity).and_then(|(_, fields)| fields.register(field));
+        // When they said it, whatever the other's clock said: on another device they may have said otherwise since.
+        let stood = register.and_then(|register| register.stamp);
+        let stood = stood.filter(|stood| stood.client == made.entry.client);
+        let after = stood.map_or_else(HlcTime::default, |stood| stood.at.next());
         let stamp = Stamp { at: made.corrected(at).max(after), client: made.entry.client };
-        let (field, seen) = (field.to_owned(), patch_set.map(|_| seen));
-        self.add(made, Fact::FieldSet { entity, field, value, stamp, unseen: None, seen, patch_set })
+        let with = self.beside(&made.entry.author, entity, field, &value);
+        let (field, unseen, seen) = (field.to_owned(), None, patch_set.map(|_| seen));
+        self.add(made, Fact::FieldSet { entity, field, value, stamp, unseen, seen, patch_set, with })
     }
 
     /// A reviewer decides, and proposes the review's status with it.

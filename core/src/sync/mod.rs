@@ -27,9 +27,9 @@ pub use patch_set::{NewPatchSet, PatchSetOutcome};
 pub use pending::Pending;
 pub use publish::{Publication, PublicationOutcome, PublishedComment};
 pub use replica::{
-    Cause, EditError, Event, Frozen, Late, Origin, Receipt, Rejected, Replica, ReplicaEffect, Resolution,
-    Restore, ResyncReason, SAVED_FORMAT, Save, SavedConfirmed, SavedInFlight, SavedLedger, SavedPending,
-    SavedReview, TakenOut, Thread, Unsynced, Visits,
+    Cause, EditError, Event, Frozen, Grounds, Late, Origin, Receipt, Rejected, Replica, ReplicaEffect,
+    Resolution, Restore, ResyncReason, SAVED_FORMAT, Save, SavedConfirmed, SavedInFlight, SavedLedger,
+    SavedPending, SavedReview, TakenOut, Thread, Unsynced, Visits,
 };
 pub use sequencer::{
     Append, BrokenLog, Past, Record, Refusal, Sequencer, SequencerEffect, Settled, Submission,

@@ -414,6 +414,13 @@ impl Pending {
         self.changes.extract_if(.., falls).collect()
     }
 
+    /// Takes out every edit of a comment's text, and nothing else that is about it.
+    pub fn remove_edits(&mut self, id: CommentId) -> Vec<Change> {
+        let edit =
+            |change: &mut Change| matches!(change, Change::TextEdited { comment, .. } if *comment == id);
+        self.changes.extract_if(.., edit).collect()
+    }
+
     /// Shows a comment as it is with these changes on top.
     pub fn overlay(
         &self,

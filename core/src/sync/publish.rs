@@ -14,7 +14,7 @@ use crate::clock::{HlcTime, Millis};
 use crate::diff::PatchSet;
 use crate::entry::{Answer, AnswerResult, ENTRY_FORMAT, Entry, Fact, Hash, Outcome, Reason, Verdict};
 use crate::id::{CommentId, ReviewId, Seq, UserId, Version};
-use crate::review::{FoldError, Place};
+use crate::review::{FoldError, Holder, Place};
 
 /// What a log of drafts publishes at once, as the review's sequencer takes it.
 #[derive(Clone, PartialEq, Debug)]
@@ -278,13 +278,26 @@ impl Planner<'_> {
         let mut added = BTreeMap::new();
         let mut planned = Vec::with_capacity(stamped.len() + 1);
         for (PublishedComment { comment, place, text }, created) in stamped {
-            let place = |added: &_| self.placed(base, publication.seen, place, added);
+            let place = |added: &_| {
+                let placed = self.placed(base, publication.seen, place, added);
+                placed.or_else(|reason| self.answers_unseen(publication.seen, place).ok_or(reason))
+            };
             planned.push(self.added(*comment, text, created, &mut added, place)?);
         }
         if let Some(PublishedDecision { status, note }) = &publication.decision {
             planned.push(self.decision(base, status, note.as_deref(), publication.at)?);
         }
         Ok(planned)
+    }
+
+    /// A reply to a thread whose author did not know that it had been removed: it holds the thread up, as if it had not
+    /// been a draft on its way.
+    fn answers_unseen(&self, seen: Option<Version>, place: &Place) -> Option<Placed> {
+        let Place::Reply(root) = place else { return None };
+        let there = self.tip.comments.get(root).filter(|there| there.holder() == Holder::Thread)?;
+        let removal = there.removed.as_ref()?;
+        let unseen = seen.is_some_and(|seen| there.added <= seen && seen < removal.version);
+        unseen.then(|| Placed { place: place.clone(), standing: None, beside: Vec::new() })
     }
 }
 

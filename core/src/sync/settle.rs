@@ -121,7 +121,14 @@ impl Sequencer {
         Ok(())
     }
 
-    fn last(&self, entry: &Entry, entity: Entity, field: &str, write: FieldWrite, at: HlcTime) -> Last {
+    pub(super) fn last(
+        &self,
+        entry: &Entry,
+        entity: Entity,
+        field: &str,
+        write: FieldWrite,
+        at: HlcTime,
+    ) -> Last {
         let current = self.tip.holder(entity).and_then(|(_, fields)| fields.register(field));
         let FieldWrite { value, seen, patch_set, .. } = write;
         // Only what people settle conflicts about keeps what its author had seen.
@@ -139,8 +146,10 @@ impl Sequencer {
                     return Last::Same;
                 }
                 stamp.at = stamp.at.max(stood.at.next());
+                let with = self.beside(&entry.author, entity, field, &value);
                 let (field, seen) = (field.to_owned(), Some(seen));
-                return Last::Wins(Fact::FieldSet { entity, field, value, stamp, unseen, seen, patch_set });
+                let set = Fact::FieldSet { entity, field, value, stamp, unseen, seen, patch_set, with };
+                return Last::Wins(set);
             }
             let saw_it = standing.version <= seen || stood.client == entry.client;
             let mine = Register::new(value.clone(), entry.version, Some(stamp), entry.author.clone());
@@ -154,16 +163,9 @@ impl Sequencer {
             }
             unseen = (!saw_it).then(|| standing.by.clone());
         }
-        let field = field.to_owned();
-        Last::Wins(Fact::FieldSet {
-            entity,
-            field,
-            value,
-            stamp,
-            unseen,
-            seen: told.then_some(seen),
-            patch_set,
-        })
+        let with = self.beside(&entry.author, entity, field, &value);
+        let (field, seen) = (field.to_owned(), told.then_some(seen));
+        Last::Wins(Fact::FieldSet { entity, field, value, stamp, unseen, seen, patch_set, with })
     }
 
     /// What comes to a set, and what goes.
@@ -238,7 +240,7 @@ fn grown(facts: &[Fact]) -> isize {
 }
 
 /// What becomes of a write where the last writer wins.
-enum Last {
+pub(super) enum Last {
     Same,
     Wins(Fact),
     Loses(Outcome),

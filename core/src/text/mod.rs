@@ -18,6 +18,7 @@ pub use blame::Blame;
 pub use diff::diff;
 pub(crate) use op::Step;
 pub use op::{OpError, TextOp, transform};
+pub(crate) use overlap::unsaid;
 pub use overlap::{ThreeWay, overlaps, three_way};
 pub use squash::{SquashError, squash};
 pub use undo::UndoStack;

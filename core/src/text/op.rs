@@ -101,6 +101,19 @@ impl TextOp {
         op.finish()
     }
 
+    /// The op that deletes what this one does and inserts nothing.
+    pub fn deletes_alone(&self) -> TextOp {
+        let mut op = OpBuilder::default();
+        for step in self.steps() {
+            match step {
+                Step::Retain(chars) => op.retain(chars),
+                Step::Delete(chars) => op.delete(chars),
+                Step::Insert(..) => {}
+            }
+        }
+        op.finish()
+    }
+
     /// How many scalars it inserts.
     pub fn inserts(&self) -> usize {
         self.steps().map(|step| if let Step::Insert(_, chars) = step { chars } else { 0 }).sum()

@@ -114,6 +114,41 @@ pub(super) fn tight(op: &TextOp, base: &str) -> TextOp {
     tight.finish()
 }
 
+/// An edit of a base without the words that another text made of it has at their place.
+pub(crate) fn unsaid(base: &str, mine: &str, theirs: &str) -> TextOp {
+    let (mine, theirs) = (tight(&diff(base, mine), base), tight(&diff(base, theirs), base));
+    let others = touches(&theirs);
+    let mut rest = OpBuilder::default();
+    let mut at = 0;
+    for touch in touches(&mine) {
+        let there = |other: &Touch<'_>| {
+            other.start <= touch.end && touch.start <= other.end && says(other.insert, touch.insert)
+        };
+        rest.retain(touch.start - at);
+        if !others.iter().any(there) {
+            rest.insert(touch.insert);
+        }
+        rest.delete(touch.end - touch.start);
+        at = touch.end;
+    }
+    rest.retain(mine.base_len() - at);
+    rest.finish()
+}
+
+/// Whether a text has some words in it, none of them as a part of a longer one. White space alone is only itself.
+fn says(text: &str, words: &str) -> bool {
+    let trimmed = words.trim();
+    let within = |a: Option<char>, b: Option<char>| {
+        a.is_some_and(char::is_alphanumeric) && b.is_some_and(char::is_alphanumeric)
+    };
+    let whole = |at: usize| {
+        let (before, after) = (&text[..at], &text[at + trimmed.len()..]);
+        !within(before.chars().next_back(), trimmed.chars().next())
+            && !within(trimmed.chars().next_back(), after.chars().next())
+    };
+    if trimmed.is_empty() { text == words } else { text.match_indices(trimmed).any(|(at, _)| whole(at)) }
+}
+
 fn skip(text: &str, chars: usize) -> &str {
     text.char_indices().nth(chars).map_or("", |(byte, _)| &text[byte..])
 }

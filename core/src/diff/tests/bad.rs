@@ -140,6 +140,7 @@ fn hunks() {
         ("@@ -2 +2 @@\n-a\n+b\n\\ No newline\n\\ No newline\n".into(), "unexpected_line", 7),
         ("@@ -1,2 +1 @@\n-a\n\\ No newline at end of file\n-b\n+c\n".into(), "unexpected_line", 5),
         ("@@ -1,2 +1,2 @@\n a\n\\ No newline at end of file\n-b\n+c\n".into(), "unexpected_line", 5),
+        ("@@ -1,2 +1 @@\n a\n\\ No newline\n\\ No newline\n-b\n".into(), "unexpected_line", 6),
     ];
     for (input, code, line) in cases {
         let input: String = input;

@@ -151,7 +151,7 @@ fn headers() {
 
 #[test]
 fn content() {
-    let cases: [(&[u8], &[&str]); 8] = [
+    let cases: [(&[u8], &[&str]); 10] = [
         // What looks like headers is content while the counts last.
         (
             b"@@ -1,3 +1,2 @@\n--- sql comment\n--- a/x\n+++ x\n \n",
@@ -159,6 +159,9 @@ fn content() {
         ),
         (b"@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+b\n\\ No newline at end of file\n", &["-a", "+b"]),
         (b"@@ -1,2 +1 @@\n a\n-b\n\\ Kein Zeilenumbruch am Dateiende.\n", &[" a$", "-b"]),
+        // `git diff -w`: the kept line ends the head without a newline, or the base.
+        (b"@@ -1,3 +1,2 @@\n a\n b\n\\ No newline at end of file\n-c\n", &[" a$", " b$", "-c$"]),
+        (b"@@ -1 +1,2 @@\n b\n\\ No newline\n+c\n\\ No newline\n", &[" b$", "+c"]),
         (b"@@ -1,2 +1,3 @@\n+a\n b\n c\n\\ No newline at end of file\n", &["+a$", " b$", " c"]),
         (b"@@ -1 +1 @@\n-a\r\n+b\r\n", &["-a\r$", "+b\r$"]),
         (b"@@ -1,3 +1,2 @@\n a\n\n-b\n", &[" a$", " $", "-b$"]),

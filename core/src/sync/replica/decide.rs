@@ -275,10 +275,17 @@ impl Replica {
 
     /// Tells of conflicts that came or went, and of comments that came back by that: to both sides, and to whoever looks on.
     pub(super) fn news<'a>(&mut self, facts: impl IntoIterator<Item = &'a Fact>, version: Version) {
+        let mut told = BTreeSet::new();
         for fact in facts {
             match fact {
-                Fact::ConflictRaised(conflict) => self.tell_conflict(conflict.id),
-                Fact::ConflictJoined { conflict, .. } => self.tell_conflict(*conflict),
+                Fact::ConflictRaised(conflict) => {
+                    told.insert(conflict.id);
+                    self.tell_conflict(conflict.id);
+                }
+                // Several sides that came at once are one piece of news.
+                Fact::ConflictJoined { conflict, .. } if told.insert(*conflict) => {
+                    self.tell_conflict(*conflict);
+                }
                 Fact::ConflictSettled { conflict, .. } => self.tell_settled(*conflict, version),
                 Fact::CommentRestored { comment } => {
                     let comment = *comment;

@@ -82,6 +82,10 @@ pub enum EditError {
     /// can still be read and exported.
     #[error("the server does not know this review any more")]
     ReviewLost,
+    /// What a refused change was made on is not known to be here, so that nobody can tell what it would do now. It stays
+    /// kept.
+    #[error("what this was made on is not known any more")]
+    UnknownBase,
     /// There is no such field on this entity.
     #[error("there is no such field")]
     UnknownField,

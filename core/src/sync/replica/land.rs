@@ -176,11 +176,11 @@ impl Replica {
                 Outcome::Conflict { .. } => {}
                 Outcome::AlreadySettled(over) => {
                     self.emit(Event::AlreadySettled((**over).clone()));
-                    if let Change::TextEdited { comment, op, .. } = change {
-                        fallen.insert(*comment);
-                        if !op.is_identity() {
-                            settled.push((*comment, change.clone()));
-                        }
+                    // One that chose what stood has changed nothing that anything builds on.
+                    if let Change::TextEdited { comment, op, .. } = change
+                        && !op.is_identity()
+                    {
+                        settled.push((*comment, change.clone()));
                     }
                 }
                 Outcome::Rejected(reason) => {
@@ -201,9 +201,11 @@ impl Replica {
                 }
             }
         }
+        // The comment is there all the same: only edits of the text that it did not become fall.
+        let reworded = settled.iter().flat_map(|(id, _)| self.buffer.remove_edits(*id)).collect::<Vec<_>>();
         // What builds on something that is not what was sent falls with it.
         fallen.extend(self.misfits());
-        for change in self.buffer.remove(&mut fallen) {
+        for change in reworded.into_iter().chain(self.buffer.remove(&mut fallen)) {
             let comment = change.comment();
             match records.iter_mut().find(|(id, ..)| *id == comment) {
                 Some((_, _, changes)) => changes.push(change),

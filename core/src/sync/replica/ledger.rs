@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EditError, Event, Replica};
-use crate::change::{Change, Entity, PublishedDecision};
+use super::saved::{SAVED_FORMAT, SavedLedger};
+use super::{Event, Replica};
+use crate::change::{Change, Entity};
 use crate::clock::Millis;
 use crate::entry::{Hash, Reason};
 use crate::id::{ClientId, CommentId, Seq, Version};
-use crate::review::{Place, Status};
-use crate::text::{Step, TextOp, diff, three_way};
+use crate::review::Place;
 
 /// How long receipts are kept, in milliseconds: a week.
 const RECEIPTS_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
@@ -40,6 +40,31 @@ pub struct Rejected {
     pub mine: Option<String>,
     /// What was refused.
     pub changes: Vec<Change>,
+    /// What tells what it would do now.
+    #[serde(default, skip_serializing_if = "Grounds::is_none")]
+    pub grounds: Grounds,
+}
+
+/// What tells, when something is made once more, what has become of what it was made on. Records of earlier releases
+/// have nothing of it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Grounds {
+    /// What an overlap was merged to: the text that stood when it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<String>,
+    /// Whether [`mine`](Rejected::mine) was made of [`base`](Rejected::base). After lost history that may be what
+    /// others have made of a restored text instead.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made_of_base: bool,
+    /// Of a decision, a version by which the log had the code that it was made on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Version>,
+}
+
+impl Grounds {
+    fn is_none(&self) -> bool {
+        *self == Grounds::default()
+    }
 }
 
 impl Rejected {
@@ -100,15 +125,6 @@ pub struct TakenOut {
     pub element: String,
 }
 
-/// Whether all that an op writes is in a text already, where it does nothing else.
-fn stands(op: &TextOp, text: &str) -> bool {
-    let mut inserts = op.steps().filter_map(|step| match step {
-        Step::Insert(insert, _) => Some(insert.trim()),
-        _ => None,
-    });
-    op.deletes() == 0 && op.target_len() > op.base_len() && inserts.all(|insert| text.contains(insert))
-}
-
 impl Replica {
     /// What the server refused or lost, and nobody has discarded.
     pub fn rejected(&self) -> &[Rejected] {
@@ -138,118 +154,9 @@ impl Replica {
             let same =
                 |here: &Rejected| Rejected { id: rejected.id, at: rejected.at, ..here.clone() } == rejected;
             if !self.rejected.iter().any(same) {
-                self.set_aside(rejected);
+                self.keep(rejected);
             }
         }
-    }
-
-    /// Makes a refused change once more, on what is there now, and forgets the record. Where its comment is gone, a
-    /// new one says the same: at its place under the id `fresh`.
-    pub fn retry_rejected(&mut self, now: Millis, id: u64, fresh: CommentId) -> Result<(), EditError> {
-        let rejected = self.rejected.iter().find(|rejected| rejected.id == id).cloned();
-        let rejected = rejected.ok_or(EditError::UnknownRejected)?;
-        if self.lost {
-            // It would be made on what the server does not have, and its record would be gone.
-            return Err(EditError::ReviewLost);
-        }
-        let (buffer, undo, recent) = (self.buffer.clone(), self.undo.clone(), self.undo_recent.clone());
-        let told = self.effects.len();
-        if let Err(error) = self.retry(now, &rejected, fresh) {
-            // A part of it that was made already would be made twice the next time.
-            (self.buffer, self.undo, self.undo_recent) = (buffer, undo, recent);
-            self.effects.truncate(told);
-            if self.buffer.is_empty() {
-                self.batcher.taken();
-            }
-            return Err(error);
-        }
-        self.discard_rejected(Some(id));
-        Ok(())
-    }
-
-    fn retry(&mut self, now: Millis, rejected: &Rejected, fresh: CommentId) -> Result<(), EditError> {
-        let mut target = rejected.comment;
-        let added = rejected.changes.iter().find_map(|change| match change {
-            Change::CommentAdded { text, .. } => Some(text),
-            _ => None,
-        });
-        if let (Some(id), Some(mine)) = (rejected.comment, rejected.mine.as_ref().or(added)) {
-            if self.standing(id).is_ok() {
-                self.retry_text(now, id, rejected, mine)?;
-            } else {
-                let place = rejected.place.clone().ok_or(EditError::BadPlace)?;
-                self.add_comment(now, fresh, place, mine)?;
-                target = Some(fresh);
-            }
-        }
-        for change in &rejected.changes {
-            match (change, target) {
-                (Change::FieldsChanged { entity, fields, .. }, _) => {
-                    let entity = match (entity, target) {
-                        (Entity::Comment(_), Some(id)) => Entity::Comment(id),
-                        _ => *entity,
-                    };
-                    for (field, write) in fields {
-                        self.set_field(now, entity, field, write.value.clone())?;
-                    }
-                }
-                (Change::SetChanged { entity, field, add, remove }, _) => {
-                    let entity = match (entity, target) {
-                        (Entity::Comment(_), Some(id)) => Entity::Comment(id),
-                        _ => *entity,
-                    };
-                    let gone = remove.keys().cloned().collect();
-                    self.change_set(now, entity, field, add.clone(), gone)?;
-                }
-                (Change::Decided { status, note, .. }, _) => {
-                    let value = Status::from_value(&status.value).ok_or(EditError::BadValue)?;
-                    // It says what its author looked at then, unless the server has lost that.
-                    let on = status.patch_set.map(|number| number.min(self.confirmed.patch_set));
-                    self.decide_on(now, value, note.clone(), on)?;
-                }
-                (Change::DraftsPublished { comments, decision, .. }, _) => {
-                    let comments = comments.iter().copied().filter(|id| self.is_draft(*id)).collect();
-                    // What is there now in the review is not known here: none of it was seen.
-                    let decision = decision.clone().map(PublishedDecision::unseen);
-                    self.publish_drafts(now, comments, decision, None)?;
-                }
-                (Change::CommentRemoved { comment, .. }, Some(id)) if id == *comment => {
-                    self.remove_comment(now, id)?;
-                }
-                // What it was made on was never known here: it fits the text that is there, or stays where it is.
-                (Change::TextEdited { comment, op, .. }, _) if rejected.mine.is_none() && added.is_none() => {
-                    self.edit_text(now, *comment, op.clone())?;
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn retry_text(
-        &mut self,
-        now: Millis,
-        id: CommentId,
-        rejected: &Rejected,
-        mine: &str,
-    ) -> Result<(), EditError> {
-        let shown = self.comment(id).ok_or(EditError::UnknownComment)?;
-        if rejected.cause == Cause::HistoryLost {
-            // What both come from is lost as well: words come back, none go.
-            let words = diff(shown.text.as_str(), mine).inserts_alone();
-            return self.edit_text(now, id, words);
-        }
-        let Some(base) = rejected.base.as_deref().filter(|_| rejected.cause != Cause::Overlap) else {
-            // What was merged stands already: once more means that these words shall.
-            return self.set_text(now, id, mine);
-        };
-        let meant = diff(base, mine);
-        if rejected.cause == Cause::CopiedStore && stands(&meant, shown.text.as_str()) {
-            // The other copy has sent them.
-            return Ok(());
-        }
-        let again = three_way(base, &meant, shown.text.as_str())?;
-        self.edit_text(now, id, again.op)
     }
 
     /// Keeps something for a person to decide on.
@@ -267,16 +174,35 @@ impl Replica {
             _ => None,
         });
         let place = known.map(|comment| comment.place.clone()).or(added);
-        self.set_aside(Rejected { id: 0, cause, at: 0, comment, place, base, mine, changes });
+        let grounds = Grounds::default();
+        self.set_aside(Rejected { id: 0, cause, at: 0, comment, place, base, mine, changes, grounds });
     }
 
-    pub(super) fn set_aside(&mut self, rejected: Rejected) {
+    pub(super) fn set_aside(&mut self, mut rejected: Rejected) {
+        self.ground(&mut rejected);
+        self.keep(rejected);
+    }
+
+    fn keep(&mut self, rejected: Rejected) {
         self.last_rejected += 1;
         let rejected = Rejected { id: self.last_rejected, at: self.now, ..rejected };
         self.rejected.push(rejected.clone());
         self.ledger_dirty = true;
         self.dirty += 1;
         self.emit(Event::Rejected(rejected));
+    }
+
+    /// All of this as it is saved.
+    pub(super) fn saved_ledger(&self) -> SavedLedger {
+        SavedLedger {
+            format: SAVED_FORMAT,
+            rejected: self.rejected.clone(),
+            receipts: self.receipts.clone(),
+            wrote: self.wrote.clone(),
+            last_rejected: self.last_rejected,
+            lost: self.lost,
+            visits: self.visits.clone(),
+        }
     }
 
     pub(super) fn receive_receipt(&mut self, receipt: Receipt) {

@@ -7,11 +7,12 @@
 //! saved; only then is it sent, and resent byte for byte until the server's stream shows it.
 //!
 //! `edit`, `decide` and `undo` are what a person does, `open` and `rebase` what happened while the connection was away,
-//! `receive` what happens while it is there, `land` how a flight ends, `again` what is tried once more, `ledger`
-//! what is kept for a person to decide on, `lost` what becomes of a review that the server does not know any more,
+//! `receive` what happens while it is there, `land` how a flight ends, `again` what is sent once more, `ledger`
+//! what is kept for a person to decide on, `retry` how they make it once more, `lost` what becomes of a review that the server does not know any more,
 //! `saved` what outlives the process, `view` what is shown.
 
 mod again;
+mod code;
 mod decide;
 mod drafts;
 mod edit;
@@ -25,6 +26,7 @@ mod publishing;
 mod rebase;
 mod receive;
 mod recover;
+mod retry;
 mod same_line;
 mod saved;
 mod undo;
@@ -37,7 +39,7 @@ pub use decide::Resolution;
 pub use drafts::Late;
 pub use edit::EditError;
 pub use event::{Event, Origin, Unsynced};
-pub use ledger::{Cause, Receipt, Rejected, TakenOut};
+pub use ledger::{Cause, Grounds, Receipt, Rejected, TakenOut};
 pub use receive::ResyncReason;
 pub use saved::{
     Frozen, Restore, SAVED_FORMAT, Save, SavedConfirmed, SavedInFlight, SavedLedger, SavedPending,
@@ -116,6 +118,8 @@ pub struct Replica {
     rejected: Vec<Rejected>,
     last_rejected: u64,
     receipts: Vec<Receipt>,
+    /// The last entry in which this user wrote in each comment, as far as this replica heard them one by one.
+    wrote: BTreeMap<CommentId, Version>,
     visits: Visits,
     undo: BTreeMap<CommentId, UndoStack>,
     /// Which comments can be undone in, the one edited longest ago first.
@@ -139,6 +143,10 @@ pub struct Replica {
     start_over: bool,
     /// The server has lost a part of what is here: the next snapshot tells which.
     history_lost: bool,
+    /// While lost history is made up for: the version from which on it is lost.
+    held: Option<Version>,
+    /// A version by which the log that is here had each patch set.
+    code: BTreeMap<u32, Version>,
     /// The newest version that the server was asked for at the latest opening, whether it has that.
     asked_for: Option<Version>,
     /// The server does not know the review any more.
@@ -192,6 +200,7 @@ impl Replica {
             rejected: Vec::new(),
             last_rejected: 0,
             receipts: Vec::new(),
+            wrote: BTreeMap::new(),
             visits: Visits::default(),
             undo: BTreeMap::new(),
             undo_recent: VecDeque::new(),
@@ -209,6 +218,8 @@ impl Replica {
             save_again_at: None,
             start_over: false,
             history_lost: false,
+            held: None,
+            code: BTreeMap::new(),
             asked_for: None,
             lost: false,
             untold: BTreeSet::new(),
@@ -235,9 +246,8 @@ impl Replica {
         replica.rejected = ledger.rejected;
         let ids = replica.rejected.iter().map(|rejected| rejected.id);
         replica.last_rejected = ids.max().unwrap_or(0).max(ledger.last_rejected);
-        replica.receipts = ledger.receipts;
-        replica.lost = ledger.lost;
-        replica.visits = ledger.visits;
+        (replica.receipts, replica.lost, replica.visits) = (ledger.receipts, ledger.lost, ledger.visits);
+        replica.wrote = ledger.wrote;
         if let Some(confirmed) = confirmed {
             replica.history = History::new(saved.head.version, HISTORY_OPS);
             replica.confirmed = confirmed;
@@ -265,6 +275,7 @@ impl Replica {
         (replica.meant, replica.carried) = (saved.meant, saved.carried);
         replica.undo_recent = saved.undo.keys().copied().collect();
         replica.undo = saved.undo;
+        replica.learn_code(replica.confirmed.version);
         replica.keep_what_fits();
         if replica.in_flight.as_ref().is_some_and(|batch| batch.frozen.seq == 0) {
             // No server ever takes that: it goes under another.
@@ -446,14 +457,7 @@ impl Replica {
             false if self.journal.is_empty() => SavedConfirmed::Same,
             false => SavedConfirmed::Behind(self.journal.clone()),
         };
-        let ledger = (self.ledger_dirty || whole).then(|| SavedLedger {
-            format: SAVED_FORMAT,
-            rejected: self.rejected.clone(),
-            receipts: self.receipts.clone(),
-            last_rejected: self.last_rejected,
-            lost: self.lost,
-            visits: self.visits.clone(),
-        });
+        let ledger = (self.ledger_dirty || whole).then(|| self.saved_ledger());
         let pending = SavedPending {
             format: SAVED_FORMAT,
             client: self.client,

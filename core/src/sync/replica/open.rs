@@ -232,6 +232,8 @@ impl Replica {
             self.expect_end(&fact);
             let applied = self.confirmed.apply_fact(version, &author, at, &fact);
             applied.map_err(|_| ResyncReason::Diverged)?;
+            self.note_words(&author, &fact, version);
+            self.learn_code(version);
             self.sealed_behind(&landed, version);
             landed.clear();
             if !matches!(&fact, Fact::CommentRestored { comment } if added.contains(comment)) {

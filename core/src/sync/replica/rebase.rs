@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Cause, InFlight, Rejected, Replica, ResyncReason};
+use super::{Cause, Grounds, InFlight, Rejected, Replica, ResyncReason};
 use crate::change::{Apart, Change};
 use crate::clock::Stamp;
 use crate::entry::{Answer, AnswerResult, Head, Outcome, Step, Verdict};
@@ -34,16 +34,21 @@ impl Replica {
             Some(steps) => self.step_beside(&review, steps)?,
             None => self.finish_flight(last)?,
         }
+        self.learn_code(self.confirmed.version);
         let (lost, undoable) = (self.history_lost, self.undo_before());
         let old = std::mem::replace(&mut self.confirmed, review);
         self.came_to(head);
         self.conflicts_replaced(&old);
         self.rebase_buffer(&old, &before, lost);
         if lost {
+            self.held = Some(held.unwrap_or(0));
+            self.lose_code(held.unwrap_or(0));
             self.recover(&old, held);
+            self.held = None;
             // What an undo would take back may never have happened.
             self.undo.clear();
         }
+        self.learn_code(self.confirmed.version);
         self.undo_replaced(&old, &undoable);
         if self.buffer.is_empty() {
             self.batcher.taken();
@@ -202,7 +207,19 @@ impl Replica {
                 let (place, mine) = (Some(place), before.get(&id).cloned());
                 let changes = edits.into_iter().map(|op| Change::edit(id, op)).collect();
                 let (comment, base, cause) = (Some(id), Some(base), Cause::Overlap);
-                self.set_aside(Rejected { id: 0, at: 0, cause, comment, place, base, mine, changes });
+                let merged = self.comment(id).map(|merged| merged.text.as_str().to_owned());
+                let grounds = Grounds { merged, ..Grounds::default() };
+                self.set_aside(Rejected {
+                    id: 0,
+                    at: 0,
+                    cause,
+                    comment,
+                    place,
+                    base,
+                    mine,
+                    changes,
+                    grounds,
+                });
             }
         }
         let gone = |id: &CommentId| !self.confirmed.comments.contains_key(id) && !added.contains(id);
@@ -238,7 +255,8 @@ impl Replica {
             let base = was.map(|comment| comment.text.as_str().to_owned());
             let mine = before.get(&id).cloned().or_else(|| text_in(&of));
             let (comment, cause) = (Some(id), Cause::Unplaceable);
-            self.set_aside(Rejected { id: 0, at: 0, cause, comment, place, base, mine, changes: of });
+            let (changes, grounds) = (of, Grounds::default());
+            self.set_aside(Rejected { id: 0, at: 0, cause, comment, place, base, mine, changes, grounds });
         }
     }
 }

@@ -152,8 +152,10 @@ impl Replica {
 
     fn apply(&mut self, entry: &Entry, head: Head) -> Result<(), ResyncReason> {
         self.confirmed.apply(entry).map_err(|_| ResyncReason::Diverged)?;
+        self.learn_code(entry.version);
         self.head = head;
         self.history.push(entry);
+        entry.facts.iter().for_each(|fact| self.note_words(&entry.author, fact, entry.version));
         let oldest = self.history.oldest();
         self.roster.forget_selections_before(oldest);
         Ok(())

@@ -1,16 +1,17 @@
 //! What the server had acknowledged and does not have any more, as after a restored backup: it is offered to its user
 //! again, and never sent by itself.
 //!
-//! Receipts name the latest that was acknowledged; what is older, or was sent by another of the user's devices, the
-//! review that was here tells by itself. Only what was taken out of sets leaves no trace in them: of that, receipts
-//! alone tell.
+//! Receipts name the latest that was acknowledged. In which comments the user wrote before that, or on another device,
+//! is noted as their entries come; what came in a snapshot tells who wrote last in it, and no more. What another device
+//! put into sets, or took out of them, that device alone knows: a name in a set says which client's it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Cause, Rejected, Replica, TakenOut};
+use super::{Cause, Grounds, Rejected, Replica, TakenOut};
 use crate::change::{Change, Entity, FieldWrite};
-use crate::id::{ClientId, CommentId, Version};
-use crate::review::{Comment, Fields, Register, Removal, Review, Sets};
+use crate::entry::Fact;
+use crate::id::{ClientId, CommentId, UserId, Version};
+use crate::review::{Comment, Decision, Fields, Register, Removal, Review, Sets, Status};
 
 /// Which versions of the log that was here are gone.
 type IsLost<'a> = &'a dyn Fn(Version) -> bool;
@@ -29,6 +30,7 @@ impl Replica {
         let is_lost = |version: Version| held.is_none_or(|held| version > held);
         self.offer(old, &is_lost, &BTreeSet::new());
         self.receipts.retain(|receipt| !is_lost(receipt.version));
+        self.wrote.retain(|_, version| !is_lost(*version));
         self.ledger_dirty = true;
     }
 
@@ -46,7 +48,8 @@ impl Replica {
         let lost = || self.receipts.iter().filter(|receipt| is_lost(receipt.version));
         let told = lost().flat_map(|receipt| receipt.comments.iter().copied());
         let written = old.comments.values().filter(|was| self.wrote(was, is_lost)).map(|was| was.id);
-        let mine: BTreeSet<CommentId> = told.chain(written).collect();
+        let noted = self.wrote.iter().filter(|(_, version)| is_lost(**version)).map(|(id, _)| *id);
+        let mine: BTreeSet<CommentId> = told.chain(written).chain(noted).collect();
         let ids = self.receipts.iter().filter_map(|receipt| receipt.client).chain([self.client]).collect();
         let own =
             Own { ids, taken_out: lost().flat_map(|receipt| receipt.taken_out.iter().cloned()).collect() };
@@ -67,10 +70,15 @@ impl Replica {
                 None => self.offer_gone(was, text, values),
             }
         }
-        for change in self.lost_values(Entity::Review, &old.fields, &old.sets, &own, is_lost) {
+        let mut values = self.lost_values(Entity::Review, &old.fields, &old.sets, &own, is_lost);
+        if let Some(decision) = self.lost_decision(old, is_lost) {
+            let status = decision.write(Entity::Review, Status::FIELD).cloned();
+            values.retain_mut(|change| !says_no_more(change, status.as_ref()));
+            values.push(decision);
+        }
+        for change in values {
             self.reject(Cause::HistoryLost, None, None, vec![change]);
         }
-        self.recover_decision(old, is_lost);
     }
 
     /// What there was of this user's in a comment that is not there at all any more. Its values go with its words: who
@@ -85,7 +93,18 @@ impl Replica {
         let (comment, place) = (Some(was.id), Some(was.place.clone()));
         let base = Some(was.text.as_str().to_owned());
         let cause = Cause::HistoryLost;
-        self.set_aside(Rejected { id: 0, at: 0, cause, comment, place, base, mine: None, changes: values });
+        let (mine, changes, grounds) = (None, values, Grounds::default());
+        self.set_aside(Rejected { id: 0, at: 0, cause, comment, place, base, mine, changes, grounds });
+    }
+
+    /// Notes in which comment this user has written.
+    pub(super) fn note_words(&mut self, author: &UserId, fact: &Fact, version: Version) {
+        if let Fact::TextEdited { comment, .. } | Fact::CommentAdded { comment, .. } = fact
+            && *author == self.user
+        {
+            self.wrote.insert(*comment, version);
+            self.ledger_dirty = true;
+        }
     }
 
     /// Whether the last words in a comment, or its first, are of this user's and among what is lost.
@@ -94,16 +113,16 @@ impl Replica {
         added || was.edited.as_ref().is_some_and(|last| last.by == self.user && is_lost(last.version))
     }
 
-    /// What this replica's user had decided.
-    fn recover_decision(&mut self, old: &Review, is_lost: IsLost<'_>) {
-        let Some(was) = old.decisions.get(&self.user).filter(|was| is_lost(was.version)) else { return };
-        if self.confirmed.decisions.get(&self.user).is_some_and(|is| is.value == was.value) {
-            return;
+    /// What this replica's user had decided. The same on other code, or with other words, is another decision.
+    fn lost_decision(&mut self, old: &Review, is_lost: IsLost<'_>) -> Option<Change> {
+        let was = old.decisions.get(&self.user).filter(|was| is_lost(was.version))?;
+        let said = |decision: &Decision| (decision.value, decision.patch_set, decision.note.clone());
+        if self.confirmed.decisions.get(&self.user).is_some_and(|is| said(is) == said(was)) {
+            return None;
         }
         let patch_set = Some(was.patch_set);
         let status = FieldWrite { patch_set, ..FieldWrite::new(was.value.into(), 0) };
-        let change = Change::Decided { status, note: was.note.clone(), at: self.clock.tick(self.now) };
-        self.reject(Cause::HistoryLost, None, None, vec![change]);
+        Some(Change::Decided { status, note: was.note.clone(), at: self.clock.tick(self.now) })
     }
 
     fn lost_text(&self, was: &Comment) -> Option<Rejected> {
@@ -117,8 +136,8 @@ impl Replica {
         let (comment, place) = (Some(was.id), Some(was.place.clone()));
         let base = is.map(|is| is.text.as_str().to_owned());
         let mine = Some(was.text.as_str().to_owned());
-        let (cause, changes) = (Cause::HistoryLost, Vec::new());
-        Some(Rejected { id: 0, at: 0, cause, comment, place, base, mine, changes })
+        let (cause, changes, grounds) = (Cause::HistoryLost, Vec::new(), Grounds::default());
+        Some(Rejected { id: 0, at: 0, cause, comment, place, base, mine, changes, grounds })
     }
 
     /// What this replica's user had done to an entity beside its text.
@@ -187,4 +206,14 @@ impl Replica {
             Entity::Comment(id) => self.confirmed.comments.get(&id).map(|comment| &comment.sets),
         }
     }
+}
+
+/// Takes the status out of a change where the decision that goes with it says the same; whether nothing is left.
+fn says_no_more(change: &mut Change, decided: Option<&FieldWrite>) -> bool {
+    let Change::FieldsChanged { fields, .. } = change else { return false };
+    let same = |write: &FieldWrite| decided.is_some_and(|decided| decided.value == write.value);
+    if fields.get(Status::FIELD).is_some_and(same) {
+        fields.remove(Status::FIELD);
+    }
+    fields.is_empty()
 }

@@ -111,6 +111,9 @@ pub struct SavedLedger {
     pub rejected: Vec<Rejected>,
     /// What the server has acknowledged.
     pub receipts: Vec<Receipt>,
+    /// The last entry in which this user wrote in each comment, be it on another device.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub wrote: BTreeMap<CommentId, Version>,
     /// The highest id that a refused change ever had: none is given twice.
     #[serde(default)]
     pub last_rejected: u64,

@@ -157,6 +157,7 @@ fn a_retry_of_what_was_never_placed_loses_none_of_it() {
         base: None,
         mine: None,
         changes,
+        grounds: Default::default(),
     };
     let rejected = vec![
         record(1, comment(1), vec![add(1, "typed")]),
@@ -186,7 +187,17 @@ fn a_retry_that_fails_halfway_changes_nothing() {
     let changes = vec![add(1, "typed"), fields];
     let (cause, place) = (Cause::CopiedStore, Some(Place::Line(Anchor::head("x", 1))));
     let (comment_id, mine) = (Some(comment(1)), Some("typed".to_owned()));
-    let kept = Rejected { id: 1, cause, at: 0, comment: comment_id, place, base: None, mine, changes };
+    let kept = Rejected {
+        id: 1,
+        cause,
+        at: 0,
+        comment: comment_id,
+        place,
+        base: None,
+        mine,
+        changes,
+        grounds: Default::default(),
+    };
     saved.ledger = Some(SavedLedger { rejected: vec![kept], ..saved.ledger.unwrap_or_default() });
     let mut replica = Replica::restore(10, saved, 50);
     assert_eq!(replica.retry_rejected(20, 1, comment(1)), Err(EditError::UnknownField));

@@ -73,6 +73,7 @@ fn everything_of_ones_own_is_offered_once_and_nothing_waits_for_ever() {
         format: SAVED_FORMAT,
         rejected: replica.rejected().to_vec(),
         receipts: replica.receipts().to_vec(),
+        wrote: Default::default(),
         last_rejected: 4,
         lost: true,
         visits: Default::default(),

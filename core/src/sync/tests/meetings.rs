@@ -117,7 +117,8 @@ impl People {
         sent.into_iter().for_each(|(who, frozen)| self.submit(who, frozen));
     }
 
-    fn submit(&mut self, who: usize, frozen: Frozen) {
+    /// A batch of somebody's arrives; they are counted from 0 here.
+    pub(super) fn submit(&mut self, who: usize, frozen: Frozen) {
         let batch = serde_json::from_str(&frozen.payload).unwrap();
         let n = who as u128 + 1;
         let payload = Hash::of(frozen.payload.as_bytes());

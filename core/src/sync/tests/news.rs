@@ -3,6 +3,7 @@
 
 use super::meetings::People;
 use super::*;
+use crate::clock::Stamp;
 
 /// The ways to catch up.
 const WAYS: [fn(&mut People, usize); 3] = [People::come_back, People::step_back, People::leap_back];
@@ -110,5 +111,44 @@ fn a_comment_of_ones_own_that_was_on_its_way() {
         people.settle();
         come(&mut people, 1);
         assert_eq!(told(&mut people), [("same line", None)]);
+    }
+}
+
+#[test]
+fn a_value_that_was_overwritten_unseen_many_times_is_told_once() {
+    for (way, come) in WAYS.into_iter().enumerate().skip(1) {
+        let mut people = People::new(3);
+        write(&mut people, 1, 1);
+        people.settle();
+        people.leave(1);
+        people.told(1);
+        let set = |n: u64, of: Entity, field: &str, value: FieldValue, unseen: u128| Fact::FieldSet {
+            entity: of,
+            field: field.into(),
+            value,
+            stamp: Stamp { at: HlcTime { ms: n, n: 0 }, client: client(92) },
+            unseen: Some(user(unseen)),
+            seen: None,
+            patch_set: None,
+            with: vec![],
+        };
+        for n in 0..30 {
+            let title = set(n, Entity::Review, "title", FieldValue::Text(format!("{n}")), 1);
+            let other = set(n, Entity::Review, "title", FieldValue::Text(format!("{n}!")), 3);
+            let thread = Entity::Comment(comment(1));
+            let resolved = set(n, thread, "resolved", FieldValue::Flag(n % 2 == 0), 1);
+            people.overhear(2, vec![title, other, resolved]);
+        }
+        come(&mut people, 1);
+        people.settle();
+        let told = people.told(1).into_iter().filter_map(|event| match event {
+            Event::Overwritten { field, value, .. } => Some((field, value)),
+            _ => None,
+        });
+        let last = |field: &str, value: FieldValue| (field.to_owned(), value);
+        let once = [last("title", FieldValue::Text("29".into())), last("resolved", FieldValue::Flag(false))];
+        assert_eq!(told.collect::<Vec<_>>(), once, "way {way}");
+        assert_eq!(people.of(1).confirmed().title(), "29!");
+        assert_eq!(people.of(1).confirmed().clone(), *people.server.sequencer.committed());
     }
 }

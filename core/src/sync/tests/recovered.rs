@@ -147,9 +147,9 @@ fn a_comment_that_is_gone_comes_back_with_what_was_set_in_it() {
     assert_eq!((kept.comment, kept.mine.as_deref(), kept.changes.len()), (Some(comment(1)), Some("mine"), 2));
     let id = kept.id;
     scene.replica.retry_rejected(2_000, id, comment(9)).unwrap();
-    let again = scene.replica.comment(comment(9)).unwrap();
+    let again = scene.replica.comment(comment(1)).unwrap();
     assert_eq!((again.text.as_str(), again.resolved()), ("mine", true));
-    assert_eq!(scene.tags(Entity::Comment(comment(9))), ["bug"]);
+    assert_eq!(scene.tags(mine), ["bug"]);
     assert!(scene.replica.rejected().is_empty());
 }
 
@@ -183,4 +183,86 @@ fn what_was_set_in_anothers_comment_waits_until_that_is_back() {
     scene.replica.retry_rejected(2_020, id, comment(9)).unwrap();
     assert!(scene.replica.comment(comment(1)).unwrap().resolved());
     assert_eq!(scene.tags(theirs), ["bug"]);
+}
+
+#[test]
+fn the_same_decision_on_other_code_or_with_other_words_is_another_one() {
+    let told = |kept: &[Rejected]| -> Vec<(FieldValue, Option<u32>, Option<String>)> {
+        let changes = kept.iter().flat_map(|kept| &kept.changes);
+        let decided = changes.map(|change| match change {
+            Change::Decided { status, note, .. } => (status.value.clone(), status.patch_set, note.clone()),
+            other => panic!("{other:?} is no decision"),
+        });
+        decided.collect()
+    };
+    let approved = FieldValue::from(Status::Approved);
+    let (one, two) = (Some("one".to_owned()), Some("two".to_owned()));
+
+    let mut scene = Scene::new();
+    scene.replica.decide(10, Status::Approved, one.clone()).unwrap();
+    scene.commit(20);
+    let backup = scene.backup();
+    scene.server.sequencer.patch_sets.insert(1, patch_sets::code(patch_sets::FIRST));
+    scene.server.sequencer.add_patch_set(30, patch_sets::next(2, patch_sets::FIRST, patch_sets::SECOND));
+    scene.server.poll();
+    scene.server.commit();
+    scene.hear(30);
+    scene.replica.decide(40, Status::Approved, one.clone()).unwrap();
+    scene.commit(50);
+    scene.lose(backup);
+    assert_eq!(told(scene.replica.rejected()), [(approved.clone(), Some(2), one.clone())]);
+
+    let mut scene = Scene::new();
+    scene.replica.decide(10, Status::Approved, one.clone()).unwrap();
+    scene.commit(20);
+    let backup = scene.backup();
+    scene.replica.decide(40, Status::Approved, two.clone()).unwrap();
+    scene.commit(50);
+    scene.replica.decide(60, Status::Approved, one).unwrap();
+    scene.commit(70);
+    scene.lose(backup);
+    assert_eq!(told(scene.replica.rejected()), [], "the server has it");
+
+    let mut scene = Scene::new();
+    let backup = scene.backup();
+    scene.replica.decide(10, Status::Approved, two.clone()).unwrap();
+    scene.commit(20);
+    scene.lose(backup);
+    assert_eq!(told(scene.replica.rejected()), [(approved, Some(1), two)], "once, with its status");
+}
+
+#[test]
+fn words_that_somebody_else_wrote_behind_come_back_however_long_ago_they_were_acknowledged() {
+    let mut scene = Scene::new();
+    scene.theirs(vec![add(1, "base"), add(2, "beside")]);
+    let backup = scene.backup();
+    scene.replica.replace_text(10, comment(1), 0, 0, "mine ").unwrap();
+    scene.commit(20);
+    // On another device of this user's.
+    let theirs = scene.server.sequencer.head().version;
+    let desk = Batch { seq: 1, base: theirs, changes: vec![edit(2, r#"["from the desk, ", 6]"#)] };
+    let payload = Hash::of(serde_json::to_string(&desk).unwrap().as_bytes());
+    scene.server.sequencer.client_opened(client(4), None);
+    let submission = Submission { client: client(4), user: user(1), batch: desk, payload, skew: 0 };
+    scene.server.sequencer.submit(30, submission, Past::default());
+    scene.server.poll();
+    scene.server.commit();
+    scene.hear(30);
+    for n in [1, 2] {
+        let len = scene.replica.comment(comment(n)).unwrap().text.len();
+        scene.theirs(vec![edit(n, &format!(r#"[{len}, ", theirs"]"#))]);
+    }
+    // More than there are receipts.
+    for n in 0..300 {
+        scene.replica.set_field(40 + n, Entity::Review, "title", FieldValue::Text(format!("t{n}"))).unwrap();
+        scene.commit(40 + n);
+    }
+    scene.replica.save_anew();
+    let all = saves(&mut scene.replica, 500);
+    scene.replica = Replica::restore(500, saved_parts(&all), 50);
+    scene.lose(backup);
+    let offered =
+        scene.replica.rejected().iter().filter_map(|kept| Some((kept.comment?, kept.mine.as_deref()?)));
+    let words = [(comment(1), "mine base, theirs"), (comment(2), "from the desk, beside, theirs")];
+    assert_eq!(offered.collect::<Vec<_>>(), words);
 }

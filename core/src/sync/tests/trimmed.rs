@@ -121,6 +121,24 @@ fn ones_own_words_from_elsewhere_are_kept_beside() {
 }
 
 #[test]
+fn what_others_wrote_since_it_was_merged_stays() {
+    let (mut server, mut replica) = back(true, true, 1);
+    let id = replica.rejected()[0].id;
+    let sent = drain(&mut replica, 300).0.remove(0);
+    server.take_as(1, 1, batch(&sent), 60_000);
+    let end = server.text(1).chars().count();
+    let more = TextOp::replace(end, end, 0, " theirs").unwrap();
+    let base = server.sequencer.head().version;
+    assert_eq!(server.take(2, 1, base, vec![Change::edit(comment(1), more)]), []);
+    for entry in &server.delivered {
+        let hash = replica.head().unwrap().hash;
+        replica.receive(61_000, &EncodedEntry::new(entry, hash)).unwrap();
+    }
+    replica.retry_rejected(61_010, id, comment(9)).unwrap();
+    assert_eq!((shown(&replica, 1).as_str(), replica.rejected().len()), ("A ONE two theirs", 0));
+}
+
+#[test]
 fn what_no_batch_has_room_for_is_kept_beside() {
     let (mut server, mut replica, sent) = in_flight();
     server.take_bytes(1, batch(&sent));

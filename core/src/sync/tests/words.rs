@@ -4,11 +4,11 @@ use super::meetings::{People, heard};
 use super::*;
 use crate::review::{Conflict, How};
 
-const BASE: &str = "This needs refactoring";
-const ONE: &str = "This definitely needs refactoring";
-const OTHER: &str = "This might need refactoring";
+pub(super) const BASE: &str = "This needs refactoring";
+pub(super) const ONE: &str = "This definitely needs refactoring";
+pub(super) const OTHER: &str = "This might need refactoring";
 
-fn begun(count: usize, text: &str) -> People {
+pub(super) fn begun(count: usize, text: &str) -> People {
     let mut people = People::new(count);
     people.of(1).add_comment(0, comment(1), Place::Line(Anchor::head("x", 1)), text).unwrap();
     people.settle();
@@ -22,7 +22,7 @@ fn text(of: &FieldValue) -> &str {
     }
 }
 
-fn the_one(people: &People) -> Conflict {
+pub(super) fn the_one(people: &People) -> Conflict {
     let open = people.open();
     assert_eq!(open.len(), 1, "{open:?}");
     open.into_iter().next().unwrap()
@@ -107,7 +107,7 @@ fn it_is_settled_by_an_edit_once() {
     assert_eq!(people.server.text(1).len(), the_merged().len(), "a resolution can be undone like any edit");
 }
 
-fn the_merged() -> String {
+pub(super) fn the_merged() -> String {
     let mut people = begun(2, BASE);
     people.of(1).set_text(0, comment(1), ONE).unwrap();
     people.of(2).set_text(0, comment(1), OTHER).unwrap();

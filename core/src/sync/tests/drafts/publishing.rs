@@ -58,6 +58,26 @@ fn all_of_a_publication_happens_or_nothing() {
 }
 
 #[test]
+fn a_reply_is_published_into_a_thread_whose_removal_its_author_had_not_seen() {
+    let mut two = Two::new();
+    two.draft(1, 1, vec![reply(2, 20), reply(3, 20)]);
+    two.review.take(2, 1, 1, vec![add(20, "root")]);
+    two.review.take(2, 2, 2, vec![Change::CommentRemoved { comment: comment(20), seen: None }]);
+    let seen = |comments: &[u128], version| match publish(comments, None) {
+        Change::DraftsPublished { comments, decision, at, .. } => {
+            Change::DraftsPublished { comments, decision, seen: Some(version), at }
+        }
+        other => other,
+    };
+    assert_eq!(two.draft(2, 2, vec![seen(&[2], 1)]), [(0, rejected(Reason::CommentRemoved))], "never there");
+    assert_eq!(two.draft(3, 2, vec![seen(&[2], 3)]), [(0, rejected(Reason::CommentRemoved))], "seen to go");
+    assert_eq!(two.draft(4, 2, vec![seen(&[2], 2)]), []);
+    assert_eq!(two.review.text(2), "reply 2");
+    // That one holds the thread up, as any reply does.
+    assert_eq!(two.draft(5, 3, vec![seen(&[3], 4)]), []);
+}
+
+#[test]
 fn no_more_is_published_at_once_than_a_frame_takes() {
     let mut two = Two::new();
     // Each of these characters is two bytes in JSON.

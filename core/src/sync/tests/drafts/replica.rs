@@ -216,6 +216,7 @@ fn words_that_somebody_else_rewrote_meanwhile_are_in_conflict() {
         base: Some("one two".into()),
         mine: Some("one deux".into()),
         changes: vec![edit(1, "[4,\"deux\",-3]")],
+        grounds: Default::default(),
     };
     // What else was done to such a draft waits for a person.
     let removed = Change::CommentRemoved { comment: comment(1), seen: None };
@@ -244,6 +245,7 @@ fn what_came_too_late_for_a_draft_that_is_nowhere_waits_for_a_person() {
         base: Some("one".into()),
         mine: Some("one two".into()),
         changes: vec![edit(1, "[3,\" two\"]")],
+        grounds: Default::default(),
     };
     // Whoever is offline hears of nothing: it may still come.
     assert_eq!(here.take_late(60_000, client(1), &record), Late::Waits);
