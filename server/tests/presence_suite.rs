@@ -131,6 +131,21 @@ async fn redis_passes_the_suite() {
 }
 
 #[tokio::test]
+async fn a_nodes_mark_tells_whether_what_it_wrote_is_lost() {
+    let Some(redis) = Redis::start().unwrap() else { return };
+    let link = link(&redis.url()).await;
+    let (ours, others) = (RedisPresence::new(link.clone()), RedisPresence::new(link));
+    assert!(!ours.is_marked().await.unwrap());
+    ours.mark(LONG).await.unwrap();
+    assert!(ours.is_marked().await.unwrap() && !others.is_marked().await.unwrap());
+    redis.ask("FLUSHALL").unwrap();
+    assert!(!ours.is_marked().await.unwrap());
+    ours.mark(SHORT).await.unwrap();
+    until("it expires", async || !ours.is_marked().await.unwrap()).await;
+    until("and leaves nothing", async || keys_in(&redis).await.is_empty()).await;
+}
+
+#[tokio::test]
 async fn every_key_in_redis_is_ours_and_an_idle_one_empties_itself() {
     let Some(redis) = Redis::start().unwrap() else { return };
     let store = RedisPresence::new(link(&redis.url()).await);

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::{HttpResponse, web};
 use interline_core::diff::{ChangedFile, PatchSet, changed_files};
+use interline_core::entry::Hash;
 use interline_core::id::ReviewId;
 use serde::Serialize;
 use tokio::sync::Semaphore;
@@ -16,11 +17,12 @@ use crate::store::StoreError;
 
 /// How many are worked out at once: each may take a processor for a while.
 static WORKING: Semaphore = Semaphore::const_new(2);
-/// How many answers are kept. They never change, and a job that waits for decisions asks for the same ones.
+/// How many answers are kept: a job that waits for decisions asks for the same ones.
 const KEPT: usize = 256;
 
-/// A review, a patch set, and a newer one.
-type Between = (ReviewId, u32, u32);
+/// The code of a patch set and of a newer one, by its hash: under the same number there may be other code, once history
+/// was lost.
+type Between = (Hash, Hash);
 
 /// Answers that were worked out before.
 #[derive(Debug, Default)]
@@ -48,12 +50,12 @@ pub(super) async fn changed(
     from: u32,
     to: u32,
 ) -> Result<Arc<Vec<ChangedFile>>, ApiError> {
-    let between = (id, from, to);
     let _turn = WORKING.acquire().await.map_err(|error| ApiError::internal(error.to_string()))?;
+    let (old, new) = (code(state, id, from).await?, code(state, id, to).await?);
+    let between = (Hash::of(old.as_bytes()), Hash::of(new.as_bytes()));
     if let Some(files) = state.since.get(between) {
         return Ok(files);
     }
-    let (old, new) = (code(state, id, from).await?, code(state, id, to).await?);
     let read = |json: String| serde_json::from_str::<PatchSet>(&json);
     let made = web::block(move || Ok(changed_files(&read(old)?, &read(new)?)));
     let made = made.await.map_err(|error| ApiError::internal(error.to_string()))?;

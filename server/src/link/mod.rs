@@ -27,7 +27,7 @@ use crate::metrics::Metrics;
 pub(crate) use keys::Keys;
 use listeners::{Changes, Listeners};
 pub(crate) use listeners::{Heard, Listening};
-use trouble::{REPLICA, Trouble, in_short, is_gone, is_replicas, refused};
+use trouble::{REPLICA, Trouble, is_gone, is_replicas, refused};
 
 /// How long Redis may take to connect or to answer.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -77,6 +77,8 @@ struct Made {
 /// The connection to Redis.
 pub struct Link {
     client: Client,
+    /// Which of its databases is used.
+    database: i64,
     keys: Keys,
     place: String,
     up: watch::Sender<Option<Up>>,
@@ -98,11 +100,12 @@ impl Link {
         store: &str,
         metrics: Metrics,
     ) -> Result<(Arc<Link>, JoinHandle<()>), BadAddress> {
-        let client = client(url)?;
+        let (client, database) = client(url)?;
         let info = client.get_connection_info();
         let link = Arc::new(Link {
             place: format!("Redis ({})", info.addr()),
             client,
+            database,
             keys: Keys::new(prefix, store)?,
             up: watch::Sender::new(None),
             down: Mutex::new(LinkError::Away),
@@ -188,9 +191,7 @@ impl Link {
             }
             Ok(Err(error)) if !is_gone(&error) => {
                 let refused = refused("write or read", &error);
-                Err(LinkError::Refused(
-                    refused.unwrap_or_else(|| format!("Redis refuses it: {}", in_short(&error))),
-                ))
+                Err(LinkError::Refused(refused.unwrap_or_else(|| format!("Redis refuses it: {error}"))))
             }
             Ok(Err(_)) | Err(_) => {
                 self.broken.send_replace((number, "it does not answer in time"));
@@ -256,9 +257,14 @@ impl Link {
             .set_concurrency_limit(CONCURRENT)
             .set_push_sender(heard);
         let connecting = self.client.get_multiplexed_async_connection_with_config(&config).await;
-        let connection = connecting.map_err(|error| Trouble::with("connect", &error))?;
+        let mut connection = connecting.map_err(|error| Trouble::with("connect", &error))?;
+        if self.database != 0 {
+            let mut select = redis::cmd("SELECT");
+            let selected = select.arg(self.database).exec_async(&mut connection).await;
+            selected.map_err(|error| Trouble::with("SELECT", &error))?;
+        }
         let mut made = Made { connection, lost, subscribed: BTreeSet::new() };
-        self.look(&mut made.connection).await?;
+        self.look(&mut made).await?;
         // Whatever was wanted before there was a connection.
         self.listeners.begin();
         if let Err(trouble) = self.subscribe(&mut made).await {
@@ -279,7 +285,7 @@ impl Link {
                 () = lost.notified() => return Trouble::gone("it was closed"),
                 why = told(&mut broken, number) => return Trouble::gone(why),
                 () = self.listeners.changed() => self.subscribe(&mut made).await,
-                _ = ping.tick() => self.look(&mut made.connection).await,
+                _ = ping.tick() => self.look(&mut made).await,
             };
             if let Err(trouble) = done {
                 return trouble;
@@ -287,16 +293,17 @@ impl Link {
         }
     }
 
-    /// Whether the other end is there, a primary, and lets this node say something.
-    async fn look(&self, connection: &mut MultiplexedConnection) -> Result<(), Trouble> {
+    /// Whether the other end is there, a primary, and lets this node say something and listen.
+    async fn look(&self, made: &mut Made) -> Result<(), Trouble> {
+        let Made { connection, subscribed, .. } = made;
         takes_writes(connection).await.map_err(|error| Trouble::with("HELLO", &error))?;
         let mut publish = redis::cmd("PUBLISH");
-        publish
-            .arg(self.keys.tries())
-            .arg("")
-            .exec_async(connection)
-            .await
-            .map_err(|error| Trouble::with("PUBLISH", &error))
+        let published = publish.arg(self.keys.tries()).arg("").exec_async(connection).await;
+        published.map_err(|error| Trouble::with("PUBLISH", &error))?;
+        // Once more, which changes nothing: what is subscribed to is heard also by who may no longer subscribe.
+        let Some(channel) = subscribed.first() else { return Ok(()) };
+        let again = connection.subscribe(channel).await;
+        again.map_err(|error| Trouble::with("SUBSCRIBE", &error))
     }
 
     /// Subscribes to what is listened to, and to nothing else.
@@ -317,7 +324,7 @@ impl Link {
             channels.iter().for_each(|channel| self.listeners.missed(channel));
             subscribed.extend(channels.iter().cloned());
         }
-        redis::cmd("PING").exec_async(connection).await.map_err(|error| Trouble::with("PING", &error))
+        Ok(())
     }
 }
 
@@ -352,13 +359,18 @@ async fn takes_writes(connection: &mut MultiplexedConnection) -> Result<(), Redi
     }
 }
 
-fn client(url: &str) -> Result<Client, BadAddress> {
+/// Makes no connection yet; also which database is meant.
+fn client(url: &str) -> Result<(Client, i64), BadAddress> {
     let bad = |error: RedisError| BadAddress(error.to_string());
     let info = url.into_connection_info().map_err(bad)?;
-    // Messages come on the connection that commands go out on.
+    let database = info.redis_settings().db();
+    // Messages come on the connection that commands go out on. It begins with one command: of several, what is said
+    // to the first is lost where Redis closes the connection after that.
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    let settings = settings.set_db(0).set_skip_set_lib_name();
     let tcp = info.tcp_settings().clone().set_nodelay(true);
-    Client::open(info.set_redis_settings(settings).set_tcp_settings(tcp)).map_err(bad)
+    let client = Client::open(info.set_redis_settings(settings).set_tcp_settings(tcp)).map_err(bad)?;
+    Ok((client, database))
 }
 
 impl Drop for Link {

@@ -1,5 +1,5 @@
-//! Why there is no connection, for people: Redis is away, or it answers and refuses. What it refuses for good is a
-//! matter of its configuration, which asking again at once does not change.
+//! Why there is no connection, for people: Redis is away, or it answers and refuses, and then its words are told. What
+//! it refuses for good is a matter of its configuration, which asking again at once does not change.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
@@ -21,14 +21,14 @@ pub(super) struct Trouble {
 impl Trouble {
     /// What was wrong when Redis was asked for something.
     pub(super) fn with(asked: &str, error: &RedisError) -> Trouble {
-        let (why, refused) = (error.to_string(), refused(asked, error));
-        let lasting = refused.is_some();
-        let told = match refused {
+        let why = error.to_string();
+        let lasting = asked == "SELECT" || answers(error).iter().any(|(code, _)| is_lasting(code));
+        let told = match refused(asked, error) {
+            _ if is_replicas(error) => LinkError::Refused(format!("Redis cannot be used: {REPLICA}")),
             Some(refused) => LinkError::Refused(refused),
-            None if is_replicas(error) => LinkError::Refused(format!("Redis cannot be used: {REPLICA}")),
             None => LinkError::Away,
         };
-        Trouble { told, why, lasting }
+        Trouble { lasting: lasting && told != LinkError::Away, told, why }
     }
 
     /// The connection is of no use, and another may be.
@@ -37,37 +37,51 @@ impl Trouble {
     }
 }
 
-/// What Redis refuses for good, in one line without what is secret; nothing where that may pass.
+/// What Redis has answered that refuses, in one line without what is secret; nothing where it has not answered.
 pub(super) fn refused(asked: &str, error: &RedisError) -> Option<String> {
-    let (code, detail) = answers(error).into_iter().find(|(code, _)| LASTING.contains(&code.as_str()))?;
-    Some(match code.as_str() {
-        "NOAUTH" => "Redis wants a password, which belongs into --redis-url (NOAUTH)".to_owned(),
-        "WRONGPASS" => "Redis does not take the user or the password in --redis-url (WRONGPASS)".to_owned(),
-        _ => {
-            let detail = detail.replace(char::is_control, " ");
-            format!("Redis does not allow this node to {asked} ({code} {detail})")
+    let answers = answers(error);
+    // Of a transaction what does not change by itself, for the rest is refused because of that.
+    let lasting = answers.iter().find(|(code, _)| is_lasting(code));
+    let (code, detail) = lasting.or(answers.first())?;
+    Some(match (code.as_str(), asked) {
+        ("NOAUTH", _) => "Redis wants a password, which belongs into --redis-url (NOAUTH)".to_owned(),
+        ("WRONGPASS", _) => {
+            "Redis does not take the user or the password in --redis-url (WRONGPASS)".to_owned()
         }
+        ("NOPERM", _) => format!("Redis does not allow this node to {asked} (NOPERM {})", in_short(detail)),
+        (_, "SELECT") => {
+            format!("Redis does not have the database in --redis-url ({code} {})", in_short(detail))
+        }
+        _ => format!("Redis refuses to let this node {asked} ({code} {})", in_short(detail)),
     })
 }
 
-/// What Redis said, in one line: of a transaction the first that it refused.
-pub(super) fn in_short(error: &RedisError) -> String {
-    let parts = error.clone().into_server_errors().unwrap_or_default();
-    match parts.first() {
-        Some((_, part)) => format!("{} {}", part.code(), part.details().unwrap_or_default()),
-        None => error.to_string(),
+/// Some of its words, in one line.
+fn in_short(detail: &str) -> String {
+    let mut words: String = detail.replace(char::is_control, " ");
+    if let Some((end, _)) = words.char_indices().nth(WORDS) {
+        words.truncate(end);
+        words.push('…');
     }
+    words
 }
 
-/// Codes of answers that do not change by themselves.
-const LASTING: [&str; 3] = ["NOPERM", "NOAUTH", "WRONGPASS"];
+/// How many characters of an answer are told.
+const WORDS: usize = 100;
+
+/// Whether an answer does not change by itself.
+fn is_lasting(code: &str) -> bool {
+    ["NOPERM", "NOAUTH", "WRONGPASS"].contains(&code)
+}
 
 /// What Redis has answered, by code: of a transaction what it refused of it.
 fn answers(error: &RedisError) -> Vec<(String, String)> {
     let of = |code: &str, detail: Option<&str>| (code.to_owned(), detail.unwrap_or_default().to_owned());
     let parts = error.clone().into_server_errors().unwrap_or_default();
-    let parts = parts.iter().map(|(_, part)| of(part.code(), part.details()));
-    error.code().map(|code| of(code, error.detail())).into_iter().chain(parts).collect()
+    match parts.is_empty() {
+        true => error.code().map(|code| of(code, error.detail())).into_iter().collect(),
+        false => parts.iter().map(|(_, part)| of(part.code(), part.details())).collect(),
+    }
 }
 
 /// Whether it is what a replica says that cannot do what was asked.
@@ -91,4 +105,36 @@ pub(super) fn is_gone(error: &RedisError) -> bool {
         || error.is_timeout()
         || error.is_connection_dropped()
         || error.is_unrecoverable_error()
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::make_extension_error;
+
+    use super::*;
+
+    fn told(asked: &str, code: &str, detail: &str) -> (String, bool) {
+        let error = make_extension_error(code.to_owned(), Some(detail.to_owned()));
+        let Trouble { told, lasting, .. } = Trouble::with(asked, &error);
+        (told.to_string(), lasting)
+    }
+
+    #[test]
+    fn whatever_redis_answers_is_told_in_its_words_and_what_lasts_is_known() {
+        for (asked, code, detail, lasting) in [
+            ("connect", "ERR", "max number of clients reached", false),
+            ("SELECT", "ERR", "DB index is out of range", true),
+            ("HELLO", "LOADING", "Redis is loading the dataset in memory", false),
+            ("PUBLISH", "NOPERM", "this user has no permissions", true),
+        ] {
+            let (told, lasts) = told(asked, code, detail);
+            assert!(told.contains(detail) && told.contains(code), "{told}");
+            assert_eq!(lasts, lasting, "{told}");
+        }
+        let (long, _) = told("write or read", "MISCONF", &"ä".repeat(1_000));
+        assert!(long.chars().count() < 200, "{long}");
+        assert!(!told("connect", "ERR", "two\r\nlines").0.contains('\n'));
+        let gone = RedisError::from(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+        assert_eq!(Trouble::with("SELECT", &gone).told, LinkError::Away);
+    }
 }

@@ -11,15 +11,17 @@ use interline_core::id::{ReviewId, SessionId};
 use interline_core::presence::Presence;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
-use super::{HEARTBEAT, PresenceError, PresenceStore, PresenceWrite, SessionRecord, TTL};
+use super::{HEARTBEAT, LOOK, PresenceError, PresenceStore, PresenceWrite, SessionRecord, TTL};
 
 /// How long changes gather before they are written.
 const GATHER: Duration = Duration::from_millis(50);
 /// How long a look at the store may take.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Between two heartbeats that the store did not take.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How many go into one write.
 const WRITES: usize = 500;
 
@@ -27,8 +29,7 @@ const WRITES: usize = 500;
 pub struct Board {
     state: Mutex<State>,
     changed: Notify,
-    /// What the store said to the last write, if it did not take it.
-    trouble: Mutex<Option<PresenceError>>,
+    trouble: Mutex<Trouble>,
     store: Arc<dyn PresenceStore>,
 }
 
@@ -37,6 +38,19 @@ struct State {
     present: BTreeMap<(ReviewId, SessionId), Presence>,
     sessions: BTreeMap<SessionId, SessionRecord>,
     changed: BTreeSet<Changed>,
+}
+
+/// What the store has said last, where it did not do what it was asked.
+#[derive(Default)]
+struct Trouble {
+    writing: Option<PresenceError>,
+    reading: Option<PresenceError>,
+}
+
+impl Trouble {
+    fn any(&self) -> Option<&PresenceError> {
+        self.writing.as_ref().or(self.reading.as_ref())
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,18 +77,30 @@ impl Board {
         self.store.describe()
     }
 
-    /// Whether the store took the last write.
+    /// Whether the store took the last write, and can be read.
     pub fn healthy(&self) -> bool {
-        self.last().is_none()
+        self.last().any().is_none()
     }
 
-    /// Why it did not, for people.
+    /// Why not, for people.
     pub fn trouble(&self) -> Option<String> {
-        self.last().as_ref().map(|error| error.0.clone())
+        self.last().any().map(|error| error.0.clone())
     }
 
-    fn last(&self) -> MutexGuard<'_, Option<PresenceError>> {
+    fn last(&self) -> MutexGuard<'_, Trouble> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what the store has said, and says it where that changes anything.
+    fn note(&self, change: impl FnOnce(&mut Trouble)) {
+        let mut trouble = self.last();
+        let was_healthy = trouble.any().is_none();
+        change(&mut trouble);
+        match (was_healthy, trouble.any()) {
+            (false, None) => info!("the presence store is back"),
+            (true, Some(error)) => warn!(%error, "presence is local for now"),
+            _ => {}
+        }
     }
 
     /// Somebody is in a review, and there.
@@ -112,11 +138,13 @@ impl Board {
         self.tell(changed.into_iter().collect()).await;
     }
 
-    /// Everybody who is connected, to any node that shares the store; to this one while the store is away.
+    /// Everybody who is connected, to any node that shares the store, as far as it knows; to this one in any case.
     pub async fn sessions(&self) -> Vec<SessionRecord> {
         let shared = timeout(PATIENCE, self.store.list_sessions()).await;
-        let local = || self.lock().sessions.values().cloned().collect();
-        let mut sessions: Vec<_> = shared.ok().and_then(Result::ok).unwrap_or_else(local);
+        let shared = shared.ok().and_then(Result::ok).unwrap_or_default();
+        let mut all: BTreeMap<_, _> = shared.into_iter().map(|record| (record.session, record)).collect();
+        all.extend(self.lock().sessions.iter().map(|(session, record)| (*session, record.clone())));
+        let mut sessions: Vec<_> = all.into_values().collect();
         sessions.sort_by_key(|record| (record.since, record.session));
         sessions
     }
@@ -143,15 +171,34 @@ impl Board {
 
     /// Says again what holds, and notices that way whether the store is there.
     async fn heartbeat(&self) {
-        let all = {
+        let all: Vec<_> = {
             let state = self.lock();
             let present = state.present.keys().map(|(review, session)| Changed::Presence(*review, *session));
             present.chain(state.sessions.keys().copied().map(Changed::Session)).collect()
         };
-        self.tell(all).await;
+        let something = !all.is_empty();
+        if self.tell(all).await && something {
+            // Behind everything else: where it is, that was written. Where there is nothing, nothing is left behind.
+            let marked = self.store.mark(TTL).await;
+            self.note(|trouble| trouble.writing = marked.err());
+        }
     }
 
-    async fn tell(&self, changed: Vec<Changed>) {
+    /// Looks whether what was written can be read; whether it should be said again.
+    async fn look(&self) -> bool {
+        let slow = |_| PresenceError("it does not answer in time".to_owned());
+        let marked = timeout(PATIENCE, self.store.is_marked()).await.map_err(slow).flatten();
+        let something = {
+            let state = self.lock();
+            !state.present.is_empty() || !state.sessions.is_empty()
+        };
+        let lost = something && marked.as_ref().is_ok_and(|marked| !marked);
+        self.note(|trouble| trouble.reading = marked.err());
+        lost
+    }
+
+    /// Whether the store took all of it.
+    async fn tell(&self, changed: Vec<Changed>) -> bool {
         // Nothing to say still finds out whether the store is there.
         let pieces: Vec<&[Changed]> =
             if changed.is_empty() { vec![&[]] } else { changed.chunks(WRITES).collect() };
@@ -163,20 +210,14 @@ impl Board {
             if told.is_ok() && only_forgets {
                 continue;
             }
-            let before = std::mem::replace(&mut *self.last(), told.clone().err());
-            let was_healthy = before.is_none();
-            match told {
-                Ok(()) if !was_healthy => info!("the presence store is back"),
-                Ok(()) => {}
-                // The next heartbeat says it all again.
-                Err(error) => {
-                    if was_healthy {
-                        warn!(%error, "presence is local for now");
-                    }
-                    return;
-                }
+            // The next heartbeat says it all again.
+            let failed = told.is_err();
+            self.note(|trouble| trouble.writing = told.err());
+            if failed {
+                return false;
             }
         }
+        true
     }
 
     fn writes(&self, changed: &[Changed]) -> Vec<PresenceWrite> {
@@ -200,11 +241,25 @@ impl Board {
 }
 
 async fn run(board: Arc<Board>) {
-    let mut heartbeat = interval(HEARTBEAT);
-    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut beaten, mut connections) = (None::<Instant>, 0);
     loop {
         tokio::select! {
-            _ = heartbeat.tick() => board.heartbeat().await,
+            _ = look.tick() => {
+                let lost = board.look().await;
+                let since = beaten.map_or(HEARTBEAT, |beaten| beaten.elapsed());
+                // At once where it has lost something, and not all the time where it takes nothing.
+                if since >= HEARTBEAT || lost && (since >= AGAIN || board.last().writing.is_none()) {
+                    board.heartbeat().await;
+                    beaten = Some(Instant::now());
+                }
+            }
+            now = board.store.connected_again(connections) => {
+                connections = now;
+                board.heartbeat().await;
+                beaten = Some(Instant::now());
+            }
             () = board.changed.notified() => {
                 sleep(GATHER).await;
                 board.flush().await;

@@ -21,9 +21,11 @@ pub use board::Board;
 pub use memory::MemoryPresence;
 
 /// How long what was said of somebody holds.
-pub const TTL: Duration = Duration::from_secs(10);
+pub const TTL: Duration = Duration::from_secs(9);
 /// How often it is said again.
 pub const HEARTBEAT: Duration = Duration::from_secs(3);
+/// How often it is looked whether it can be read, and has not been lost: then it is said again at once.
+pub const LOOK: Duration = Duration::from_millis(500);
 
 /// A connection of a client, as other nodes see it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -84,6 +86,22 @@ pub trait PresenceStore: Send + Sync + 'static {
 
     /// One connection.
     async fn session(&self, session: SessionId) -> Result<Option<SessionRecord>, PresenceError>;
+
+    /// Leaves a mark of this node's, for as long.
+    async fn mark(&self, _ttl: Duration) -> Result<(), PresenceError> {
+        Ok(())
+    }
+
+    /// Whether that is still there, and with it, most likely, all else that was written. Whoever cannot read what
+    /// nodes have to cannot read that.
+    async fn is_marked(&self) -> Result<bool, PresenceError> {
+        Ok(true)
+    }
+
+    /// Waits until there is another connection than the last so many; how many there were.
+    async fn connected_again(&self, _connections: u64) -> u64 {
+        std::future::pending().await
+    }
 
     /// Remembers where somebody is.
     async fn put(&self, review: ReviewId, presence: Presence, ttl: Duration) -> Result<(), PresenceError> {

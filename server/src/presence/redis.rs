@@ -22,12 +22,14 @@ use crate::time::now_ms;
 /// The presence store in Redis.
 pub struct RedisPresence {
     link: Arc<Link>,
+    /// Whose mark is this node's.
+    mark: SessionId,
 }
 
 impl RedisPresence {
     /// Keeps presence behind a connection to Redis.
     pub fn new(link: Arc<Link>) -> RedisPresence {
-        RedisPresence { link }
+        RedisPresence { link, mark: SessionId(Uuid::new_v4()) }
     }
 
     async fn run<T: redis::FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, PresenceError> {
@@ -121,6 +123,25 @@ impl PresenceStore for RedisPresence {
             tries.remove(&mut pipeline, nobody);
         }
         self.run(&pipeline).await
+    }
+
+    async fn mark(&self, ttl: Duration) -> Result<(), PresenceError> {
+        let (tries, mut pipeline) = (Group::new(self.link.keys().tries()), redis::pipe());
+        pipeline.atomic();
+        tries.put(&mut pipeline, self.mark, &(), ttl);
+        self.run(&pipeline).await
+    }
+
+    async fn is_marked(&self) -> Result<bool, PresenceError> {
+        let (tries, mut pipeline) = (Group::new(self.link.keys().tries()), redis::pipe());
+        pipeline.zrange(&tries.index, 0, 0).get(tries.key(&self.mark));
+        let (_, mark): (Vec<String>, Option<String>) = self.run(&pipeline).await?;
+        Ok(mark.is_some())
+    }
+
+    async fn connected_again(&self, connections: u64) -> u64 {
+        self.link.reconnected(connections).await;
+        self.link.connections()
     }
 
     async fn list(&self, review: ReviewId) -> Result<Vec<Presence>, PresenceError> {

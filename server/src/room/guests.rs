@@ -1,5 +1,5 @@
 //! Who is in the review on other nodes. They are told of like members, and go when nobody has confirmed them for
-//! [`TTL`].
+//! [`TTL`], or when they are looked for twice and not found: what is kept may have been lost, and is soon there again.
 
 use std::time::Duration;
 
@@ -14,6 +14,9 @@ use crate::presence::{PresenceError, TTL};
 
 /// How long what a message said counts for more than what is kept: that is written a moment later.
 const FRESH: Duration = Duration::from_millis(1_500);
+/// How long somebody is missing at least before they are gone. A node that loses what it has written about its people
+/// notices sooner, see [`crate::presence::LOOK`].
+const MISSING: Duration = Duration::from_millis(1_500);
 
 impl Room {
     /// Another node says where somebody is.
@@ -53,10 +56,18 @@ impl Room {
                 self.welcome(presence, false);
             }
         }
-        self.dismiss(|guest| {
+        let mut again = false;
+        for guest in self.members.guests.values_mut() {
             let unlisted = listed.binary_search(&guest.presence.session).is_err();
-            unlisted && guest.told.is_none_or(|told| told + FRESH < asked)
-        });
+            if unlisted && guest.told.is_none_or(|told| told + FRESH < asked) && guest.missing.is_none() {
+                guest.missing = Some(asked);
+                again = true;
+            }
+        }
+        self.dismiss(|guest| guest.missing.is_some_and(|missing| missing + MISSING <= asked));
+        if again {
+            self.elsewhere.look_at = self.elsewhere.look_at.min(asked + MISSING);
+        }
     }
 
     /// Takes in what is known of somebody on another node: by a message just now, or by what is kept.
@@ -74,11 +85,11 @@ impl Room {
         }
         if older || same {
             if let Some(guest) = self.members.guests.get_mut(&session) {
-                (guest.seen, guest.told) = (now, told);
+                (guest.seen, guest.told, guest.missing) = (now, told, None);
             }
             return;
         }
-        self.members.guests.insert(session, Guest { presence, seen: now, told });
+        self.members.guests.insert(session, Guest { presence, seen: now, told, missing: None });
         self.tell_here(session);
     }
 

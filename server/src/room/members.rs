@@ -35,6 +35,8 @@ pub(super) struct Guest {
     pub(super) seen: Instant,
     /// When the other node last said so itself.
     pub(super) told: Option<Instant>,
+    /// Since when it is not among those who are kept.
+    pub(super) missing: Option<Instant>,
 }
 
 /// Everybody in the room.

@@ -3,10 +3,17 @@
 use std::time::{Duration, Instant};
 
 use interline_services::Redis;
+use tokio::time::timeout;
 
 use crate::set_up::{HEALED, Nodes, SOON, arrives, connection, tell, until};
 use crate::support::{Client, comment, entry};
 
+/// How soon everybody is on record again after Redis has lost it: it is looked twice a second.
+const KNOWN_AGAIN: Duration = Duration::from_millis(1_500);
+/// How often rooms look who is there, at least.
+const LOOKED: Duration = Duration::from_secs(4);
+/// How often Redis loses everything, in the worst test.
+const FLUSHED_EVERY: Duration = Duration::from_secs(2);
 const CONNECTIONS: &str = "interline_redis_connections_total";
 
 /// Ann at the first node, Bo at the second, who hears what she says.
@@ -105,13 +112,45 @@ async fn a_redis_that_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_is_flushed() {
     let Some(mut talk) = Talk::start().await else { return };
-    tell(&talk.nodes.redis.url(), &["FLUSHALL"]).await;
+    let session = |listed: serde_json::Value| {
+        let all = listed["sessions"].as_array().unwrap().clone();
+        all.iter().map(|one| one["user"]["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let listed = async |node: usize| session(talk.nodes.node(node).server.get("/api/sessions").await.json());
+    for node in 0..2 {
+        until("everybody is on record", async || listed(node).await.len() == 2).await;
+    }
+    for _ in 0..5 {
+        tell(&talk.nodes.redis.url(), &["FLUSHALL"]).await;
+        let flushed = Instant::now();
+        for (node, own) in [(0, "user-1"), (1, "user-2")] {
+            until("everybody is on record again", async || {
+                let listed = listed(node).await;
+                assert!(listed.iter().any(|user| user == own), "its own: {listed:?}");
+                listed.len() == 2
+            })
+            .await;
+        }
+        let took = flushed.elapsed();
+        println!("everybody is on record again {took:?} after it was flushed");
+        assert!(took < KNOWN_AGAIN, "{took:?}");
+    }
     talk.says(SOON).await;
-    until("everybody is on record again", async || {
-        let listed = talk.nodes.node(1).server.get("/api/sessions").await.json();
-        listed["sessions"].as_array().unwrap().len() == 2
-    })
-    .await;
+    talk.well().await;
+}
+
+/// Who is on another node stays in sight while what is known of them is written anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_flushed_again_and_again() {
+    let Some(mut talk) = Talk::start().await else { return };
+    let url = talk.nodes.redis.url();
+    let began = Instant::now();
+    while began.elapsed() < 2 * LOOKED {
+        tell(&url, &["FLUSHALL"]).await;
+        if let Ok(frame) = timeout(FLUSHED_EVERY, talk.ann.presence()).await {
+            assert!(frame.get("gone").is_none(), "he is gone: {frame}");
+        }
+    }
     talk.well().await;
 }
 
@@ -174,6 +213,36 @@ async fn a_redis_that_is_full() {
         talk.says(SOON).await;
     }
     tell(&url, &["CONFIG", "SET", "maxmemory", "0"]).await;
+    talk.well().await;
+}
+
+/// It takes no writes then, and says what it hears to all who listen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_cannot_save() {
+    let Some(mut talk) = Talk::start().await else { return };
+    talk.nodes.redis.fail_to_save().unwrap();
+    for node in 0..2 {
+        talk.degraded(node).await;
+        let ready = talk.nodes.node(node).server.get("/readyz").await.json();
+        let reason = ready["reason"].as_str().unwrap();
+        assert!(reason.contains("MISCONF") && reason.len() < 200, "{ready}");
+        assert_eq!((ready["presence"].as_str(), ready["fanout"].as_str()), (Some("degraded"), Some("ok")));
+    }
+    // A review that nobody had open: both begin to listen now.
+    let review = talk.nodes.node(0).server.review("another").await;
+    let heard = talk.nodes.node(1).count("interline_heard_total").await;
+    talk.ann.open("another", None).await;
+    talk.bo.open("another", None).await;
+    talk.ann.submit(&review, &comment(1, 1, 5, "said")).await;
+    assert_eq!(entry(&talk.ann.next().await).0, 2);
+    let (_, took) = arrives(&mut talk.bo).await;
+    assert!(took < SOON, "{took:?}");
+    assert!(talk.nodes.node(1).count("interline_heard_total").await > heard, "over Redis");
+    for node in 0..2 {
+        assert_eq!(talk.nodes.node(node).count("interline_redis_up").await, 1);
+        assert_eq!(talk.nodes.node(node).count(CONNECTIONS).await, 1, "the connection stands");
+    }
+    talk.nodes.redis.save_nothing().unwrap();
     talk.well().await;
 }
 

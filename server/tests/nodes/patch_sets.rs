@@ -85,7 +85,11 @@ async fn a_node_places_comments_by_code_that_another_one_took() {
     for client in [&mut ann, &mut bo] {
         assert_eq!(placed(&client.next().await), json!([2, 3, "outdated"]));
     }
-    let shown = [a.get("/api/reviews/pr").await.json(), b.get("/api/reviews/pr").await.json()];
+    let shown = async || [a.get("/api/reviews/pr").await.json(), b.get("/api/reviews/pr").await.json()];
+    // Names of people at the other node are asked for once they have written.
+    let named = |shown: &Value| shown["comments"][2]["author"]["display_name"] == "User 2";
+    until("both know Bo's name", async || shown().await.iter().all(named)).await;
+    let shown = shown().await;
     assert_eq!(shown[0]["hash"], shown[1]["hash"]);
     assert_eq!(shown[0]["comments"], shown[1]["comments"]);
 }

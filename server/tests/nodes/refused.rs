@@ -29,7 +29,7 @@ struct Case {
     connected: bool,
 }
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 8] = [
     Case {
         user: "mute",
         rules: "-publish",
@@ -56,6 +56,20 @@ const CASES: [Case; 6] = [
         rules: "-zadd",
         credentials: "blind:word@",
         said: &["zadd", "NOPERM"],
+        connected: true,
+    },
+    Case {
+        user: "unlisted",
+        rules: "-zrange",
+        credentials: "unlisted:word@",
+        said: &["zrange", "NOPERM"],
+        connected: true,
+    },
+    Case {
+        user: "unread",
+        rules: "-get",
+        credentials: "unread:word@",
+        said: &["get", "NOPERM"],
         connected: true,
     },
     Case {
@@ -156,6 +170,20 @@ async fn what_redis_refuses_is_said_and_not_asked_for_all_the_time() {
     }
     println!("all are well {:?} after they were allowed what they need", began.elapsed());
     assert!(began.elapsed() < HEALED, "{:?}", began.elapsed());
+    // Of a session that there is not it can be told why nobody knows.
+    allow(&admin, "unread", "-get").await;
+    let unread =
+        nodes.iter().find(|(case, _)| case.user == "unread").map(|(_, (_, server, _))| server).unwrap();
+    until("it is noticed", async || status(unread).await.1.contains("'get'")).await;
+    let closed = unread.ask("DELETE", &format!("/api/sessions/{}", uuid::Uuid::now_v7()), &[], b"").await;
+    let said = closed.json();
+    assert_eq!((closed.status, said["code"].as_str()), (503, Some("sessions_not_known")), "{said}");
+    let message = said["message"].as_str().unwrap();
+    assert!(message.contains("NOPERM") && message.contains("'get'"), "{message}");
+    // Whoever may no longer begin to listen still hears what they listen to.
+    let deaf = nodes.iter().find(|(case, _)| case.user == "deaf").map(|(_, (_, server, _))| server).unwrap();
+    allow(&admin, "deaf", "-subscribe").await;
+    until("it is noticed", async || status(deaf).await.1.contains("SUBSCRIBE")).await;
     // What was allowed is taken away while it is connected.
     let (case, (process, server, _)) = &nodes[0];
     allow(&admin, "mute", "-publish").await;
@@ -164,4 +192,51 @@ async fn what_redis_refuses_is_said_and_not_asked_for_all_the_time() {
     // That the connection is gone, and why there is none.
     until("it is said", async || warnings(process, case).len() >= 3).await;
     assert_eq!(warnings(process, case).len(), 3, "{:#?}", process.warnings());
+}
+
+/// It is said in Redis's own words, and a database that is not there is not asked for all the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_there_is_not_and_no_room_for_connections() {
+    let Some(redis) = Redis::start().unwrap() else { return };
+    let (_other, there, _) = Process::start(&format!("{}/3", redis.url()), &[]);
+    until("a database that is there is used", async || status(&there).await.0 == "ready").await;
+    let mut ours = connection(&redis.url()).await;
+    let clients: String = redis::cmd("CLIENT").arg("LIST").query_async(&mut ours).await.unwrap();
+    assert!(clients.lines().any(|client| client.contains(" db=3 ")), "{clients}");
+
+    let (_nowhere, nowhere, banner) = Process::start(&format!("{}/99", redis.url()), &[]);
+    let said = |status: &str, reason: &str, words: &str| {
+        status == "degraded" && reason.contains(words) && reason.lines().count() == 1
+    };
+    let is = async |server: &Running, words: &str| {
+        let (status, reason) = status(server).await;
+        said(&status, &reason, words)
+    };
+    until("it is said", async || is(&nowhere, "DB index is out of range").await).await;
+    assert!(banner.contains("DB index is out of range"), "{banner}");
+    edits(&nowhere, 1).await;
+    // The pauses grow.
+    until("it has been asked for a while", async || asked(&mut ours.clone(), "SELECT").await > 4).await;
+    let before = connections(&redis.url()).await;
+    tokio::time::sleep(WATCHED).await;
+    let asked = connections(&redis.url()).await - before - 1;
+    assert!(asked <= 4, "{asked}");
+
+    let mut limit = async |count: &str| {
+        redis::cmd("CONFIG").arg(&["SET", "maxclients", count]).exec_async(&mut ours).await.unwrap();
+    };
+    limit("1").await;
+    let (_waiting, waiting, _) = Process::start(&redis.url(), &[]);
+    until("it is said", async || is(&waiting, "max number of clients reached").await).await;
+    edits(&waiting, 1).await;
+    limit("1000").await;
+    until("it is well", async || status(&waiting).await == ("ready".to_owned(), String::new())).await;
+}
+
+/// How often a command was refused or failed.
+async fn asked(connection: &mut redis::aio::MultiplexedConnection, command: &str) -> u64 {
+    let info: String = redis::cmd("INFO").arg("commandstats").query_async(connection).await.unwrap();
+    let start = format!("cmdstat_{}:calls=", command.to_lowercase());
+    let calls = info.lines().find_map(|line| line.strip_prefix(&start)?.split(',').next()?.parse().ok());
+    calls.unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 mod load;
 mod locked;
 mod runtimes;
+mod standbys;
 mod starting;
 mod unknown;
 

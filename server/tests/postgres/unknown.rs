@@ -3,29 +3,24 @@
 use std::time::{Duration, Instant};
 
 use interline_server::store::committer::Committer;
-use interline_server::store::{AppendOutcome, StoreError};
+use interline_server::store::{AppendOutcome, ReviewRow, StoreError};
 use interline_services::{Database, Postgres};
 use tokio::time::sleep;
 
 use super::open;
+use super::standbys::wait_for;
 use crate::suite::material::{append, client, create, head_after};
 
 /// Waits until a session is in the midst of its commit.
-async fn committing(database: &Database, waiting_for: &str) -> u32 {
+pub(super) async fn committing(database: &Database, waiting_for: &str) -> u32 {
     committing_after(database, waiting_for, 0).await
 }
 
 /// The same, of another session than that.
-async fn committing_after(database: &Database, waiting_for: &str, gone: u32) -> u32 {
+pub(super) async fn committing_after(database: &Database, waiting_for: &str, gone: u32) -> u32 {
     let end = Instant::now() + Duration::from_secs(20);
-    let sql = format!(
-        "SELECT pid FROM pg_stat_activity \
-         WHERE query = 'COMMIT' AND wait_event = '{waiting_for}' AND datname = '{}' \
-         AND pid <> {gone}",
-        database.name()
-    );
     loop {
-        if let Ok(pid) = database.postgres().sql("postgres", &sql).unwrap().parse() {
+        if let Some(pid) = committed_by(database, waiting_for, gone) {
             return pid;
         }
         assert!(Instant::now() < end, "nobody commits");
@@ -33,8 +28,20 @@ async fn committing_after(database: &Database, waiting_for: &str, gone: u32) -> 
     }
 }
 
+/// A session that is in the midst of its commit, and not that one.
+pub(super) fn committed_by(database: &Database, waiting_for: &str, gone: u32) -> Option<u32> {
+    let sql = format!(
+        "SELECT pid FROM pg_stat_activity \
+         WHERE query = 'COMMIT' AND wait_event = '{waiting_for}' AND datname = '{}' \
+         AND pid <> {gone}",
+        database.name()
+    );
+    let found = database.postgres().sql("postgres", &sql).unwrap();
+    found.lines().next()?.parse().ok()
+}
+
 /// Ends a session.
-fn end(database: &Database, pid: u32) {
+pub(super) fn end(database: &Database, pid: u32) {
     let ended = database.postgres().sql("postgres", &format!("SELECT pg_terminate_backend({pid})"));
     assert_eq!(ended.unwrap(), "t");
 }
@@ -46,12 +53,10 @@ async fn a_commit_that_has_happened_is_found_by_appending_again() {
     let store = open(&database).await;
     let waiting = create(&*store, None).await;
     // Commits reach the disk here, and then wait for a standby that never comes.
-    let setting = |value: &str| {
-        postgres.sql("postgres", &format!("ALTER SYSTEM SET synchronous_standby_names = '{value}'")).unwrap();
-        postgres.sql("postgres", "SELECT pg_reload_conf()").unwrap();
-    };
+    let setting = |value: &str| wait_for(&postgres, value);
     let row = {
         let request = append(&waiting, &[(client(1), 1)]);
+        let head = head_after(&request);
         setting("nobody");
         let appending = tokio::spawn({
             let store = store.clone();
@@ -60,9 +65,9 @@ async fn a_commit_that_has_happened_is_found_by_appending_again() {
         end(&database, committing(&database, "SyncRep").await);
         let error = appending.await.unwrap().unwrap_err();
         assert!(matches!(error, StoreError::UnknownOutcome(_)), "{error}");
-        store.find_review(&waiting.id.to_string()).await.unwrap().unwrap()
+        ReviewRow { head, ..waiting }
     };
-    assert_eq!(row.head.version, 2, "it had happened");
+    assert_eq!(database.sql("SELECT version FROM reviews").unwrap(), "2", "it had happened");
     let request = append(&row, &[(client(1), 2)]);
     let head = head_after(&request);
     let (committer, task) = Committer::start(store.clone(), Default::default());

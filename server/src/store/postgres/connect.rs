@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::MigrateError;
@@ -13,6 +14,7 @@ use tracing::{info, warn};
 use super::MIGRATIONS;
 use super::error::code;
 use super::session::Pool;
+use super::standbys::Standbys;
 use crate::store::OpenError;
 
 /// The oldest release that this was made for, as PostgreSQL numbers them.
@@ -122,7 +124,8 @@ pub(super) async fn connect(
     let identity = identity(&mut connection).await.map_err(|error| failed(error.to_string()))?;
     // Whether it takes the leave well is of no interest.
     let _ = connection.close().await;
-    let pool = Pool::new(pool(options, connections));
+    let standbys = Arc::<Standbys>::default();
+    let pool = Pool::new(pool(options, connections, standbys.clone()), standbys);
     Ok(Found { pool, place, release: about.release_name, identity })
 }
 
@@ -204,34 +207,50 @@ fn suits(about: &About) -> Result<(), String> {
     Ok(())
 }
 
-fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
+fn pool(options: PgConnectOptions, connections: u32, standbys: Arc<Standbys>) -> PgPool {
+    let told = standbys.clone();
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(WAIT)
         .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
+        .before_acquire(move |connection, meta| {
+            let standbys = standbys.clone();
             Box::pin(async move {
-                if meta.idle_for >= FRESH {
-                    timeout(FRESH, connection.ping()).await.map_err(|_| Error::PoolTimedOut)??;
+                // The question also tells whether the connection is still there.
+                if standbys.leads_elsewhere(meta.age) {
+                    return Ok(false);
+                }
+                if meta.idle_for >= FRESH || standbys.is_stale() {
+                    let asked = timeout(FRESH, waits_for_standbys(connection));
+                    standbys.learn(asked.await.map_err(|_| Error::PoolTimedOut)??);
                 }
                 Ok(true)
             })
         })
-        .after_connect(|connection, _| {
+        .after_connect(move |connection, _| {
+            let standbys = told.clone();
             Box::pin(async move {
                 sqlx::raw_sql(SETTINGS).execute(&mut *connection).await?;
                 make_durable(connection).await?;
                 let standby: bool =
-                    sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(connection).await?;
+                    sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut *connection).await?;
                 // It may lag behind what was acknowledged, and that would look like a log that has lost its end.
                 if standby {
-                    Err(Error::Configuration("it is a standby, which takes no writes".into()))
-                } else {
-                    Ok(())
+                    return Err(Error::Configuration("it is a standby, which takes no writes".into()));
                 }
+                let started = sqlx::query_scalar("SELECT pg_postmaster_start_time()::text");
+                let started: String = started.fetch_one(&mut *connection).await?;
+                standbys.connected(started, waits_for_standbys(connection).await?);
+                Ok(())
             })
         })
         .connect_lazy_with(options)
+}
+
+/// Whether commits wait for standbys: that can be changed while the server runs.
+async fn waits_for_standbys(connection: &mut PgConnection) -> Result<bool, Error> {
+    let asked = sqlx::query_scalar("SELECT current_setting('synchronous_standby_names') <> ''");
+    asked.fetch_one(connection).await
 }
 
 /// A commit has to mean what it says, whatever the server's or the user's defaults are.

@@ -13,6 +13,8 @@ pub(super) enum Trouble {
     Database(Error),
     /// What was read, or was to be written.
     Store(StoreError),
+    /// The address has come to lead to another server than the one that was read from.
+    Elsewhere,
 }
 
 pub(super) type Result<T> = std::result::Result<T, Trouble>;
@@ -34,6 +36,7 @@ impl From<Trouble> for StoreError {
         match trouble {
             Trouble::Database(error) => classify(&error),
             Trouble::Store(error) => error,
+            Trouble::Elsewhere => StoreError::Unavailable("the database is another server by now".into()),
         }
     }
 }
@@ -45,6 +48,7 @@ impl Trouble {
         match self {
             Trouble::Database(error) => was_in_the_way(error) || is_connection_lost(error),
             Trouble::Store(_) => false,
+            Trouble::Elsewhere => true,
         }
     }
 

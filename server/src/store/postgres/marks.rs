@@ -9,7 +9,13 @@ use crate::store::{StoreError, rows};
 
 type Stored<T> = std::result::Result<T, StoreError>;
 
-pub(super) async fn merge(pool: &Pool, review: ReviewId, user: &UserId, more: &Marks) -> Stored<Marks> {
+/// What there is with more of it, and whether all of that was there already.
+pub(super) async fn merge(
+    pool: &Pool,
+    review: ReviewId,
+    user: &UserId,
+    more: &Marks,
+) -> Stored<(Marks, bool)> {
     let found: Option<String> = read(PATIENCE, || async {
         let mut session = Session::take(pool).await?;
         let found = sqlx::query_scalar("SELECT marks FROM marks WHERE review = $1 AND user_id = $2")
@@ -25,15 +31,16 @@ pub(super) async fn merge(pool: &Pool, review: ReviewId, user: &UserId, more: &M
     let mut merged = marks.clone();
     merged.merge(more);
     if merged == marks {
-        return Ok(marks);
+        return Ok((marks, true));
     }
     let _place = pool.aside().await?;
     let attempt = || write(PATIENCE, || written(pool, review, user, more));
-    match attempt().await {
+    let written = match attempt().await {
         // Merged twice they are the same.
-        Err(StoreError::UnknownOutcome(_)) => attempt().await,
-        settled => settled,
-    }
+        Err(StoreError::UnknownOutcome(_)) => attempt().await?,
+        settled => settled?,
+    };
+    Ok((written, false))
 }
 
 async fn written(pool: &Pool, review: ReviewId, user: &UserId, more: &Marks) -> Result<Prepared<Marks>> {

@@ -13,14 +13,17 @@ mod drafts;
 mod error;
 mod log;
 mod marks;
+mod notices;
 mod patch_sets;
 mod people;
 mod reviews;
 mod session;
 mod snapshots;
+mod standbys;
 mod turns;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,6 +31,7 @@ use interline_core::entry::{Answer, EncodedEntry, Head};
 use interline_core::id::{ClientId, ReviewId, User, UserId, Version};
 use interline_core::review::Marks;
 use sqlx::migrate::Migrator;
+use tokio::time::timeout;
 
 use super::{
     AppendOutcome, Creation, DraftsOf, Fullness, NewReview, OpenError, PatchSetRow, ReviewAppend, ReviewRow,
@@ -38,7 +42,11 @@ use connect::{Found, address, connect};
 use doubt::Doubts;
 use log::{Appended, Locked, Losing};
 use session::{Pool, Session};
+use standbys::Barriers;
 use turns::Turns;
+
+/// How long `ping` waits for standbys: as long as somebody who asks whether the node is well.
+const STANDBY_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Brings the tables of an older database up to date.
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
@@ -61,7 +69,9 @@ impl Default for PostgresOptions {
 /// The store in a PostgreSQL database.
 #[derive(Debug)]
 pub struct PostgresStore {
-    pool: Pool,
+    pool: Arc<Pool>,
+    /// What is read passes them before anybody is told.
+    barriers: Barriers,
     /// The release, and where it is.
     described: String,
     identity: String,
@@ -81,9 +91,11 @@ impl PostgresStore {
     pub async fn open(url: &str, options: PostgresOptions) -> Result<PostgresStore, OpenError> {
         let Found { pool, place, release, identity } =
             connect(address(url)?, options.connections, options.patience).await?;
+        let pool = Arc::new(pool);
+        let barriers = Barriers::start(pool.clone());
         let described = format!("PostgreSQL {release} ({place})");
         let (fullness, doubts) = (Fullness::default(), Doubts::default());
-        Ok(PostgresStore { pool, described, identity, fullness, turns: Turns::new(), doubts })
+        Ok(PostgresStore { pool, barriers, described, identity, fullness, turns: Turns::new(), doubts })
     }
 
     async fn append_where(
@@ -100,6 +112,9 @@ impl PostgresStore {
             self.doubts.add(appends.iter());
         }
         let Appended { outcomes, won } = self.fullness.watch(appended)?;
+        let all = appends.iter().zip(&outcomes);
+        let done = all.filter(|(_, outcome)| **outcome == Some(AppendOutcome::Appended));
+        self.barriers.appended(done.map(|(append, _)| append));
         let decided = appends.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_some());
         self.doubts.settle(decided.map(|(append, _)| append));
         won.into_iter().for_each(|(review, mark)| self.turns.won(review, mark));
@@ -121,11 +136,20 @@ impl Store for PostgresStore {
     }
 
     async fn create_review(&self, new: NewReview) -> Result<Creation, StoreError> {
-        self.fullness.watch(reviews::create(&self.pool, new).await)
+        let (creation, found) = self.fullness.watch(reviews::create(&self.pool, new).await)?;
+        match &creation {
+            Creation::Created(row) | Creation::Existing(row) if found => {
+                self.barriers.cover_row(Some(row)).await?;
+            }
+            _ => {}
+        }
+        Ok(creation)
     }
 
     async fn find_review(&self, name: &str) -> Result<Option<ReviewRow>, StoreError> {
-        reviews::find(&self.pool, name).await
+        let row = reviews::find(&self.pool, name).await?;
+        self.barriers.cover_row(row.as_ref()).await?;
+        Ok(row)
     }
 
     async fn find_log(&self, id: ReviewId) -> Result<Option<ReviewRow>, StoreError> {
@@ -133,7 +157,9 @@ impl Store for PostgresStore {
             log::settle(&self.pool, id).await?;
             self.doubts.settle_one(id);
         }
-        reviews::find_log(&self.pool, id).await
+        let row = reviews::find_log(&self.pool, id).await?;
+        self.barriers.cover_row(row.as_ref()).await?;
+        Ok(row)
     }
 
     async fn heads(&self, logs: &[ReviewId]) -> Result<HashMap<ReviewId, Head>, StoreError> {
@@ -141,11 +167,15 @@ impl Store for PostgresStore {
     }
 
     async fn open_drafts(&self, of: &DraftsOf) -> Result<ReviewRow, StoreError> {
-        self.fullness.watch_failures(drafts::open(&self.pool, of).await)
+        let row = self.fullness.watch_failures(drafts::open(&self.pool, of).await)?;
+        self.barriers.cover_row(Some(&row)).await?;
+        Ok(row)
     }
 
     async fn list_reviews(&self, after: Option<ReviewId>, limit: u32) -> Result<Vec<ReviewRow>, StoreError> {
-        reviews::list(&self.pool, after, limit).await
+        let rows = reviews::list(&self.pool, after, limit).await?;
+        self.barriers.cover(rows.iter().map(|row| (row.id, row.head.version))).await?;
+        Ok(rows)
     }
 
     async fn entries(
@@ -154,7 +184,9 @@ impl Store for PostgresStore {
         after: Version,
         limit: u32,
     ) -> Result<Vec<EncodedEntry>, StoreError> {
-        log::entries(&self.pool, review, after, limit).await
+        let entries = log::entries(&self.pool, review, after, limit).await?;
+        self.barriers.cover(entries.last().map(|last| (review, last.version))).await?;
+        Ok(entries)
     }
 
     async fn kept_after(&self, review: ReviewId) -> Result<Version, StoreError> {
@@ -186,7 +218,14 @@ impl Store for PostgresStore {
         review: ReviewId,
         clients: &[ClientId],
     ) -> Result<HashMap<ClientId, Answer>, StoreError> {
-        log::answers(&self.pool, review, clients).await
+        let answers = log::answers(&self.pool, review, clients).await?;
+        // One that is about an entry is there where that is.
+        if answers.values().any(|answer| answer.version().is_none()) {
+            self.barriers.cover_all().await?;
+        }
+        let last = answers.values().filter_map(Answer::version).max();
+        self.barriers.cover(last.map(|version| (review, version))).await?;
+        Ok(answers)
     }
 
     async fn patch_set(&self, review: ReviewId, number: u32) -> Result<Option<String>, StoreError> {
@@ -198,11 +237,20 @@ impl Store for PostgresStore {
     }
 
     async fn patch_sets(&self, review: ReviewId) -> Result<Vec<PatchSetRow>, StoreError> {
-        patch_sets::all(&self.pool, review).await
+        let rows = patch_sets::all(&self.pool, review).await?;
+        // Whoever adds one again is told that it is there.
+        self.barriers.cover_all().await?;
+        Ok(rows)
     }
 
     async fn merge_marks(&self, review: ReviewId, user: &UserId, more: &Marks) -> Result<Marks, StoreError> {
-        self.fullness.watch_failures(marks::merge(&self.pool, review, user, more).await)
+        let merged = marks::merge(&self.pool, review, user, more).await;
+        let (marks, found) = self.fullness.watch_failures(merged)?;
+        // Who only asks may be told of what is lost with the primary. Who has something to say is told that it is kept.
+        if found && *more != Marks::default() {
+            self.barriers.cover_all().await?;
+        }
+        Ok(marks)
     }
 
     async fn claim_client(&self, client: ClientId, user: &UserId) -> Result<bool, StoreError> {
@@ -250,10 +298,14 @@ impl Store for PostgresStore {
             session.done(())
         })
         .await?;
+        // Nothing can be written where no standby answers, nor read that is new.
+        let silent = |_| StoreError::Unavailable("no standby confirms what is written".into());
+        timeout(STANDBY_PATIENCE, self.barriers.cover_all()).await.map_err(silent)??;
         self.fullness.check()
     }
 
     async fn close(&self) {
+        self.barriers.stop();
         self.pool.close().await;
     }
 }

@@ -27,7 +27,8 @@ const SELECT_BY_KEY: &str = "SELECT id, key, created_at, version, hash, title, s
 const SELECT_PAGE: &str = "SELECT id, key, created_at, version, hash, title, status, comments, body_hash, \
     drafts_of, owner FROM reviews WHERE id < $1 AND drafts_of IS NULL ORDER BY id DESC LIMIT $2";
 
-pub(super) async fn create(pool: &Pool, new: NewReview) -> Stored<Creation> {
+/// Creates a review; also whether what came of it was found there, and not committed now.
+pub(super) async fn create(pool: &Pool, new: NewReview) -> Stored<(Creation, bool)> {
     let rows = FirstRows::of(&new)?;
     let attempt = || write(LONG_PATIENCE, || begin_with(pool, &new, &rows));
     match attempt().await {
@@ -37,7 +38,7 @@ pub(super) async fn create(pool: &Pool, new: NewReview) -> Stored<Creation> {
     }
 }
 
-async fn begin_with(pool: &Pool, new: &NewReview, rows: &FirstRows) -> Result<Prepared<Creation>> {
+async fn begin_with(pool: &Pool, new: &NewReview, rows: &FirstRows) -> Result<Prepared<(Creation, bool)>> {
     let FirstRows { diff, entry, row } = rows;
     let mut session = Session::begin(pool).await?;
     // Waits for others who are creating one by the same key.
@@ -57,7 +58,7 @@ async fn begin_with(pool: &Pool, new: &NewReview, rows: &FirstRows) -> Result<Pr
     .await?;
     if inserted.rows_affected() == 0 {
         let creation = existing(&mut session, new).await?;
-        return session.abandon(Prepared::Nothing(creation)).await;
+        return session.abandon(Prepared::Nothing((creation, true))).await;
     }
     sqlx::query("INSERT INTO patch_sets (review, number, diff) VALUES ($1, 1, $2)")
         .bind(new.id.0)
@@ -71,7 +72,7 @@ async fn begin_with(pool: &Pool, new: &NewReview, rows: &FirstRows) -> Result<Pr
         .bind(&*entry.payload)
         .execute(&mut *session)
         .await?;
-    Ok(Prepared::Commit(session, Creation::Created(row.clone())))
+    Ok(Prepared::Commit(session, (Creation::Created(row.clone()), false)))
 }
 
 /// What is in the way of a review that is to be created.

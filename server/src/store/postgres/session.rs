@@ -4,6 +4,7 @@
 //! leave it, or half a transaction, to the next. That rolls back whatever there is to roll back.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -13,7 +14,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use super::error::{Result, unsettled};
+use super::error::{Result, Trouble, unsettled};
+use super::notices::with_warnings;
+use super::standbys::{Server, Standbys};
 use crate::store::StoreError;
 
 /// How long a call may take, waiting for a connection and for others' locks included; then the network or the
@@ -35,12 +38,14 @@ pub(super) struct Pool {
     connections: PgPool,
     home: Handle,
     aside: Semaphore,
+    /// What its connections learn of standbys.
+    pub(super) standbys: Arc<Standbys>,
 }
 
 impl Pool {
     /// They belong to the runtime that this is called on.
-    pub(super) fn new(connections: PgPool) -> Pool {
-        Pool { connections, home: Handle::current(), aside: Semaphore::new(ASIDE) }
+    pub(super) fn new(connections: PgPool, standbys: Arc<Standbys>) -> Pool {
+        Pool { connections, home: Handle::current(), aside: Semaphore::new(ASIDE), standbys }
     }
 
     /// A place for a call that may wait for a review that somebody has locked, and is no append: as many as come must
@@ -62,16 +67,26 @@ pub(super) struct Session {
     /// There until this is dropped.
     connection: Option<PoolConnection<Postgres>>,
     home: Handle,
+    standbys: Arc<Standbys>,
+    server: Server,
     in_order: bool,
 }
 
 impl Session {
     pub(super) async fn take(pool: &Pool) -> Result<Session> {
-        let connections = pool.connections.clone();
+        let (connections, server) = (pool.connections.clone(), pool.standbys.server());
         let connection = pool.home.spawn(async move { connections.acquire().await });
         // It is not cancelled; the runtime may be at its end, and then so is the pool.
         let connection = connection.await.unwrap_or(Err(Error::PoolClosed))?;
-        Ok(Session { connection: Some(connection), home: pool.home.clone(), in_order: false })
+        let (home, standbys) = (pool.home.clone(), pool.standbys.clone());
+        let session = Session { connection: Some(connection), home, standbys, server, in_order: false };
+        // The first connection to another server may be this one, or made beside it.
+        if session.standbys.server() == server { Ok(session) } else { Err(Trouble::Elsewhere) }
+    }
+
+    /// The server that it leads to.
+    pub(super) fn server(&self) -> Server {
+        self.server
     }
 
     /// One in a transaction, in which every statement sees what was committed before it began.
@@ -97,18 +112,40 @@ impl Session {
         Ok(())
     }
 
-    /// Gives it back: everything that was asked was answered.
-    pub(super) fn done<T>(mut self, value: T) -> Result<T> {
+    /// Gives it back: everything that was asked was answered, by the server that is the database still.
+    pub(super) fn done<T>(self, value: T) -> Result<T> {
+        if self.standbys.server() == self.server {
+            Ok(self.give_back(value))
+        } else {
+            Err(Trouble::Elsewhere)
+        }
+    }
+
+    fn give_back<T>(mut self, value: T) -> T {
         self.in_order = true;
-        Ok(value)
+        value
     }
 
     /// Commits. Unless it was in another's way, an error does not say whether it happened.
-    pub(super) async fn commit<T>(mut self, value: T) -> Result<T> {
-        match timeout(PATIENCE, sqlx::raw_sql("COMMIT").execute(&mut *self)).await {
-            Ok(Ok(_)) => self.done(value),
+    pub(super) async fn commit<T>(self, value: T) -> Result<T> {
+        self.commit_within(PATIENCE, value).await
+    }
+
+    /// The same, waiting so long for the answer.
+    pub(super) async fn commit_within<T>(mut self, patience: Duration, value: T) -> Result<T> {
+        let standbys = self.standbys.are_waited_for();
+        let commit = sqlx::raw_sql("COMMIT").execute(&mut *self);
+        let (answer, warned) = match standbys {
+            true => with_warnings(timeout(patience, commit)).await,
+            false => (timeout(patience, commit).await, false),
+        };
+        let unknown = |why: &str| Err(StoreError::UnknownOutcome(why.into()).into());
+        match answer {
+            // It says that it has happened, and warns that it did not wait for a standby.
+            Ok(Ok(_)) if warned => unknown("its wait for a standby was cancelled"),
+            Ok(Ok(_)) => Ok(self.give_back(value)),
             Ok(Err(error)) => Err(unsettled(error)),
-            Err(_) => Err(StoreError::UnknownOutcome("no answer in time".into()).into()),
+            Err(_) => unknown("no answer in time"),
         }
     }
 
@@ -183,7 +220,7 @@ pub(super) async fn write<T, F: Future<Output = Result<Prepared<T>>>>(
 }
 
 /// Waits no longer than that: then the future is dropped, and its connection closed.
-async fn within<T>(patience: Duration, attempt: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) async fn within<T>(patience: Duration, attempt: impl Future<Output = Result<T>>) -> Result<T> {
     let hangs = || StoreError::Unavailable("the database does not answer in time".into());
     timeout(patience, attempt).await.unwrap_or_else(|_| Err(hangs().into()))
 }
