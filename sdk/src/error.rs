@@ -319,6 +319,7 @@ impl Coded for InvalidEdit {
             InvalidEdit::UnknownPatchSet { .. } => "unknown_patch_set",
             InvalidEdit::UnknownRejected => "unknown_rejected",
             InvalidEdit::ReviewLost => "review_lost",
+            InvalidEdit::UnknownBase => "unknown_base",
             InvalidEdit::UnknownField => "unknown_field",
             InvalidEdit::BadValue => "bad_value",
             InvalidEdit::Op(_) => "out_of_range",

@@ -38,6 +38,11 @@ impl RawDrafts {
         Ok(RawReview::new(self.drafts()?.log().clone(), self.lasting))
     }
 
+    /// Whether they are open at the server and caught up.
+    pub fn online(&self) -> Thrown<bool> {
+        Ok(self.drafts()?.is_online())
+    }
+
     /// All that are not published.
     pub fn list(&self) -> Thrown<String> {
         Ok(json::text(&self.drafts()?.list().into_iter().map(json::draft).collect::<Vec<_>>()))

@@ -26,7 +26,32 @@ pub(crate) struct JsRejected {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     fields: BTreeMap<String, FieldValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<JsDecision>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<JsTags>,
+    #[serde(skip_serializing_if = "is_false")]
+    removal: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     publication: Option<JsPublication>,
+}
+
+/// A decision that was to be taken.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsDecision {
+    value: FieldValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch_set: Option<u32>,
+}
+
+/// What was to come to a set, and to go from it.
+#[derive(Serialize)]
+struct JsTags {
+    field: String,
+    add: Vec<String>,
+    remove: Vec<String>,
 }
 
 /// Drafts that were to be published.
@@ -64,6 +89,9 @@ impl From<&Rejected> for JsRejected {
             base: rejected.base.clone(),
             text: rejected.mine.clone(),
             fields: fields(&rejected.changes),
+            decision: decision(&rejected.changes),
+            tags: tags(&rejected.changes),
+            removal: rejected.changes.iter().any(|change| matches!(change, Change::CommentRemoved { .. })),
             publication: publication(&rejected.changes),
         }
     }
@@ -91,6 +119,29 @@ fn fields(changes: &[Change]) -> BTreeMap<String, FieldValue> {
     written.flatten().map(|(field, write)| (field.clone(), write.value.clone())).collect()
 }
 
+/// The decision that was to be taken, the last of several.
+fn decision(changes: &[Change]) -> Option<JsDecision> {
+    changes.iter().rev().find_map(|change| match change {
+        Change::Decided { status, note, .. } => {
+            Some(JsDecision { value: status.value.clone(), note: note.clone(), patch_set: status.patch_set })
+        }
+        _ => None,
+    })
+}
+
+/// What was to change in sets, in the order in which it was done.
+fn tags(changes: &[Change]) -> Vec<JsTags> {
+    let changed = changes.iter().filter_map(|change| match change {
+        Change::SetChanged { field, add, remove, .. } => Some(JsTags {
+            field: field.clone(),
+            add: add.iter().cloned().collect(),
+            remove: remove.keys().cloned().collect(),
+        }),
+        _ => None,
+    });
+    changed.collect()
+}
+
 /// What was to be published, if something was.
 fn publication(changes: &[Change]) -> Option<JsPublication> {
     changes.iter().find_map(|change| match change {
@@ -103,8 +154,14 @@ fn publication(changes: &[Change]) -> Option<JsPublication> {
     })
 }
 
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use interline::{Entity, Reason};
     use interline_core::change::{FieldWrite, PublishedDecision};
 
@@ -124,6 +181,7 @@ mod tests {
             base: Some("a".into()),
             mine: Some("ab".into()),
             changes: vec![Change::FieldsChanged { entity: Entity::Review, fields, at }],
+            grounds: Default::default(),
         }
     }
 
@@ -158,6 +216,45 @@ mod tests {
             serde_json::from_str(&json::text(&JsRejected::from(&rejected))).unwrap();
         let expected = serde_json::json!({"ids": [id.to_string()], "decision": "approved", "note": "fine"});
         assert_eq!(told["publication"], expected);
+    }
+
+    #[test]
+    fn a_decision_tags_and_a_removal_say_what_they_were() {
+        let at = interline_core::clock::HlcTime::default();
+        let decided = |status: interline::Status, note: Option<&str>, patch_set| {
+            let status = FieldWrite { patch_set, ..FieldWrite::new(status.into(), 0) };
+            Change::Decided { status, note: note.map(str::to_owned), at }
+        };
+        let tagged = |add: &[&str], remove: &[&str]| Change::SetChanged {
+            entity: Entity::Review,
+            field: "tags".into(),
+            add: add.iter().map(|tag| (*tag).to_owned()).collect::<BTreeSet<_>>(),
+            remove: remove.iter().map(|tag| ((*tag).to_owned(), 7)).collect(),
+        };
+        let told = |changes| {
+            let rejected = Rejected { base: None, mine: None, changes, ..rejected(Cause::HistoryLost) };
+            let told: serde_json::Value =
+                serde_json::from_str(&json::text(&JsRejected::from(&rejected))).unwrap();
+            let said = |name: &str| told.get(name).cloned();
+            (said("decision"), said("tags"), said("removal"))
+        };
+        let changes_requested = interline::Status::ChangesRequested;
+        let twice = vec![
+            decided(changes_requested, None, None),
+            decided(interline::Status::Approved, Some("fine"), Some(2)),
+        ];
+        let decision = serde_json::json!({"value": "approved", "note": "fine", "patchSet": 2});
+        assert_eq!(told(twice), (Some(decision), None, None));
+        let decision = serde_json::json!({"value": "changes_requested"});
+        assert_eq!(told(vec![decided(changes_requested, None, None)]), (Some(decision), None, None));
+        let tags = serde_json::json!([
+            {"field": "tags", "add": ["a", "b"], "remove": []},
+            {"field": "tags", "add": [], "remove": ["a"]},
+        ]);
+        assert_eq!(told(vec![tagged(&["b", "a"], &[]), tagged(&[], &["a"])]), (None, Some(tags), None));
+        let comment = "00000000-0000-0000-0000-000000000001".parse().unwrap();
+        let removed = Change::CommentRemoved { comment, seen: None };
+        assert_eq!(told(vec![removed]), (None, None, Some(true.into())));
     }
 
     #[test]

@@ -78,6 +78,7 @@ impl RejectedV1 {
             _ => None,
         });
         let cause = reason.map_or(Cause::Unplaceable, Cause::Refused);
-        Rejected { id, cause, at, comment, place: known.or(added), base, mine, changes }
+        let (place, grounds) = (known.or(added), Default::default());
+        Rejected { id, cause, at, comment, place, base, mine, changes, grounds }
     }
 }

@@ -135,8 +135,15 @@ export interface Drafts {
    * what the user looked at, as for `Review.decide`.
    */
   publish(ids?: string[], review?: { decision?: Status; note?: string; patchSet?: number }): void;
+  /**
+   * Whether they are open at the server and caught up. Before that they are what this tab's part of the browser's database
+   * has, which can be behind what another tab of this user had shown.
+   */
+  readonly online: boolean;
   /** How much of what was done to drafts is not durable on the server. */
   readonly unsynced: Unsynced;
+  /** Whether all that was done to drafts would outlast the page, as `Review.stored`, which speaks of comments as well. */
+  readonly stored: boolean;
   /** What of it is not on the server as it was meant, as in `Review.rejected`. */
   readonly rejected: Rejected[];
   retryRejected(id: number): void;

@@ -58,6 +58,14 @@ export class OpenDrafts implements Drafts {
     return guard(() => JSON.parse(this.#comments.unsynced()) as Unsynced);
   }
 
+  get online(): boolean {
+    return guard(() => this.#raw.online());
+  }
+
+  get stored(): boolean {
+    return guard(() => this.#comments.stored());
+  }
+
   get rejected(): Rejected[] {
     return guard(() => JSON.parse(this.#raw.rejected()) as Rejected[]);
   }

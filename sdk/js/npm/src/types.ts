@@ -233,6 +233,12 @@ export interface Rejected {
   text?: string;
   /** The fields that were to be written, such as a title. */
   fields?: Record<string, string | boolean>;
+  /** The decision that was to be taken, on which code. Retrying takes it. */
+  decision?: { value: Status; note?: string; patchSet?: number };
+  /** What was to come to sets such as `tags` (`field`), and to go from them, in the order in which it was done. */
+  tags?: { field: string; add: string[]; remove: string[] }[];
+  /** The comment was to be removed. */
+  removal?: true;
   /** The drafts that were to be published, and the decision with them: nothing of it has happened. */
   publication?: { ids: string[]; decision?: Status; note?: string };
 }

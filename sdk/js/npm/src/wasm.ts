@@ -76,6 +76,7 @@ export interface RawReview {
 
 export interface RawDrafts {
   comments(): RawReview;
+  online(): boolean;
   list(): string;
   add(
     file: string, side: string, line: number, lastLine: number | undefined, patchSet: number | undefined, text: string,
