@@ -10,22 +10,25 @@ import { useAnswers, type Answered } from "./answers.ts";
 import { DraftEditor } from "./DraftEditor.tsx";
 import { RemoveDraft } from "./RemoveDraft.tsx";
 import { focusPublish } from "./focus.ts";
+import { OlderCode } from "./OlderCode.tsx";
 import { placeWords } from "./place.ts";
-import { useDraft, useDrafts } from "./use-drafts.ts";
+import { PublishingView } from "./PublishingView.tsx";
+import { useDrafts, useShownDraft } from "./use-drafts.ts";
 
 export const DraftView = memo(function DraftView({ id }: { id: string }) {
-  const draft = useDraft(id);
+  const draft = useShownDraft(id);
   const drafts = useDrafts();
   const answers = useAnswers();
   const [start, setStart] = useState<EditStart>();
   if (!draft || !drafts) return null;
-  const editing = start !== undefined && !draft.publishing;
+  if (draft.publishing) return <PublishingView draft={draft} />;
+  const editing = start !== undefined;
   const answered = answers(draft);
   const lost = answered?.state === "removed";
 
   const press = (event: MouseEvent) => {
     // Somebody who selects text to copy it does not want to edit.
-    if (draft.publishing || getSelection()?.isCollapsed === false) return;
+    if (getSelection()?.isCollapsed === false) return;
     const range = document.createRange();
     range.selectNodeContents(event.currentTarget);
     const text = range.getBoundingClientRect();
@@ -40,67 +43,47 @@ export const DraftView = memo(function DraftView({ id }: { id: string }) {
     }
   };
   return (
-    <div className="draft" data-testid="draft" data-id={id} data-pending={draft.pending} data-publishing={draft.publishing} tabIndex={-1}>
+    <div className="draft" data-testid="draft" data-id={id} data-pending={draft.pending} tabIndex={-1}>
       <header className="comment-head">
         <span className="draft-mark">
           <Icon name="pencil" size={13} /> Draft — only you see it
         </span>
         <RelativeTime at={draft.createdAt} />
-        {draft.publishing ? (
-          <span className="comment-pending" data-testid="draft-publishing" role="status">
-            <Icon name="sync" size={13} /> Being published
-          </span>
-        ) : (
-          draft.pending && (
-            <span className="comment-pending" title="Not saved on the server yet">
-              <Icon name="sync" size={13} /> Saving
-            </span>
-          )
-        )}
-        {!draft.publishing && (
-          <span className="comment-tools">
-            {!editing && (
-              <button type="button" className="icon-button small" data-testid="draft-edit" aria-label="Edit the draft" title="Edit" onClick={() => setStart("end")}>
-                <Icon name="pencil" />
-              </button>
-            )}
-            <RemoveDraft id={id} />
+        {draft.pending && (
+          <span className="comment-pending" title="Not saved on the server yet">
+            <Icon name="sync" size={13} /> Saving
           </span>
         )}
+        <span className="comment-tools">
+          {!editing && (
+            <button type="button" className="icon-button small" data-testid="draft-edit" aria-label="Edit the draft" title="Edit" onClick={() => setStart("end")}>
+              <Icon name="pencil" />
+            </button>
+          )}
+          <RemoveDraft id={id} />
+        </span>
       </header>
       <OlderCode draft={draft} />
       <Unanswerable draft={draft} answered={answered} />
       {editing ? (
         <DraftEditor draft={draft} drafts={drafts} start={start} onDone={() => setStart(undefined)} />
       ) : (
-        <div className="comment-text" data-testid="draft-text" onClick={press} title={draft.publishing ? undefined : "Press to edit"}>
+        <div className="comment-text" data-testid="draft-text" onClick={press} title="Press to edit">
           {draft.text || <em>Empty</em>}
         </div>
       )}
-      {!draft.publishing && (
-        <footer className="draft-foot">
-          {lost ? (
-            <CopyButton text={draft.text} label="Copy text" />
-          ) : (
-            <button type="button" className="button small" data-testid="draft-publish" disabled={!draft.text.trim()} onClick={publish}>
-              <Icon name="upload" /> Publish
-            </button>
-          )}
-        </footer>
-      )}
+      <footer className="draft-foot">
+        {lost ? (
+          <CopyButton text={draft.text} label="Copy text" />
+        ) : (
+          <button type="button" className="button small" data-testid="draft-publish" disabled={!draft.text.trim()} onClick={publish}>
+            <Icon name="upload" /> Publish
+          </button>
+        )}
+      </footer>
     </div>
   );
 });
-
-function OlderCode({ draft: { threadId, place } }: { draft: Draft }) {
-  if (threadId !== undefined || place?.state !== "outdated") return null;
-  const { side, line, patchSet } = place.written;
-  return (
-    <p className="place-note" data-testid="draft-place">
-      Begun on {side === "base" ? "old " : ""}line {line} of patch set {patchSet}: it goes where that line is now
-    </p>
-  );
-}
 
 /** What it answers is not shown, so this has to say what that was. */
 function Unanswerable({ draft, answered }: { draft: Draft; answered: Answered | undefined }) {

@@ -1,8 +1,10 @@
 // Keeps what is typed in a composer as a private draft, keystroke by keystroke: it is on its author's other devices before
-// anybody presses anything, and what they change of it there comes back.
+// anybody presses anything, and what they change of it there comes back. What is submitted is that draft: it is published.
 import type { Comment, Draft, Drafts, Unsubscribe } from "interline";
 import { smallestChange } from "../editor/smallest-change.ts";
 import type { DraftKey, Drafts as Composers } from "../review/drafts.ts";
+import { isStored, watch, watchStored } from "../sync/stored.ts";
+import { publishedText } from "./published.ts";
 
 interface Options {
   composers: Composers;
@@ -13,12 +15,16 @@ interface Options {
   show(text: string): void;
   /** Whether what stands in the composer is what the draft says. */
   told(saved: boolean): void;
+  /** The draft was published without some of what stands in the composer: that stays there. */
+  left(): void;
 }
 
 export class Mirror {
   readonly #options: Options;
   #drafts: Drafts | undefined;
-  #off: Unsubscribe | undefined;
+  #offs: Unsubscribe[] = [];
+  /** What the draft did not take, and what it said then: until either is another text, trying again is in vain. */
+  #refused: { text: string; draft: string | undefined } | undefined;
 
   constructor(options: Options) {
     this.#options = options;
@@ -28,17 +34,31 @@ export class Mirror {
   attach(drafts: Drafts): void {
     this.detach();
     this.#drafts = drafts;
-    this.#off = drafts.on("change", () => this.#look());
-    this.#look();
+    this.#begin();
     const { composers, key } = this.#options;
+    this.#offs = [
+      watch(drafts, () => !composers.isFound(key), () => (composers.isFound(key) ? this.#begin() : this.#look())),
+      watchStored(drafts, () => isStored(drafts) && composers.stored(key)),
+    ];
+  }
+
+  /** What was found after a reload waits until the drafts have caught up: what they say before that can be behind it. */
+  #begin(): void {
+    const { composers, key } = this.#options;
+    if (composers.isFound(key)) {
+      if (!this.#drafts || !isOnline(this.#drafts)) return this.#tell();
+      composers.met(key);
+    }
+    this.#look();
     if (composers.idOf(key) === undefined && composers.open.includes(key)) this.#write(composers.text(key));
     this.#tell();
   }
 
   detach(): void {
-    this.#off?.();
-    this.#off = undefined;
+    this.#offs.forEach((off) => off());
+    this.#offs = [];
     this.#drafts = undefined;
+    this.#refused = undefined;
   }
 
   /** What stands in the composer now. */
@@ -51,7 +71,25 @@ export class Mirror {
   /** Whether the draft says what stands in the composer: closing loses nothing. */
   isSaved(): boolean {
     const { composers, key } = this.#options;
-    return this.#draft()?.text === composers.text(key);
+    return !composers.isFound(key) && this.#draft()?.text === composers.text(key);
+  }
+
+  /**
+   * Publishes the draft with all that stands in the composer, and closes that. False while the drafts are not open, or
+   * may be behind: what has been written of this one is not known before. Where it turns out to be published already,
+   * nothing goes out: what is left over is looked at first. Throws what keeps the words out of the draft.
+   */
+  publish(): boolean {
+    const { composers, key } = this.#options;
+    if (!this.#drafts || composers.isFound(key)) return false;
+    if (this.#look() || !composers.open.includes(key)) return true;
+    this.#put(composers.text(key));
+    const id = composers.idOf(key);
+    // Nothing was written.
+    if (id === undefined) return true;
+    this.#drafts.publish([id]);
+    composers.close(key);
+    return true;
   }
 
   #tell(): void {
@@ -71,41 +109,61 @@ export class Mirror {
   }
 
   #write(text: string): void {
-    const { composers, key, add } = this.#options;
-    if (!this.#drafts) return;
-    const draft = this.#draft();
+    const draft = this.#draft()?.text;
+    if (!this.#drafts || this.#options.composers.isFound(this.#options.key)) return;
+    if (this.#refused?.text === text && this.#refused.draft === draft) return;
+    this.#refused = undefined;
     try {
-      if (draft && !text.trim()) {
-        composers.is(key, undefined);
-        this.#drafts.get(draft.id).remove();
-      } else if (draft) {
-        const change = smallestChange(draft.text, text);
-        if (change.from < change.to || change.insert) this.#drafts.get(draft.id).apply([change]);
-        composers.agree(key, text);
-      } else if (text.trim()) {
-        composers.is(key, add(this.#drafts, text).id);
-        composers.agree(key, text);
-      }
+      this.#put(text);
     } catch {
       // Too long for a draft, say: it stands in the composer, and submitting says what is wrong with it.
+      this.#refused = { text, draft };
     }
   }
 
-  /** Something happened to the drafts. */
-  #look(): void {
+  /** Throws where the draft does not take it. */
+  #put(text: string): void {
+    const { composers, key, add } = this.#options;
+    if (!this.#drafts) return;
+    const draft = this.#draft();
+    if (draft && !text.trim()) {
+      composers.is(key, undefined);
+      this.#drafts.get(draft.id).remove();
+    } else if (draft) {
+      const change = smallestChange(draft.text, text);
+      if (change.from < change.to || change.insert) this.#drafts.get(draft.id).apply([change]);
+      composers.agree(key, text);
+    } else if (text.trim()) {
+      composers.is(key, add(this.#drafts, text).id);
+      composers.agree(key, text);
+    }
+  }
+
+  /** Something happened to the drafts. Whether the draft was published, from here or elsewhere. */
+  #look(): boolean {
     const { composers, key } = this.#options;
     const id = composers.idOf(key);
-    if (id === undefined || !this.#drafts) return;
+    if (id === undefined || !this.#drafts) return false;
     const draft = this.#draft();
-    // Published, from here or elsewhere: it is where it was to go.
-    if (draft?.publishing || (!draft && isPublished(this.#drafts, id))) return composers.close(key);
+    const published = draft?.publishing ? draft.text : draft ? undefined : publishedText(this.#drafts, id);
+    if (published !== undefined) this.#end(published);
     // Removed elsewhere: what stands here is not taken away from under somebody's hands.
-    if (!draft) {
-      composers.is(key, undefined);
-      return this.#tell();
-    }
-    this.#meet(draft.text);
+    else if (!draft) composers.is(key, undefined);
+    else this.#meet(draft.text);
     this.#tell();
+    return published !== undefined;
+  }
+
+  /** The draft is where it was to go. What it never said stays in the composer, which is no draft's then. */
+  #end(published: string): void {
+    const { composers, key, left } = this.#options;
+    const here = composers.text(key);
+    // What the draft has said once is in the comment, or was taken out of it by somebody: it comes after it even where
+    // it was late.
+    if (published.includes(here.trim()) || here === composers.baseOf(key)) return composers.close(key);
+    composers.is(key, undefined);
+    left();
+    this.#write(here);
   }
 
   /** Brings the draft and the composer together again: what was written in either since they said the same stays. */
@@ -113,13 +171,22 @@ export class Mirror {
     const { composers, key, show } = this.#options;
     const [base, here] = [composers.baseOf(key), composers.text(key)];
     if (draft === here) return composers.agree(key, draft);
-    // What could not be put into the draft stands here still: it is tried again with the next word.
+    // What could not be put into the draft stands here still: it is tried again once either is another.
     if (draft === base) return this.#write(here);
     const text = here === base ? draft : both(base, here, draft);
     composers.write(key, text);
     show(text);
     if (text === draft) composers.agree(key, draft);
     else this.#write(text);
+  }
+}
+
+function isOnline(drafts: Drafts): boolean {
+  try {
+    return drafts.online;
+  } catch {
+    // Closed: there will be others.
+    return false;
   }
 }
 
@@ -136,13 +203,4 @@ function both(base: string | undefined, here: string, draft: string): string {
     }
   }
   return `${draft}\n\n${here}`;
-}
-
-/** Whether a draft that is none any more is a comment of the review by now. */
-function isPublished(drafts: Drafts, id: string): boolean {
-  try {
-    return !drafts.get(id).data.removed;
-  } catch {
-    return false;
-  }
 }

@@ -3,6 +3,7 @@ import type { Draft, Drafts, Rejected } from "interline";
 import { createContext, use, useCallback, useMemo, useSyncExternalStore } from "react";
 import { useScope } from "../review/context.ts";
 import { share } from "../review/share.ts";
+import { useReview } from "../review/use-review.ts";
 
 /** Nothing until they are open, which is a moment after the review is. */
 export const DraftsContext = createContext<Drafts | undefined>(undefined);
@@ -64,6 +65,15 @@ export function useStandingDrafts(): readonly Draft[] {
 
 export function useDraft(id: string): Draft | undefined {
   return useSnapshot((snapshot) => snapshot.list.find((draft) => draft.id === id));
+}
+
+/** A draft to show; nothing of one that the review shows as a comment already, a moment before it is no draft any more. */
+export function useShownDraft(id: string): Draft | undefined {
+  const { review } = useScope();
+  const draft = useDraft(id);
+  const publishing = draft?.publishing === true;
+  const there = useReview(review, (r) => publishing && r.threads.some(({ comments }) => comments.some((comment) => comment.id === id)));
+  return there ? undefined : draft;
 }
 
 /** What of the drafts, or of publishing them, is not on the server as it was meant. */

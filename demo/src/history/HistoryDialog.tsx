@@ -1,14 +1,14 @@
 // A comment's past: every version with who wrote it and when, and what it changed; any of them can be restored.
 import type { TextVersion } from "interline";
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useState } from "react";
 import { useScope } from "../review/context.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { messageOf } from "../ui/errors.ts";
 import { Icon } from "../ui/Icon.tsx";
+import { NotLoaded } from "../ui/NotLoaded.tsx";
+import { useLoaded } from "../ui/use-loaded.ts";
 import { WordDiff } from "../ui/WordDiff.tsx";
 import { VersionList } from "./VersionList.tsx";
-
-type Loaded = { versions: TextVersion[]; error?: never } | { versions?: never; error?: unknown };
 
 interface Props {
   commentId: string;
@@ -17,38 +17,13 @@ interface Props {
 
 export function HistoryDialog({ commentId, onClose }: Props) {
   const { review } = useScope();
-  const [{ versions, error }, setLoaded] = useState<Loaded>({});
-  const [attempt, setAttempt] = useState(0);
-  useEffect(() => {
-    let stale = false;
-    setLoaded({});
-    const load = async () => review.get(commentId).history();
-    load().then(
-      (found) => !stale && setLoaded({ versions: found }),
-      (failure: unknown) => !stale && setLoaded({ error: failure }),
-    );
-    return () => {
-      stale = true;
-    };
-  }, [review, commentId, attempt]);
+  const load = useCallback(async () => review.get(commentId).history(), [review, commentId]);
+  const loaded = useLoaded(load);
 
   return (
     <Dialog title="History of this comment" testId="history" onClose={onClose}>
-      {error !== undefined && (
-        <div className="inline-error" role="alert" data-testid="history-error">
-          <Icon name="alert" />
-          <p>{messageOf(error)}</p>
-          <button type="button" className="button small" onClick={() => setAttempt((n) => n + 1)}>
-            Try again
-          </button>
-        </div>
-      )}
-      {error === undefined && !versions && (
-        <p className="dialog-empty" role="status">
-          Loading…
-        </p>
-      )}
-      {versions && <Versions commentId={commentId} versions={versions} onClose={onClose} />}
+      <NotLoaded of={loaded} testId="history-error" />
+      {loaded.value && <Versions commentId={commentId} versions={loaded.value} onClose={onClose} />}
     </Dialog>
   );
 }

@@ -1,13 +1,11 @@
 // One thing that was not applied: why, what it says, and what can be done with it.
-import type { Rejected } from "interline";
 import { useId, useState } from "react";
 import type { Reveal } from "../diff/reveal.ts";
-import { statusLabels } from "../review/status.ts";
 import { CopyButton } from "../ui/CopyButton.tsx";
 import { messageOf } from "../ui/errors.ts";
 import { Icon } from "../ui/Icon.tsx";
 import { RelativeTime } from "../ui/RelativeTime.tsx";
-import { WordDiff } from "../ui/WordDiff.tsx";
+import { RejectedWhat } from "./RejectedWhat.tsx";
 import type { Kept } from "./use-rejected.ts";
 import { isRecovered, placeWords, words } from "./words.ts";
 
@@ -20,7 +18,7 @@ export function RejectedItem({ kept: { rejected, keeper }, onVisit }: Props) {
   const [failure, setFailure] = useState<string>();
   const [asking, setAsking] = useState(false);
   const heading = useId();
-  const { id, at, anchor, base, text, fields, publication } = rejected;
+  const { id, at, anchor, text } = rejected;
   const { title, detail } = words(rejected);
   const place = placeWords(rejected);
 
@@ -28,7 +26,7 @@ export function RejectedItem({ kept: { rejected, keeper }, onVisit }: Props) {
     try {
       keeper.retryRejected(id);
     } catch (error) {
-      setFailure(messageOf(error));
+      setFailure(`It could not be tried again: ${messageOf(error)}`);
     }
   };
   return (
@@ -43,10 +41,7 @@ export function RejectedItem({ kept: { rejected, keeper }, onVisit }: Props) {
         )}
         <RelativeTime at={at} />
       </p>
-      {text !== undefined && <WordDiff before={base ?? ""} after={text} testId="rejected-diff" />}
-      {fields && <FieldList fields={fields} />}
-      {publication && <PublicationWords publication={publication} />}
-      {text === undefined && !fields && !publication && <p className="rejected-detail">Removing the comment was not applied.</p>}
+      <RejectedWhat rejected={rejected} />
       {failure && (
         <p className="rejected-failure" role="alert" data-testid="rejected-failure">
           {failure}
@@ -76,42 +71,5 @@ export function RejectedItem({ kept: { rejected, keeper }, onVisit }: Props) {
         )}
       </div>
     </li>
-  );
-}
-
-/** What was to be published: the drafts themselves are where they were. */
-function PublicationWords({ publication: { ids, decision, note } }: { publication: NonNullable<Rejected["publication"]> }) {
-  return (
-    <dl className="rejected-fields">
-      <div>
-        <dt>drafts</dt>
-        <dd>{ids.length}</dd>
-      </div>
-      {decision && (
-        <div>
-          <dt>decision</dt>
-          <dd>{statusLabels[decision]}</dd>
-        </div>
-      )}
-      {note && (
-        <div>
-          <dt>note</dt>
-          <dd>{note}</dd>
-        </div>
-      )}
-    </dl>
-  );
-}
-
-function FieldList({ fields }: { fields: Record<string, string | boolean> }) {
-  return (
-    <dl className="rejected-fields">
-      {Object.entries(fields).map(([field, value]) => (
-        <div key={field}>
-          <dt>{field}</dt>
-          <dd>{typeof value === "boolean" ? (value ? "yes" : "no") : value}</dd>
-        </div>
-      ))}
-    </dl>
   );
 }

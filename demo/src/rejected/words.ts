@@ -41,6 +41,9 @@ const causes: Record<Exclude<RejectedCause, "refused">, Words> = {
 };
 
 function refused({ code, message, publication }: Rejected): Words {
+  if (publication?.ids.length === 1 && publication.decision === undefined) {
+    return { title: "Your comment was not published", detail: `${singleWords(code, message)} It is still a draft.` };
+  }
   if (publication) {
     return { title: "Your drafts were not published", detail: `${publicationWords(code, message)} Nothing of it has happened: they are still drafts.` };
   }
@@ -79,6 +82,26 @@ function publicationWords(code: string, message: string): string {
       return "The text of one of them is too long.";
     case "note_too_long":
       return "The note of the decision is too long.";
+    default:
+      return `The server said: ${message || code}.`;
+  }
+}
+
+/** The same of a single one. */
+function singleWords(code: string, message: string): string {
+  switch (code) {
+    case "comment_removed":
+      return "It was removed, or answers a comment that was.";
+    case "unknown_comment":
+      return "It answers a comment that the review does not have.";
+    case "unknown_line":
+      return "It is on a line that the diff does not have.";
+    case "too_many_comments":
+      return "The review has as many comments as the server takes.";
+    case "review_too_large":
+      return "The review has as much text as the server takes.";
+    case "text_too_long":
+      return "Its text is too long.";
     default:
       return `The server said: ${message || code}.`;
   }

@@ -5,7 +5,7 @@ import type { Side } from "interline";
 const PREFIX = "interline.draft";
 /** Which private draft a composer writes. */
 const ID_PREFIX = "interline.draft-id";
-/** What that private draft and the composer both said when they last said the same. */
+/** What that private draft and the composer both said when they last said the same and the draft was stored. */
 const BASE_PREFIX = "interline.draft-base";
 
 /**
@@ -53,6 +53,8 @@ export class Drafts {
   readonly #ids = new Map<DraftKey, string>();
   readonly #bases = new Map<DraftKey, string>();
   readonly #texts = new Map<DraftKey, string>();
+  /** Those with a private draft that were here before the page was, and have not met it yet. */
+  readonly #found = new Set<DraftKey>();
   readonly #listeners = new Set<() => void>();
   #wantsFocus: DraftKey | undefined;
   /** The places with a draft; a new array whenever one opens or closes, not on every keystroke. */
@@ -77,7 +79,10 @@ export class Drafts {
         }
         this.#texts.set(named, text);
         const id = localStorage.getItem(this.#idPrefix + named);
-        if (id) this.#ids.set(named, id);
+        if (id) {
+          this.#ids.set(named, id);
+          this.#found.add(named);
+        }
         const base = localStorage.getItem(this.#basePrefix + named);
         if (base !== null) this.#bases.set(named, base);
       }
@@ -119,13 +124,28 @@ export class Drafts {
   /** What is written at this place is that private draft, or none any more. */
   is(key: DraftKey, id: string | undefined): void {
     if (this.#ids.get(key) === id) return;
+    this.#bases.delete(key);
     if (id === undefined) this.#ids.delete(key);
     else this.#ids.set(key, id);
     attempt(() => {
+      localStorage.removeItem(this.#basePrefix + key);
       if (id === undefined) localStorage.removeItem(this.#idPrefix + key);
       else localStorage.setItem(this.#idPrefix + key, id);
     });
     this.#changed();
+  }
+
+  /**
+   * Whether this was found after a reload with a private draft that it has not met since. The tab that showed them both
+   * may have had another part of the browser's database: what is there now can be behind, or not have the draft at all.
+   */
+  isFound(key: DraftKey): boolean {
+    return this.#found.has(key);
+  }
+
+  /** The private draft has come with all that the server has of it, or is none any more. */
+  met(key: DraftKey): void {
+    this.#found.delete(key);
   }
 
   /** What the private draft said when the composer last said the same: what differs from it since is news. */
@@ -133,11 +153,19 @@ export class Drafts {
     return this.#bases.get(key);
   }
 
-  /** The private draft and the composer say the same, this. */
+  /** The private draft and the composer say the same, this. Known as long as the page, until the draft is stored. */
   agree(key: DraftKey, text: string): void {
-    if (this.#bases.get(key) === text) return;
     this.#bases.set(key, text);
-    attempt(() => localStorage.setItem(this.#basePrefix + key, text));
+  }
+
+  /**
+   * The private draft is stored with all that it says. Kept sooner, what they last agreed on would be ahead of the draft
+   * that a reload finds, and the draft would look as if somebody had taken words out of it.
+   */
+  stored(key: DraftKey): void {
+    const base = this.#bases.get(key);
+    if (base === undefined) return;
+    attempt(() => localStorage.setItem(this.#basePrefix + key, base));
   }
 
   /** Closes the composer at this place. A private draft that it wrote stays one. */
@@ -145,6 +173,7 @@ export class Drafts {
     this.#texts.delete(key);
     this.#ids.delete(key);
     this.#bases.delete(key);
+    this.#found.delete(key);
     attempt(() => {
       localStorage.removeItem(this.#prefix + key);
       localStorage.removeItem(this.#idPrefix + key);

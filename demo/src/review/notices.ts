@@ -38,6 +38,15 @@ export function showRefused(title: string, error: unknown, text?: string): void 
   pushToast({ tone: "warning", title, ...(text !== undefined && { text, unsaved: true }), ...(detail ? { detail } : {}) });
 }
 
+/** A draft was published, and its composer has words that were not in it. */
+export function showLeft(): void {
+  pushToast({
+    tone: "warning",
+    title: "Published without your last words",
+    detail: "The draft was published before it had all that you typed. Your text is still in the editor: see what of it is missing.",
+  });
+}
+
 /** The text itself is safe: it waits in the panel that the message leads to. */
 function showRejected(review: Review, rejected: Rejected, open: () => void): void {
   const { title, detail } = words(rejected);

@@ -1,5 +1,5 @@
 // Writes a new comment or reply. What is typed is a private draft from the first word on, saved as one types: closing
-// keeps it, and only Discard drops it.
+// keeps it, only Discard drops it, and submitting publishes it.
 import type { Comment, Drafts } from "interline";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { createDraftEditor, type DraftEditor } from "../editor/draft-editor.ts";
@@ -8,19 +8,18 @@ import type { DraftKey } from "../review/drafts.ts";
 import { useDrafts } from "../drafts/use-drafts.ts";
 import { focusDraft } from "../drafts/focus.ts";
 import { Mirror } from "../drafts/mirror.ts";
-import { showRefused } from "../review/notices.ts";
+import { showLeft, showRefused } from "../review/notices.ts";
 
 interface Props {
   draft: DraftKey;
   label: string;
   submitLabel: string;
   onFocus(): void;
-  onSubmit(text: string): void;
   /** Makes a private draft of the first words; says which. */
   onKeep(drafts: Drafts, text: string): Comment;
 }
 
-export function DraftComposer({ draft, label, submitLabel, onFocus, onSubmit, onKeep }: Props) {
+export function DraftComposer({ draft, label, submitLabel, onFocus, onKeep }: Props) {
   const { drafts, own } = useScope();
   const kept = useDrafts();
   const host = useRef<HTMLDivElement>(null);
@@ -28,15 +27,16 @@ export function DraftComposer({ draft, label, submitLabel, onFocus, onSubmit, on
   const mirror = useRef<Mirror>(undefined);
   const [empty, setEmpty] = useState(() => drafts.text(draft).trim() === "");
   const [saved, setSaved] = useState(false);
+  /** It was submitted before the drafts were open, and goes once they are. */
+  const [waiting, setWaiting] = useState(false);
 
   const submit = () => {
     const text = editor.current?.text() ?? "";
-    if (!text.trim()) return;
+    if (!mirror.current || !text.trim()) return setWaiting(false);
     try {
-      onSubmit(text);
-      mirror.current?.remove();
-      drafts.close(draft);
+      setWaiting(!mirror.current.publish());
     } catch (error) {
+      setWaiting(false);
       showRefused("This comment could not be added", error, text);
     }
   };
@@ -54,9 +54,9 @@ export function DraftComposer({ draft, label, submitLabel, onFocus, onSubmit, on
   };
 
   // The editor lives as long as the composer; it always calls the newest handlers.
-  const latest = useRef({ submit, close, onFocus, onKeep });
+  const latest = useRef({ submit, close, onFocus, onKeep, waiting });
   useEffect(() => {
-    latest.current = { submit, close, onFocus, onKeep };
+    latest.current = { submit, close, onFocus, onKeep, waiting };
   });
   const mount = useCallback(() => {
     if (!host.current) return;
@@ -65,7 +65,18 @@ export function DraftComposer({ draft, label, submitLabel, onFocus, onSubmit, on
       key: draft,
       add: (open, text) => latest.current.onKeep(open, text),
       show: (text) => made.show(text),
-      told: setSaved,
+      told: (now) => {
+        setSaved(now);
+        if (!now || !latest.current.waiting) return;
+        // Once: it is told again on the way.
+        latest.current.waiting = false;
+        latest.current.submit();
+      },
+      left: () => {
+        latest.current.waiting = false;
+        setWaiting(false);
+        showLeft();
+      },
     });
     const made = createDraftEditor(host.current, {
       text: drafts.text(draft),
@@ -99,16 +110,23 @@ export function DraftComposer({ draft, label, submitLabel, onFocus, onSubmit, on
   useEffect(mount, [mount]);
   useEffect(() => {
     if (kept) mirror.current?.attach(kept);
+    else mirror.current?.detach();
   }, [kept, mount]);
 
   return (
     <div className="composer" data-testid="composer">
       <div className="editor-frame" ref={host} />
       <div className="composer-actions">
-        <span className="composer-hint">
-          {saved ? "Saved as a draft; " : ""}
-          <kbd>{modKey}</kbd> <kbd>Enter</kbd> to send
-        </span>
+        {waiting ? (
+          <span className="composer-hint" data-testid="composer-waiting" role="status">
+            Your drafts are not here yet: this goes once they are
+          </span>
+        ) : (
+          <span className="composer-hint">
+            {saved ? "Saved as a draft; " : ""}
+            <kbd>{modKey}</kbd> <kbd>Enter</kbd> to send
+          </span>
+        )}
         <button type="button" className="button small quiet" data-testid="composer-discard" onClick={discard}>
           {empty ? "Cancel" : "Discard"}
         </button>

@@ -7,7 +7,7 @@ import { RangeNote } from "./RangeNote.tsx";
 import { DraftComposer } from "./DraftComposer.tsx";
 
 export function LineComposer({ at }: { at: DraftLine }) {
-  const { review, own } = useScope();
+  const { own } = useScope();
   const { number } = useShown();
   const { patchSet, path, ...range } = at;
   const { side, line, lastLine } = range;
@@ -25,7 +25,6 @@ export function LineComposer({ at }: { at: DraftLine }) {
         label={lastLine === undefined ? `Comment on ${side} line ${line}` : `Comment on ${side} lines ${line} to ${lastLine}`}
         submitLabel="Comment"
         onFocus={() => own.moveTo({ file: path, side, line, patchSet })}
-        onSubmit={(text) => review.comment({ file: path, ...range, patchSet }, text)}
         onKeep={(kept, text) => kept.add({ file: path, ...range, patchSet }, text)}
       />
     </div>

@@ -101,7 +101,6 @@ function ThreadFoot({ thread, anchor, onResolve }: { thread: Thread; anchor: Pla
           label="Reply"
           submitLabel="Reply"
           onFocus={() => own.moveTo(anchor)}
-          onSubmit={(text) => review.get(thread.id).reply(text)}
           onKeep={(kept, text) => kept.add({ threadId: thread.id }, text)}
         />
       ) : (
