@@ -5,42 +5,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { comment, focus, line, until } from "./browser.mjs";
+import { draft, keep } from "./composer.mjs";
 import { readReview } from "./server.mjs";
 import { anotherTab, badge, committed, keptOffline } from "./tabs.mjs";
 import { world } from "./world.mjs";
 
 const here = world();
-
-/** The draft that says something. */
-const draft = (page, text) => page.getByTestId("draft").filter({ hasText: text });
-
-/** Opens a composer on a line and types into it; resolves to its locator. */
-async function compose(page, path, side, number, text) {
-  const target = line(page, path, side, number);
-  await target.hover();
-  await target.getByTestId("add-comment").click();
-  const composer = page.getByTestId("composer");
-  await composer.locator(".cm-content").click();
-  await page.keyboard.type(text);
-  return composer;
-}
-
-/** A page of the same user in another browser; its profile is empty but for who they are. */
-async function otherDevice({ page, context, errors }, url) {
-  const user = await page.evaluate(() => localStorage.getItem("interline.user"));
-  const other = await context.browser().newContext();
-  await other.addInitScript((saved) => localStorage.setItem("interline.user", saved), user);
-  return anotherTab({ context: other, errors }, url);
-}
-
-/** Writes a comment on a line and keeps it as a draft; resolves to its locator. */
-async function keep(page, path, side, number, text) {
-  const composer = await compose(page, path, side, number, text);
-  await composer.getByTestId("composer-close").click();
-  const kept = draft(page, text);
-  await kept.waitFor();
-  return kept;
-}
 
 /** Answers a thread with a draft. */
 async function keepReply(page, thread, text) {
@@ -115,101 +85,6 @@ test("drafts are the author's alone until they are published as one review", asy
     await page.getByTestId("thread").filter({ hasText: "Please rename this" }).waitFor();
   }
   assert.deepEqual(await texts(review.id), ["Because of y", "Please rename this", "Why two?"]);
-});
-
-test("what is typed is a draft on all devices before anything is pressed; closing keeps it, Discard drops it", async () => {
-  const review = await here.review("As one types");
-  const ann = await here.person("Ann", review.url);
-  const device = await otherDevice(ann, review.url);
-  const composer = await compose(ann.page, "src/lib.rs", "head", 3, "Half a th");
-  const there = draft(device, "Half a th");
-  await there.waitFor();
-  assert.equal(await ann.page.getByTestId("draft").count(), 0, "its composer shows it");
-
-  // It goes on there, and comes back.
-  await there.getByTestId("draft-edit").click();
-  await there.locator(".cm-content").pressSequentially("ought");
-  await there.getByTestId("draft-done").click();
-  await composer.getByText("Half a thought").waitFor();
-  await ann.page.reload();
-  await composer.getByText("Half a thought").waitFor();
-  assert.equal(await ann.page.getByTestId("draft").count(), 0, "it is the same after a reload");
-  await ann.page.getByTestId("composer-close").click();
-  await composer.waitFor({ state: "detached" });
-  await draft(ann.page, "Half a thought").waitFor();
-  assert.equal(await device.getByTestId("draft").count(), 1);
-
-  await compose(ann.page, "src/lib.rs", "head", 2, "No use");
-  await draft(device, "No use").waitFor();
-  await composer.getByTestId("composer-discard").click();
-  await draft(device, "No use").waitFor({ state: "detached" });
-  await compose(ann.page, "src/lib.rs", "head", 2, "Said at once");
-  await draft(device, "Said at once").waitFor();
-  await composer.getByTestId("composer-submit").click();
-  await device.getByTestId("thread").filter({ hasText: "Said at once" }).waitFor();
-  await draft(device, "Said at once").waitFor({ state: "detached" });
-  for (const page of [ann.page, device]) {
-    await until(() => page.getByTestId("publish-open").getAttribute("data-count"), (n) => n === "1", "one draft is left");
-  }
-  assert.deepEqual(await texts(review.id), ["Said at once"]);
-
-  // Removed on one device while it is open on the other: nothing is taken away from under her hands.
-  await compose(ann.page, "src/lib.rs", "base", 2, "Not so");
-  const gone = draft(device, "Not so");
-  await gone.hover();
-  await gone.getByTestId("draft-remove").click();
-  await gone.getByTestId("draft-remove-confirm").click();
-  await gone.waitFor({ state: "detached" });
-  await badge(device, "data-sync", "saved", "it is removed");
-  await composer.locator(".cm-content").pressSequentially(" fast");
-  await draft(device, "Not so fast").waitFor();
-  // And published there: it is where it was to go.
-  await draft(device, "Not so fast").getByTestId("draft-publish").click();
-  await composer.waitFor({ state: "detached" });
-  await ann.page.getByTestId("thread").filter({ hasText: "Not so fast" }).waitFor();
-  await device.context().close();
-});
-
-test("a draft that is behind its composer takes no words away from it", async () => {
-  const review = await here.review("Behind");
-  const ann = await here.person("Ann", review.url);
-  const device = await otherDevice(ann, review.url);
-  const composer = await compose(ann.page, "src/lib.rs", "head", 3, "Short");
-  await draft(device, "Short").waitFor();
-  const close = composer.getByTestId("composer-close");
-  await until(() => close.isEnabled(), (enabled) => enabled, "it is a draft");
-  // More than a comment may hold: no draft takes it.
-  await ann.page.keyboard.insertText(" and long".repeat(4_000));
-  await until(() => close.isEnabled(), (enabled) => !enabled, "that is none");
-  const kept = () => ann.page.evaluate(() => Math.max(...Object.entries(localStorage).filter(([key]) => key.startsWith("interline.draft:")).map(([, text]) => text.length)));
-  assert.equal(await kept(), 36_005);
-  // Something happens to the drafts, and then the page is loaded anew.
-  await keep(device, "src/lib.rs", "head", 2, "Another");
-  await draft(ann.page, "Another").waitFor();
-  assert.equal(await kept(), 36_005);
-  await ann.page.reload();
-  await composer.waitFor();
-  await draft(ann.page, "Another").waitFor();
-  assert.equal(await kept(), 36_005);
-
-  // What is written on both devices is there on both.
-  await composer.getByTestId("composer-discard").click();
-  await draft(device, "Short").waitFor({ state: "detached" });
-  await compose(ann.page, "src/lib.rs", "head", 3, "one two three");
-  await draft(device, "one two three").waitFor();
-  await ann.context.setOffline(true);
-  await composer.locator(".cm-content").press("End");
-  await ann.page.keyboard.type(" four");
-  const there = draft(device, "one two three");
-  await there.getByTestId("draft-edit").click();
-  await there.locator(".cm-content").press("Home");
-  await device.keyboard.type("zero ");
-  await there.getByTestId("draft-done").click();
-  await badge(device, "data-sync", "saved", "it is on the server");
-  await ann.context.setOffline(false);
-  await composer.getByText("zero one two three four").waitFor();
-  await draft(device, "zero one two three four").waitFor();
-  await device.context().close();
 });
 
 test("one is published by itself, another removed, and a third stays", async () => {

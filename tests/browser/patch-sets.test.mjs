@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { comment, line, until } from "./browser.mjs";
+import { compose } from "./composer.mjs";
 import { addPatchSet, readReview } from "./server.mjs";
 import { badge, committed, keptOffline, offline, slowNetwork } from "./tabs.mjs";
 import { world } from "./world.mjs";
@@ -149,11 +150,13 @@ test("two people who remark on one line without having seen the other's are told
   const network = slowNetwork();
   const bo = await here.person("Bo", review.url, network.prepare);
   await badge(bo.page, "data-state", "connected", "Bo is connected");
-  await line(bo.page, "src/lib.rs", "head", 3).waitFor();
+  const composer = await compose(bo.page, "src/lib.rs", "head", 3, remarks.bo);
+  await until(() => composer.getByTestId("composer-close").isEnabled(), (enabled) => enabled, "it is a draft");
+  await badge(bo.page, "data-sync", "saved", "the server has it");
   network.hold();
   await comment(ann.page, "src/lib.rs", "head", 3, remarks.ann);
   await committed(here.server, review.id, remarks.ann);
-  await comment(bo.page, "src/lib.rs", "head", 3, remarks.bo);
+  await composer.getByTestId("composer-submit").click();
   await committed(here.server, review.id, `${remarks.ann}|${remarks.bo}`);
   network.release();
   await bothTold(ann, bo);

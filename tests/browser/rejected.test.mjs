@@ -1,11 +1,12 @@
 // What the server does not take is kept, shown with what was meant, and tried again or discarded by its author alone.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { cp, readFile, rm } from "node:fs/promises";
 import { test } from "node:test";
 
-import { focus, until } from "./browser.mjs";
+import { decide, focus, until } from "./browser.mjs";
 import { rewritten, TEXTS } from "./rewritten.mjs";
+import { readReview } from "./server.mjs";
 import { badge, committed, keptOffline, offline } from "./tabs.mjs";
 import { world } from "./world.mjs";
 
@@ -70,4 +71,37 @@ test("what is discarded is asked about first, and stays away", async () => {
   await badge(bo.page, "data-state", "connected", "connected again");
   assert.equal(await bo.page.getByTestId("rejected-open").count(), 0);
   await committed(here.server, review.id, TEXTS.ann);
+});
+
+test("a decision that a restored server has lost is shown as what it was before it is taken again", async () => {
+  const { review, ann, bo } = await here.pair("Restored", "Kept");
+  const status = (page) => page.getByTestId("status");
+  await badge(ann.page, "data-sync", "saved", "the server has the comment");
+  const { data } = here.server;
+  const backup = `${data}-backup`;
+  await here.server.kill();
+  await cp(data, backup, { recursive: true });
+  await here.restart();
+  await badge(ann.page, "data-state", "connected", "there again", 30_000);
+  await decide(ann.page, "approved", "Looks right");
+  await until(() => status(bo.page).getAttribute("data-status"), (now) => now === "approved", "everybody sees it", 30_000);
+  await badge(ann.page, "data-sync", "saved", "and so has the server");
+  await here.server.kill();
+  await rm(data, { recursive: true });
+  await cp(backup, data, { recursive: true });
+  await rm(backup, { recursive: true });
+  await here.restart();
+
+  await ann.page.getByTestId("rejected-open").waitFor({ timeout: 30_000 });
+  await ann.page.getByTestId("rejected-open").click();
+  const item = ann.page.getByTestId("rejected-item");
+  assert.equal(await item.count(), 1);
+  assert.equal(await item.getAttribute("data-cause"), "history_lost");
+  const lines = await item.getByTestId("rejected-lines").innerText();
+  assert.match(lines, /decision\s+Approved, on patch set 1\s+note\s+Looks right/i);
+  assert.doesNotMatch(await item.innerText(), /Removing the comment/);
+  await until(() => status(bo.page).getAttribute("data-status"), (now) => now === "pending", "nothing of it stands", 30_000);
+  await item.getByTestId("rejected-retry").click();
+  await ann.page.getByTestId("rejected-empty").waitFor();
+  await until(async () => (await readReview(here.server, review.id)).status, (now) => now === "approved", "it is taken again");
 });

@@ -90,17 +90,42 @@ test("a reply that was begun to a comment which is removed can still be read, co
 });
 
 test("a reply that was on its way when the comment went is there", async () => {
-  const review = await here.review("Replied at once");
+  const review = await here.review("Replied on the way");
   const ann = await here.person("Ann", review.url);
   const network = slowNetwork();
   const bo = await here.person("Bo", review.url, network.prepare);
   const annThread = await comment(ann.page, "src/lib.rs", "head", 2, TEXT);
   const boThread = bo.page.getByTestId("thread").filter({ hasText: TEXT });
   await boThread.waitFor();
+  await reply(boThread, "To total?", { send: false });
+  await badge(bo.page, "data-sync", "saved", "the server has the draft");
   network.hold();
   await remove(annThread);
   await committed(here.server, review.id, "");
+  await boThread.getByTestId("composer-submit").click();
+  await committed(here.server, review.id, "To total?");
+  network.release();
+  for (const { page } of [ann, bo]) {
+    await page.getByTestId("thread").filter({ hasText: "To total?" }).filter({ hasText: "Comment removed" }).waitFor();
+  }
+  await badge(bo.page, "data-sync", "saved", "nothing waits");
+  assert.equal(await bo.page.getByTestId("rejected-open").count(), 0, "nothing was refused");
+});
+
+test("a reply that somebody removes the comment without having seen is there", async () => {
+  const review = await here.review("Replied at once");
+  const network = slowNetwork();
+  const ann = await here.person("Ann", review.url, network.prepare);
+  const bo = await here.person("Bo", review.url);
+  const annThread = await comment(ann.page, "src/lib.rs", "head", 2, TEXT);
+  await committed(here.server, review.id, TEXT);
+  await badge(ann.page, "data-sync", "saved", "nothing of Ann's waits");
+  const boThread = bo.page.getByTestId("thread").filter({ hasText: TEXT });
+  await boThread.waitFor();
+  network.hold();
   await reply(boThread, "To total?");
+  await committed(here.server, review.id, `${TEXT}|To total?`);
+  await remove(annThread);
   await committed(here.server, review.id, "To total?");
   network.release();
   for (const { page } of [ann, bo]) {

@@ -24,9 +24,10 @@ new file mode 100644
 \\ No newline at end of file
 `;
 
-/** Another page of a person who has given a name already. */
-export async function anotherTab({ context, errors }, url) {
+/** Another page of a person who has given a name already; `prepare` gets it before it loads anything. */
+export async function anotherTab({ context, errors }, url, prepare) {
   const page = await context.newPage();
+  await prepare?.(page);
   page.setDefaultTimeout(15_000);
   page.on("pageerror", (error) => errors.push(String(error)));
   await page.goto(url);
@@ -79,16 +80,19 @@ export async function leave(page) {
 }
 
 /**
- * A network that can keep back what the server sends while a person goes on sending. Its `prepare` is for `person`; what
- * was kept back arrives in its order with `release`.
+ * A network that can keep back what the server sends while a person goes on sending. Its `prepare` is for `person`, or for
+ * one page; what was kept back arrives in its order with `release`. It begins by itself once they send what matches `from`.
  */
-export function slowNetwork() {
+export function slowNetwork({ from } = {}) {
   let holding = false;
   let kept = [];
   return {
-    prepare: (context) => context.routeWebSocket(/\/api\/socket/, (page) => {
+    prepare: (person) => person.routeWebSocket(/\/api\/socket/, (page) => {
       const server = page.connectToServer();
-      page.onMessage((message) => server.send(message));
+      page.onMessage((message) => {
+        holding ||= from?.test(String(message)) === true;
+        server.send(message);
+      });
       server.onMessage((message) => (holding ? kept.push(() => page.send(message)) : page.send(message)));
     }),
     hold() {
@@ -96,6 +100,7 @@ export function slowNetwork() {
     },
     release() {
       holding = false;
+      from = undefined;
       for (const deliver of kept) deliver();
       kept = [];
     },

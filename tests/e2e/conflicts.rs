@@ -1,6 +1,8 @@
 //! Two people who do not know of each other: each scene once while both are connected and act before either has heard of
 //! the other, and once with one of them away.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
 use interline::{
@@ -212,6 +214,40 @@ async fn three_stale_decisions_are_one_conflict() -> Result<()> {
         .await;
         assert_eq!(pair.bo.decisions().len(), 3);
         assert_eq!(pair.open()?.theirs().map(|side| side.user.as_str().to_owned()), Some("ann".into()));
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_agreed_unseen_and_then_disagrees_overwrites_nobody() -> Result<()> {
+    for how in BOTH {
+        let mut pair = Pair::at("").await?;
+        let (_phone, phone) = join(pair.server.url(), "pair", "bo").await?;
+        // Bo agrees with Ann on the phone, and says otherwise at the desk: on neither has he seen what she said.
+        phone.decide(Status::Approved, None)?;
+        if how == Meeting::Away {
+            pair.proxy.down();
+            until("bo is away", || (!pair.clients[1].connection().is_connected()).then_some(())).await;
+        }
+        // By whatever was measured of two clocks, that is later.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        pair.bo.decide(Status::ChangesRequested, Some("on reflection"))?;
+        pair.ann.decide(Status::Approved, None)?;
+        pair.ann.synced().await?;
+        phone.synced().await?;
+        assert!(phone.conflicts().is_empty(), "they agree");
+        pair.unaware(how, || Ok(()), || Ok(())).await?;
+        let conflict = pair.open()?;
+        let said = |side: &interline::ConflictSide| (side.user.to_string(), text(&side.value).to_owned());
+        let sides: Vec<_> = conflict.sides().iter().map(said).collect();
+        let both = [("ann", "approved"), ("bo", "changes_requested")];
+        assert_eq!(sides, both.map(|(who, what)| (who.to_owned(), what.to_owned())), "{how:?}");
+        assert_eq!(pair.ann.status(), Status::Approved, "hers stands");
+        pair.both_hear_of_it().await?;
+        pair.open()?.resolve(ConflictResolution::KeepMine)?;
+        pair.bo.synced().await?;
+        until("ann hears of it", || (pair.ann.status() == Status::ChangesRequested).then_some(())).await;
+        assert!(pair.ann.conflicts().is_empty());
     }
     Ok(())
 }

@@ -21,4 +21,5 @@ mod resume;
 mod retention;
 mod stale;
 mod start;
+mod stuck;
 mod tampered;

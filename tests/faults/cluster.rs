@@ -1,5 +1,6 @@
 //! Nodes over one PostgreSQL and one Redis, each with a way of its own to both that can be broken.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -18,8 +19,8 @@ pub(super) struct Cluster {
     pub(super) ways: Vec<Ways>,
     pub(super) balancer: Balancer,
     pub(super) redis: Redis,
-    /// Ends with it.
-    _database: Database,
+    /// Theirs.
+    pub(super) database: Database,
 }
 
 /// A node's ways to what it needs.
@@ -31,7 +32,16 @@ pub(super) struct Ways {
 impl Cluster {
     /// Starts so many nodes; nothing where the tests do without PostgreSQL or Redis.
     pub(super) async fn start(count: usize) -> Result<Option<Cluster>> {
-        let (Some(postgres), Some(redis)) = (Postgres::shared()?, Redis::start()?) else { return Ok(None) };
+        Cluster::start_over(Postgres::shared()?, count).await
+    }
+
+    /// The same over a PostgreSQL that no other test uses.
+    pub(super) async fn start_apart(count: usize) -> Result<Option<Cluster>> {
+        Cluster::start_over(Postgres::start()?, count).await
+    }
+
+    async fn start_over(postgres: Option<Arc<Postgres>>, count: usize) -> Result<Option<Cluster>> {
+        let (Some(postgres), Some(redis)) = (postgres, Redis::start()?) else { return Ok(None) };
         let database = postgres.database()?;
         let (mut nodes, mut ways) = (Vec::new(), Vec::new());
         for _ in 0..count {
@@ -46,7 +56,7 @@ impl Cluster {
             ways.push(way);
         }
         let balancer = Balancer::start(&nodes.iter().map(Server::url).collect::<Vec<_>>()).await?;
-        Ok(Some(Cluster { nodes, ways, balancer, redis, _database: database }))
+        Ok(Some(Cluster { nodes, ways, balancer, redis, database }))
     }
 
     /// What a node has counted.

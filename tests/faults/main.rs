@@ -8,4 +8,5 @@ mod comings;
 mod people;
 mod redis;
 mod sessions;
+mod standbys;
 mod stopping;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Result, ensure};
-use interline_core::entry::{EncodedEntry, Hash};
-use interline_core::id::{ClientId, Seq, Version};
+use anyhow::{Result, anyhow, ensure};
+use interline_core::entry::{EncodedEntry, Entry, Fact, Hash};
+use interline_core::id::{ClientId, Seq, UserId, Version};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 use uuid::Uuid;
@@ -99,6 +100,38 @@ pub async fn said_by(data: &Path, review: &str, text: &str) -> Result<Vec<Client
         Ok(serde_json::from_value(entry["client"].clone())?)
     };
     rows.into_iter().map(client).collect()
+}
+
+/// Appends an entry with these facts to a review's log, as a server of another release may have written it; by a user and a
+/// client of its own. No server uses the database meanwhile.
+pub async fn append(data: &Path, review: &str, author: &str, facts: Vec<Fact>) -> Result<Version> {
+    let mut connection = open(data).await?;
+    let review = Uuid::parse_str(review)?;
+    let (version, hash): (i64, Vec<u8>) = sqlx::query_as("SELECT version, hash FROM reviews WHERE id = ?")
+        .bind(review)
+        .fetch_one(&mut connection)
+        .await?;
+    let previous = Hash(hash.try_into().map_err(|hash| anyhow!("{hash:?} is no hash"))?);
+    let (client, author) = (ClientId(Uuid::now_v7()), UserId::new(author.to_owned())?);
+    let at = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
+    let (version, verdicts) = (u64::try_from(version)? + 1, Vec::new());
+    let entry = Entry { format: 1, version, author, client, seq: 1, at, facts, verdicts };
+    let EncodedEntry { hash, payload, .. } = EncodedEntry::new(&entry, previous);
+    sqlx::query("INSERT INTO entries (review, version, hash, payload) VALUES (?, ?, ?, ?)")
+        .bind(review)
+        .bind(i64::try_from(version)?)
+        .bind(hash.0.as_slice())
+        .bind(&*payload)
+        .execute(&mut connection)
+        .await?;
+    sqlx::query("UPDATE reviews SET version = ?, hash = ? WHERE id = ?")
+        .bind(i64::try_from(version)?)
+        .bind(hash.0.as_slice())
+        .bind(review)
+        .execute(&mut connection)
+        .await?;
+    connection.close().await?;
+    Ok(version)
 }
 
 /// Checks a review's log as it is stored: versions from 1 without a gap, each the next link of the chain, and the

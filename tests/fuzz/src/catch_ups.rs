@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use interline_core::entry::{EncodedEntry, Entry, Fact, Head, Step};
 use interline_core::id::CommentId;
-use interline_core::review::{CommentHistory, Review};
+use interline_core::review::{CommentHistory, Dot, Review};
 use interline_core::sync::{CatchUp, Replica};
 use interline_core::wire::Opened;
 
@@ -55,7 +55,7 @@ fn fitting(review: &Review, facts: Vec<Fact>) -> Option<(Entry, Review)> {
             continue;
         }
         let mut longer = taken.clone();
-        longer.facts.push(fact);
+        longer.facts.push(named(fact, &taken));
         if review.clone().apply(&longer).is_ok() {
             taken = longer;
         }
@@ -63,6 +63,16 @@ fn fitting(review: &Review, facts: Vec<Fact>) -> Option<(Entry, Review)> {
     let mut after = review.clone();
     after.apply(&taken).ok().filter(|()| !taken.facts.is_empty())?;
     Some((taken, after))
+}
+
+/// A fact as the entry that holds it would name it: what comes to a set is the entry's own, and what goes is older.
+fn named(mut fact: Fact, entry: &Entry) -> Fact {
+    if let Fact::SetChanged { delta, .. } = &mut fact {
+        let own = Dot { version: entry.version, client: entry.client };
+        delta.added.values_mut().for_each(|dots| *dots = [own].into());
+        delta.removed.values_mut().for_each(|dots| dots.retain(|dot| dot.version < own.version));
+    }
+    fact
 }
 
 /// A replica that has some of the log gets to the end of it in each of the ways there are.

@@ -179,6 +179,7 @@ pub(crate) fn fact(raw: &mut Raw<'_>, review: &Review) -> Fact {
                 unseen,
                 seen: None,
                 patch_set: None,
+                with: vec![],
             }
         }
     }

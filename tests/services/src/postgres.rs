@@ -180,6 +180,24 @@ impl Postgres {
         self.restart()
     }
 
+    /// A standby of this one, with a folder and a port of its own, which follows it from now on.
+    pub fn standby(&self) -> Result<Arc<Postgres>> {
+        let folder = tempfile::Builder::new().prefix("interline-pg-").tempdir()?;
+        if let Some((user, group)) = self.other {
+            chown(folder.path(), Some(user), Some(group))?;
+        }
+        let (process, databases) = (Mutex::new(None), AtomicU32::new(0));
+        let (bin, other) = (self.bin.clone(), self.other);
+        let standby = Postgres { process, bin, port: free_port()?, databases, other, folder };
+        let mut copy = standby.command("pg_basebackup");
+        copy.arg("--pgdata").arg(standby.data()).arg("--host").arg(self.folder.path());
+        copy.args(["--port", &self.port.to_string(), "--username", USER, "--write-recovery-conf"]);
+        let made = copy.args(["--checkpoint", "fast", "--no-sync"]).output()?;
+        ensure!(made.status.success(), "no copy is made: {}", String::from_utf8_lossy(&made.stderr));
+        standby.restart()?;
+        Ok(Arc::new(standby))
+    }
+
     /// Makes a standby the primary.
     pub fn promote(&self) -> Result<()> {
         ensure!(self.sql("postgres", "SELECT pg_promote()")? == "t", "it is not promoted: {}", self.log());

@@ -16,13 +16,14 @@ pub struct BreakableProxy {
 
 #[derive(Debug)]
 struct Shared {
-    target: SocketAddr,
     state: Mutex<State>,
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    /// Where new connections lead to.
+    target: SocketAddr,
     /// How much later everything arrives, either way.
     latency: Duration,
     /// Nothing gets through, either way, and nobody is told.
@@ -40,7 +41,9 @@ impl BreakableProxy {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let target = SocketAddr::from(([127, 0, 0, 1], port));
-        let shared = Arc::new(Shared { target, state: Mutex::default(), changed: Condvar::new() });
+        let (latency, connections) = (Duration::ZERO, Vec::new());
+        let state = State { target, latency, partitioned: false, down: false, ended: false, connections };
+        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         let accepting = shared.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
@@ -60,6 +63,11 @@ impl BreakableProxy {
     /// Its own port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// From now on new connections lead to this port on 127.0.0.1.
+    pub fn lead_to(&self, port: u16) {
+        self.change(|state| state.target.set_port(port));
     }
 
     /// From now on everything arrives so much later, either way.
@@ -120,10 +128,14 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn target(&self) -> SocketAddr {
+        self.lock().target
+    }
+
     fn pass(self: Arc<Self>, client: TcpStream) -> Option<()> {
         // Whoever connects through a cable that is out waits.
         self.wait(Instant::now())?;
-        let server = TcpStream::connect(self.target).ok()?;
+        let server = TcpStream::connect(self.target()).ok()?;
         for socket in [&client, &server] {
             socket.set_nodelay(true).ok()?;
             self.lock().connections.push(socket.try_clone().ok()?);

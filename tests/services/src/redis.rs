@@ -98,6 +98,32 @@ impl Redis {
         Ok(())
     }
 
+    /// Takes the folder away that it would save into: it cannot save until it is started again.
+    fn lose_folder(&self) -> Result<()> {
+        std::fs::remove_dir_all(self.folder.path())?;
+        // For the next process; this one is in a folder that is gone.
+        Ok(std::fs::create_dir(self.folder.path())?)
+    }
+
+    /// Has it refuse writes because it cannot save, as it does by itself unless it is told otherwise (`MISCONF`).
+    pub fn fail_to_save(&self) -> Result<()> {
+        self.lose_folder()?;
+        self.ask("CONFIG SET stop-writes-on-bgsave-error yes")?;
+        self.ask("CONFIG SET save \"3600 1\"")?;
+        self.ask("BGSAVE")?;
+        let end = Instant::now() + DEADLINE;
+        while !self.ask("INFO persistence")?.contains("rdb_last_bgsave_status:err") {
+            ensure!(Instant::now() < end, "it can save");
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    /// Has it save no more, which makes it well again.
+    pub fn save_nothing(&self) -> Result<()> {
+        self.ask("CONFIG SET save \"\"").map(drop)
+    }
+
     /// The process's id, while there is one.
     pub fn pid(&self) -> Result<u32> {
         Ok(self.process.as_ref().context("it runs")?.pid())

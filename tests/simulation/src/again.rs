@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use interline_core::change::Entity;
+use interline_core::change::{Change, Entity};
 use interline_core::id::CommentId;
 use interline_core::sync::{Event, Origin, Rejected};
 use serde_json::{Value, json};
@@ -46,6 +46,7 @@ impl World {
         self.comments += 1;
         let fresh = CommentId(Uuid::from_u128(0x1_0000 + self.comments));
         let client = &mut self.clients[c];
+        let before = record.comment.and_then(|id| client.screen.text(id)).map(marks).unwrap_or_default();
         let now = client.clock(self.now);
         client.repeats = true;
         let done = client.replica.retry_rejected(now, record.id, fresh);
@@ -63,6 +64,12 @@ impl World {
             .collect();
         if let Some(gone) = meant(&record).chars().find(|mark| !shown.contains(mark)) {
             return fail(Check::Words, format!("client {c} made {record:?} once more, and {gone:?} is gone"));
+        }
+        if let Some(gone) = before.chars().find(|mark| !shown.contains(mark) && !takes_out(&record, *mark)) {
+            let what = format!(
+                "client {c} made {record:?} once more, and {gone:?} went, which it had not taken out"
+            );
+            return fail(Check::Words, what);
         }
         self.clients[c].retried.push(record);
         Ok(())
@@ -146,6 +153,16 @@ fn meant(record: &Rejected) -> String {
             meant
         }
     }
+}
+
+/// Whether a record says that its author meant a mark to go. Where it does not tell what it was made on, it may have
+/// been any.
+fn takes_out(record: &Rejected, mark: char) -> bool {
+    let removal = |change: &Change| matches!(change, Change::CommentRemoved { .. });
+    let Some(mine) = &record.mine else { return true };
+    let on = [record.base.as_deref(), record.grounds.merged.as_deref()];
+    record.changes.iter().any(removal)
+        || (!mine.contains(mark) && on.into_iter().flatten().any(|text| text.contains(mark)))
 }
 
 /// The marks in comments' texts and edits, but for titles.

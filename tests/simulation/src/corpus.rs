@@ -1,19 +1,56 @@
-//! Plan files: one step a line, so that people can read them and git can show what changed.
+//! Plans, and courses of drafts, in files: one step a line, so that people can read them and git can show what changed.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::drafts::Course;
 use super::plan::Plan;
 
-/// Writes a plan as it stands in the corpus.
-pub fn to_json(plan: &Plan) -> serde_json::Result<String> {
-    let mut json = String::from("{\n");
-    if !plan.about.is_empty() {
-        let _ = writeln!(json, "  \"about\": {},", serde_json::to_string(&plan.about)?);
+/// What a file of the corpus holds.
+pub trait Kept: DeserializeOwned {
+    /// Where such files are.
+    fn directory() -> PathBuf;
+
+    /// It as it stands in the corpus.
+    fn to_json(&self) -> serde_json::Result<String>;
+}
+
+impl Kept for Plan {
+    fn directory() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
     }
-    let _ = write!(json, "  \"setup\": {},\n  \"steps\": [", serde_json::to_string(&plan.setup)?);
-    for (at, step) in plan.steps.iter().enumerate() {
+
+    fn to_json(&self) -> serde_json::Result<String> {
+        let setup = format!("\"setup\": {}", serde_json::to_string(&self.setup)?);
+        in_lines(&self.about, &[setup], &self.steps)
+    }
+}
+
+impl Kept for Course {
+    fn directory() -> PathBuf {
+        Plan::directory().join("drafts")
+    }
+
+    fn to_json(&self) -> serde_json::Result<String> {
+        let ends = [format!("\"people\": {}", self.people), format!("\"rest\": {}", self.rest)];
+        in_lines(&self.about, &ends, &self.steps)
+    }
+}
+
+fn in_lines(about: &str, first: &[String], steps: &[impl Serialize]) -> serde_json::Result<String> {
+    let mut json = String::from("{\n");
+    if !about.is_empty() {
+        let _ = writeln!(json, "  \"about\": {},", serde_json::to_string(about)?);
+    }
+    for line in first {
+        let _ = writeln!(json, "  {line},");
+    }
+    json.push_str("  \"steps\": [");
+    for (at, step) in steps.iter().enumerate() {
         let comma = if at > 0 { "," } else { "" };
         let _ = write!(json, "{comma}\n    {}", serde_json::to_string(step)?);
     }
@@ -21,27 +58,22 @@ pub fn to_json(plan: &Plan) -> serde_json::Result<String> {
     Ok(json)
 }
 
-/// Reads a plan file.
-pub fn read(file: &Path) -> io::Result<Plan> {
+/// Reads such a file.
+pub fn read<T: Kept>(file: &Path) -> io::Result<T> {
     let json = fs::read_to_string(file)?;
     serde_json::from_str(&json).map_err(|error| io::Error::other(format!("{}: {error}", file.display())))
 }
 
-/// Writes a plan file.
-pub fn write(file: &Path, plan: &Plan) -> io::Result<()> {
-    fs::write(file, to_json(plan).map_err(io::Error::other)?)
+/// Writes one.
+pub fn write<T: Kept>(file: &Path, kept: &T) -> io::Result<()> {
+    fs::write(file, kept.to_json().map_err(io::Error::other)?)
 }
 
-/// The plan files in a directory, by name.
-pub fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries: io::Result<Vec<_>> = fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect();
+/// The files of the corpus, by name.
+pub fn files<T: Kept>() -> io::Result<Vec<PathBuf>> {
+    let entries: io::Result<Vec<_>> = fs::read_dir(T::directory())?.map(|entry| Ok(entry?.path())).collect();
     let mut files = entries?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
     files.sort();
     Ok(files)
-}
-
-/// Where the corpus is kept.
-pub fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
 }

@@ -6,6 +6,7 @@ use interline_core::review::{Conflict, FieldValue, Status};
 use interline_core::sync::Resolution;
 use serde_json::json;
 
+use super::client::Client;
 use super::failure::Failure;
 use super::ink::{marks, shared};
 use super::ledger::Deed;
@@ -67,6 +68,17 @@ impl World {
         let now = client.clock(now);
         let tags = ["a".to_owned(), "b".to_owned()];
         let [one, other] = if value.is_multiple_of(2) { tags } else { [tags[1].clone(), tags[0].clone()] };
-        client.replica.change_set(now, Entity::Review, "tags", [one].into(), [other].into()).is_ok()
+        let there = |client: &Client, tag: &String| {
+            client.replica.sets(Entity::Review).elements("tags").any(|there| there == tag)
+        };
+        let head = client.replica.head().map_or(0, |head| head.version);
+        let deeds = [(one.clone(), true), (other.clone(), false)];
+        let deeds = deeds.map(|(tag, put)| (there(client, &tag) != put, Deed::Tagged { tag, put, head }));
+        let done =
+            client.replica.change_set(now, Entity::Review, "tags", [one].into(), [other].into()).is_ok();
+        for (_, deed) in deeds.into_iter().filter(|(changes, _)| done && *changes) {
+            client.ledger.add(deed);
+        }
+        done
     }
 }

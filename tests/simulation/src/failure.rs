@@ -37,6 +37,8 @@ pub enum Check {
     Guided,
     /// A comment stands on another line than the one that it was written on.
     Placed,
+    /// A tag that was put in or taken out is not, or went by somebody who had not seen it.
+    Tagged,
     /// A generated history with too few changes or faults: the generator is at fault.
     Dull,
 }

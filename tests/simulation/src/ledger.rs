@@ -48,6 +48,15 @@ pub enum Deed {
         /// Which.
         comment: String,
     },
+    /// A tag of the review was put in or taken out.
+    Tagged {
+        /// Which.
+        tag: String,
+        /// Put in rather than taken out.
+        put: bool,
+        /// The version that the replica had confirmed then.
+        head: u64,
+    },
 }
 
 /// A deed, and whether it outlived the client's crashes.

@@ -3,7 +3,7 @@
 use super::plan::{Form, Piece, Plan, Setup, Step};
 
 /// How many histories are run at most to cut one down.
-const RUNS: usize = 4_000;
+pub(super) const RUNS: usize = 4_000;
 
 /// Cuts a plan down as far as it still `fails`.
 pub fn shrink(plan: &Plan, fails: impl FnMut(&Plan) -> bool) -> Plan {
@@ -15,6 +15,24 @@ pub fn shrink(plan: &Plan, fails: impl FnMut(&Plan) -> bool) -> Plan {
         if shrinker.best == before || shrinker.runs >= RUNS {
             return shrinker.best;
         }
+    }
+}
+
+/// Delta debugging (Zeller and Hildebrandt, 2002): drops ever smaller parts, as long as what is left still `fails`.
+pub(super) fn drop_parts<T: Clone>(steps: &mut Vec<T>, mut fails: impl FnMut(&[T]) -> bool) {
+    let mut size = steps.len().div_ceil(2);
+    while size > 0 {
+        let mut at = 0;
+        while at < steps.len() {
+            let mut fewer = steps.clone();
+            fewer.drain(at..fewer.len().min(at + size));
+            if fails(&fewer) {
+                *steps = fewer;
+            } else {
+                at += size;
+            }
+        }
+        size = if size == 1 { 0 } else { size.div_ceil(2) };
     }
 }
 
@@ -35,20 +53,12 @@ impl<F: FnMut(&Plan) -> bool> Shrinker<F> {
         fails
     }
 
-    /// Delta debugging (Zeller and Hildebrandt, 2002): drops ever smaller parts.
     fn drop_steps(&mut self) {
-        let mut size = self.best.steps.len().div_ceil(2);
-        while size > 0 {
-            let mut at = 0;
-            while at < self.best.steps.len() {
-                let mut plan = self.best.clone();
-                plan.steps.drain(at..plan.steps.len().min(at + size));
-                if !self.take(plan) {
-                    at += size;
-                }
-            }
-            size = if size == 1 { 0 } else { size.div_ceil(2) };
-        }
+        let mut steps = self.best.steps.clone();
+        drop_parts(&mut steps, |steps| {
+            let plan = Plan { steps: steps.to_vec(), ..self.best.clone() };
+            self.take(plan)
+        });
     }
 
     /// Tries plainer settings and plainer steps.

@@ -33,6 +33,9 @@ fn good() -> Evidence {
         Step::Remove { client: 1, comment: 1 },
         Step::Status { client: 1, value: 1 },
         CALM,
+        Step::Status { client: 2, value: 10 },
+        CALM,
+        Step::Status { client: 0, value: 11 },
         Step::Title { client: 0 },
         CALM,
     ];
@@ -334,4 +337,23 @@ fn comments_on_other_lines() {
         });
     });
     assert!(old.contains("is the newest"), "{old}");
+}
+
+#[test]
+fn tags_that_are_forgotten_or_taken_out_unseen() {
+    let without = |evidence: &mut Evidence, half: &'static str, tag: &'static str| {
+        edit_fact(evidence, "set_changed", |fact| {
+            fact["delta"][half].as_object_mut().is_some_and(|half| half.remove(tag).is_some())
+        });
+    };
+    let told = doctored(Check::Tagged, |evidence| without(evidence, "added", "b"));
+    assert!(told.contains("\"b\"") && told.contains("put in"), "{told}");
+    let told = doctored(Check::Tagged, |evidence| without(evidence, "removed", "a"));
+    assert!(told.contains("\"a\"") && told.contains("took out"), "{told}");
+    let told = doctored(Check::Tagged, |evidence| {
+        let out = |deed: &Deed| matches!(deed, Deed::Tagged { put: false, .. });
+        let intents = evidence.clients.iter_mut().flat_map(|seen| &mut seen.intents);
+        intents.filter(|intent| out(&intent.deed)).for_each(|intent| intent.knew = 1);
+    });
+    assert!(told.contains("had seen Some(1)"), "{told}");
 }

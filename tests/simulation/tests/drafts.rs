@@ -4,10 +4,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use interline_simulation::Check;
-use interline_simulation::drafts::{Left, Publishing, check, drafts};
+use interline_simulation::corpus::{self, Kept};
+use interline_simulation::drafts::{Course, Left, Publishing, check, cut_down, drafts, drawn, follow};
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is a number")))
@@ -29,6 +31,41 @@ fn histories_of_drafts_hold() {
         lost += usize::from(left.lost > 0);
     }
     println!("{published} publications, {faults} faults, {lost} histories with a store that was set back");
+}
+
+#[test]
+fn what_once_failed_holds() {
+    let files = corpus::files::<Course>().unwrap();
+    assert!(!files.is_empty(), "the corpus is gone");
+    let failing = |file: &PathBuf| {
+        follow(&corpus::read(file).unwrap()).err().map(|failure| format!("{}: {failure}", file.display()))
+    };
+    let failures: Vec<_> = files.iter().filter_map(failing).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn a_history_can_be_followed_once_more_and_so_can_any_part_of_it() {
+    let mut rng = fastrand::Rng::with_seed(1);
+    for seed in 0..20 {
+        let (course, left) = drawn(seed);
+        let (left, again) = (left.unwrap(), follow(&course).unwrap());
+        assert_eq!((&left.review, &left.drafts), (&again.review, &again.drafts), "seed {seed}");
+        let mut part = course.clone();
+        part.steps.retain(|_| rng.bool());
+        follow(&part).unwrap_or_else(|failure| panic!("a part of seed {seed}: {failure}"));
+        assert_eq!(serde_json::from_str::<Course>(&course.to_json().unwrap()).unwrap(), course);
+    }
+}
+
+#[test]
+fn a_history_is_cut_down_to_what_matters() {
+    // Stands in for a check that is violated.
+    let fails = |course: &Course| !follow(course).unwrap().publications.is_empty();
+    let long = (0..).map(|seed| drawn(seed).0).find(fails).unwrap();
+    let short = cut_down(&long, fails);
+    assert!(fails(&short) && short.steps.len() <= 2, "{} steps", short.steps.len());
+    assert_eq!(cut_down(&short, fails), short);
 }
 
 /// A history in which something was published without any part of the store being lost.

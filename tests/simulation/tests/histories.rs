@@ -6,8 +6,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
+use interline_simulation::corpus::Kept;
 use interline_simulation::{Found, Plan, Step, corpus, plan, remains, run, search, shrink};
 
 fn number(name: &str) -> Option<u64> {
@@ -28,12 +30,12 @@ fn new_histories_hold() {
 
 #[test]
 fn what_once_failed_holds() {
-    let files = corpus::files(&corpus::directory()).unwrap();
+    let files = corpus::files::<Plan>().unwrap();
     assert!(!files.is_empty(), "the corpus is gone");
-    let failing = |file| {
+    let failing = |file: &PathBuf| {
         run(&corpus::read(file).unwrap()).err().map(|failure| format!("{}: {failure}", file.display()))
     };
-    let failures: Vec<_> = files.iter().filter_map(|file| failing(file)).collect();
+    let failures: Vec<_> = files.iter().filter_map(failing).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
@@ -81,7 +83,7 @@ fn any_part_of_a_plan_is_a_plan() {
 #[test]
 fn a_plan_survives_its_file() {
     let plan = plan(7);
-    let json = corpus::to_json(&plan).unwrap();
+    let json = plan.to_json().unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);
 }
 

@@ -1,9 +1,9 @@
 //! Runs simulated histories, many at once, and stops at the first that fails.
 //!
 //! - `simulate [--seed N] [--histories M] [--shrink]`: cuts a failing history down into the corpus, if asked to.
-//! - `simulate --drafts [--seed N] [--histories M]`: histories of private drafts, which are not cut down.
 //! - `simulate --catch`: something is broken on purpose, and has to be found.
 //! - `simulate --replay FILE`: tells what happens in one plan.
+//! - `--drafts` with any of these: histories of private drafts, of which a replay tells no more than how it ends.
 
 use std::env;
 use std::io::{IsTerminal, Write, stderr};
@@ -12,7 +12,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, bail};
-use interline_simulation::{Found, corpus, plan, run, search, search_drafts, shrink, tell};
+use interline_simulation::corpus::{self, Kept};
+use interline_simulation::drafts::{Course, cut_down, drawn, follow};
+use interline_simulation::{Failure, Found, plan, run, search, search_drafts, shrink, tell};
 
 /// A history is mostly small values that come and go: this made it a fifth faster.
 #[global_allocator]
@@ -38,6 +40,7 @@ fn main() -> anyhow::Result<ExitCode> {
     // Panics of core are failures of a history, and told as such.
     std::panic::set_hook(Box::new(|_| {}));
     match &options.replay {
+        Some(file) if options.drafts => Ok(told(follow(&corpus::read(file)?).map(drop))),
         Some(file) => replay(file),
         None if options.catch => Ok(catch(&options)),
         None => hunt(&options),
@@ -69,18 +72,22 @@ fn replay(file: &Path) -> anyhow::Result<ExitCode> {
     for line in lines {
         println!("{line}");
     }
-    Ok(match result {
+    Ok(told(result))
+}
+
+fn told(result: Result<(), Failure>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             println!("{failure}");
             ExitCode::FAILURE
         }
-    })
+    }
 }
 
 /// In one line, how what is broken was found out; fails where it was not.
 fn catch(options: &Options) -> ExitCode {
-    match search(options.seed, options.histories, |_| {}).failure {
+    match find(options, |_| {}).failure {
         Some((seed, failure)) => {
             let count = seed.wrapping_sub(options.seed) + 1;
             let told = failure.to_string();
@@ -95,27 +102,22 @@ fn catch(options: &Options) -> ExitCode {
 fn hunt(options: &Options) -> anyhow::Result<ExitCode> {
     println!("{} histories from seed {}", options.histories, options.seed);
     let mut progress = Progress::new(options.histories);
-    let told = |done| progress.tell(done);
-    let Found { histories, failure } = if options.drafts {
-        search_drafts(options.seed, options.histories, told)
-    } else {
-        search(options.seed, options.histories, told)
-    };
+    let Found { histories, failure } = find(options, |done| progress.tell(done));
     progress.end();
     let seconds = progress.started.elapsed().as_secs_f64();
     println!("{histories} histories in {seconds:.1} s, {:.0} a second", histories as f64 / seconds);
     let Some((seed, failure)) = failure else { return Ok(ExitCode::SUCCESS) };
     println!("seed {seed} fails: {failure}");
     if options.drafts {
-        return Ok(ExitCode::FAILURE);
+        let fails = |course: &Course| follow(course).is_err_and(|other| other.check == failure.check);
+        let short = cut_down(&drawn(seed).0, fails);
+        let file = keep(options, &failure, seed, &short)?;
+        println!("cut down to {} steps: {}", short.steps.len(), file.display());
+        println!("once more: simulate --drafts --replay {}", file.display());
+        return Ok(told(follow(&short).map(drop)));
     }
     let short = shrink(&plan(seed), |plan| run(plan).is_err_and(|other| other.check == failure.check));
-    let mut file = env::temp_dir();
-    if options.shrink {
-        file = corpus::directory();
-    }
-    let file = file.join(format!("{:?}-{seed}.json", failure.check).to_lowercase());
-    corpus::write(&file, &short)?;
+    let file = keep(options, &failure, seed, &short)?;
     println!("cut down to {} steps: {}", short.steps.len(), file.display());
     for step in &short.steps {
         println!("  {step:?}");
@@ -125,6 +127,21 @@ fn hunt(options: &Options) -> anyhow::Result<ExitCode> {
     }
     println!("be told what happens: simulate --replay {}", file.display());
     Ok(ExitCode::FAILURE)
+}
+
+fn find(options: &Options, told: impl FnMut(u64)) -> Found {
+    match options.drafts {
+        true => search_drafts(options.seed, options.histories, told),
+        false => search(options.seed, options.histories, told),
+    }
+}
+
+/// Writes a history that fails where it can be found again, or into the corpus.
+fn keep<T: Kept>(options: &Options, failure: &Failure, seed: u64, short: &T) -> anyhow::Result<PathBuf> {
+    let directory = if options.shrink { T::directory() } else { env::temp_dir() };
+    let file = directory.join(format!("{:?}-{seed}.json", failure.check).to_lowercase());
+    corpus::write(&file, short)?;
+    Ok(file)
 }
 
 /// Says how far a search has come: each second in place where somebody watches, else now and then in a line.

@@ -119,7 +119,7 @@ fn take(review: &mut Value, entry: &Value, name: &str, fact: &Value) -> Result<D
             let mut register = json!({
                 "value": fact["value"], "version": entry["version"], "stamp": fact["stamp"], "by": entry["author"],
             });
-            for told in ["seen", "patch_set"].into_iter().filter(|told| fact.get(told).is_some()) {
+            for told in ["seen", "patch_set", "with"].into_iter().filter(|told| fact.get(told).is_some()) {
                 register[told] = fact[told].clone();
             }
             let field = text(fact, "field");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::standers::Standers;
 use super::{Folded, text};
 use crate::evidence::{Evidence, Seen};
 use crate::ledger::{Deed, Intent};
@@ -16,7 +17,7 @@ pub(super) fn check(evidence: &Evidence, folded: &Folded) -> Result<(), String> 
     let mut raised: BTreeMap<String, u64> = BTreeMap::new();
     let mut removed: BTreeMap<String, String> = BTreeMap::new();
     let mut open: BTreeMap<String, (String, String)> = BTreeMap::new();
-    let mut dispute = Dispute::default();
+    let (mut dispute, mut standers) = (Dispute::default(), Standers::default());
     for entry in &folded.entries {
         let was_disputed = open.values().any(|(_, field)| field == "status");
         dispute.take(evidence, entry)?;
@@ -34,24 +35,23 @@ pub(super) fn check(evidence: &Evidence, folded: &Folded) -> Result<(), String> 
                 ));
             }
             if let Some(set) = fact.get("field_set").filter(|set| is_status(set)) {
-                let seen = seen(evidence, entry, set);
-                if let Some((by, at, value)) = &standing
-                    && by != author
-                    && *value != set["value"]
-                    && seen.is_none_or(|seen| seen < *at)
-                {
-                    let what = format!(
-                        "{author} in {version} overwrites {by}'s {value} of {at}, having seen {seen:?}"
-                    );
-                    return Err(what);
-                }
+                standers.set(author, version, set, seen(evidence, entry, set))?;
                 standing = Some((author.to_owned(), version, set["value"].clone()));
             }
             if let Some(conflict) = fact.get("conflict_raised") {
                 sides(conflict, version)?;
+                if is_status(conflict) {
+                    standers.raised(author, conflict)?;
+                }
                 raised.insert(text(conflict, "id").to_owned(), version);
             }
+            if let Some(joined) = fact.get("conflict_joined").filter(|joined| is_about_status(joined)) {
+                standers.said(&joined["side"]);
+            }
             if let Some(settled) = fact.get("conflict_settled") {
+                if is_status(settled) {
+                    standers.settled();
+                }
                 let id = text(settled, "conflict").to_owned();
                 if let Some(first) = ended.insert(id.clone(), version) {
                     return Err(format!("conflict {id} is settled in {first} and in {version}"));
@@ -158,9 +158,7 @@ impl Dispute {
             if let Some(raised) = fact.get("conflict_raised").filter(|raised| is_status(raised)) {
                 let sides = raised["sides"].as_array().into_iter().flatten();
                 self.0 = sides.map(|side| (text(side, "user").to_owned(), version_of(side))).collect();
-            } else if let Some(joined) = fact.get("conflict_joined")
-                && joined.get("merged").is_none()
-                && joined["side"]["value"].is_string()
+            } else if let Some(joined) = fact.get("conflict_joined").filter(|joined| is_about_status(joined))
             {
                 self.0.insert(text(&joined["side"], "user").to_owned(), version_of(&joined["side"]));
             } else if let Some(end) = fact.get("conflict_settled").filter(|end| is_status(end)) {
@@ -217,13 +215,25 @@ fn is_status(set: &Value) -> bool {
     set["entity"] == "review" && text(set, "field") == "status"
 }
 
-/// Two people at least, who wrote different things, the later of whom had not seen the other.
+/// Of the conflicts that are joined, those about texts say what was merged and those about removals have no words.
+fn is_about_status(joined: &Value) -> bool {
+    joined.get("merged").is_none() && joined["side"]["value"].is_string()
+}
+
+/// People who wrote the same, and the last of them something different without having seen it of any; two people, but for
+/// the status.
 fn sides(conflict: &Value, version: u64) -> Result<(), String> {
     let sides: Vec<&Value> = conflict["sides"].as_array().into_iter().flatten().collect();
-    let differ = sides.len() == 2
-        && sides[0]["user"] != sides[1]["user"]
-        && (sides[0]["value"] != sides[1]["value"] || text(conflict, "field") == "text");
-    let unseen = text(conflict, "field") == "removed"
-        || sides.last().is_some_and(|last| last["seen"].as_u64() < sides[0]["version"].as_u64());
-    if differ && unseen { Ok(()) } else { Err(format!("{conflict} is raised in {version}")) }
+    let Some((mine, others)) = sides.split_last() else { return Err(format!("{conflict} has no sides")) };
+    let differ = |other: &&Value| {
+        other["user"] != mine["user"]
+            && (other["value"] != mine["value"] || text(conflict, "field") == "text")
+            && other["value"] == others[0]["value"]
+    };
+    let unseen = |other: &&Value| {
+        text(conflict, "field") == "removed" || mine["seen"].as_u64() < other["version"].as_u64()
+    };
+    let many = others.len() == 1 || others.len() > 1 && is_status(conflict);
+    let right = many && others.iter().all(differ) && others.iter().all(unseen);
+    if right { Ok(()) } else { Err(format!("{conflict} is raised in {version}")) }
 }

@@ -17,8 +17,8 @@ pub(super) fn check(evidence: &Evidence, folded: &Folded) -> Result<(), String> 
                 Deed::Wrote { entity, field, value } => {
                     wrote(folded, &lost, seen, at, (entity, field, value))
                 }
-                // Held to account by what was written in it.
-                Deed::Edited { .. } => true,
+                // Held to account by what was written in it, and by what is in the set.
+                Deed::Edited { .. } | Deed::Tagged { .. } => true,
             };
             if !settled && !forgotten {
                 return Err(format!("of client {}, {deed:?} vanished", seen.name()));
@@ -50,7 +50,12 @@ fn held(folded: &Folded, lost: &Lost, seen: &Seen) -> Result<(), String> {
         let set = |(_, fact): (&str, &Value)| {
             fact["entity"].is_string() && text(fact, "field") == field && fact["value"] == *value
         };
-        let offered = || kept(seen, |change| change["fields_changed"]["fields"][field]["value"] == *value);
+        let offered = || {
+            kept(seen, |change| {
+                let decided = field == "status" && change["decided"]["status"]["value"] == *value;
+                decided || change["fields_changed"]["fields"][field]["value"] == *value
+            })
+        };
         let first = || folded.review["fields"][field]["value"] == *value;
         // Lost once, written anew or seen again by now, and lost once more: it had been overwritten before that.
         let overwritten = || {

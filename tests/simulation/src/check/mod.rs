@@ -11,6 +11,8 @@ mod once;
 mod order;
 mod past;
 mod placed;
+mod standers;
+mod tags;
 mod threads;
 mod undone;
 mod words;
@@ -37,6 +39,7 @@ const ALL: &[Checker] = &[
     (Check::Intent, intents::check),
     (Check::Guided, guided::check),
     (Check::Placed, placed::check),
+    (Check::Tagged, tags::check),
 ];
 
 /// Holds a history's remains against every invariant.

@@ -44,7 +44,7 @@ impl Marks<'_> {
                         all.deleted.extend(deleted.chars().map(|mark| (mark, (c, at))));
                         (comment, written, copied)
                     }
-                    Deed::Wrote { .. } | Deed::Removed { .. } => continue,
+                    Deed::Wrote { .. } | Deed::Removed { .. } | Deed::Tagged { .. } => continue,
                 };
                 all.written.extend(written.chars().map(|mark| (mark, (c, comment.as_str()))));
                 for mark in copied.chars() {

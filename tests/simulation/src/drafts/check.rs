@@ -73,11 +73,21 @@ pub fn check(left: &Left) -> Result<(), Failure> {
         .filter(|entry| entry["client"] == left.publisher.as_str() && is_outdone(entry))
         .map(added)
         .collect();
+    let begun: BTreeSet<String> = drafts.iter().flat_map(added).collect();
     for one in &left.publications {
-        // What went with a part of the store is a draft again.
-        let again = |id: &String| folded.contains_key(id) || left.aside.contains(id.as_str());
+        // What went with a part of the store is a draft again, and may have been published in another way since.
+        let again = |id: &String| begun.contains(id) || left.aside.contains(id.as_str());
         if left.lost == 0 || !one.comments.iter().all(again) {
             whole(left, one, &came_in, &notes, &mut outdone)?;
+        }
+    }
+    // What came too late for a publication goes on in the comment once.
+    for (mark, draft) in left.typed.iter().filter(|_| left.lost == 0) {
+        if shown.values().map(|text| text.matches(*mark).count()).sum::<usize>() > 1 {
+            return fail(
+                Check::Words,
+                format!("{mark} was typed into {draft} once, and everybody sees it twice"),
+            );
         }
     }
     let there = |mark: &char| folded.values().chain(shown.values()).any(|text| text.contains(*mark));
@@ -183,6 +193,10 @@ fn fold(texts: &mut Texts, entry: &Value) -> Result<(), String> {
             let text = edited["comment"].as_str().and_then(|id| texts.get_mut(id));
             let text = text.ok_or_else(|| format!("an edit of nothing: {edited}"))?;
             *text = text::apply(text, &edited["op"])?.text;
+        }
+        // What is published is a draft no more: nobody writes in it there.
+        if let Some(published) = fact.get("drafts_published") {
+            texts.retain(|id, _| !strings(&published["comments"]).contains(id));
         }
     }
     Ok(())

@@ -19,9 +19,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use check::check;
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 
 use self::life::Life;
 use crate::failure::{Check, Failure};
+use crate::shrink;
 
 /// What a history leaves behind.
 #[derive(Clone, Debug, Default)]
@@ -57,23 +59,78 @@ pub struct Publishing {
     pub comments: Vec<String>,
 }
 
-/// Lives through the history of a seed, and checks it.
-pub fn drafts(seed: u64) -> Result<Left, Failure> {
-    let left = drafts_unchecked(seed)?;
-    check(&left)?;
-    Ok(left)
+/// A history, as the states of the random numbers that its steps begin with: they say everything that a step does, so
+/// that any part of a history is one.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Course {
+    /// What it showed when it was kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
+    /// The state in which people begin.
+    pub people: u64,
+    /// That of each step.
+    pub steps: Vec<u64>,
+    /// That in which everything comes to rest.
+    pub rest: u64,
 }
 
-/// Lives through it, and says what it leaves behind, unchecked.
-pub fn drafts_unchecked(seed: u64) -> Result<Left, Failure> {
+/// Lives through the history of a seed, and checks it.
+pub fn drafts(seed: u64) -> Result<Left, Failure> {
+    drawn(seed).1
+}
+
+/// The history of a seed as far as it went, and what came of it.
+pub fn drawn(seed: u64) -> (Course, Result<Left, Failure>) {
+    let mut course = Course { people: seed, ..Course::default() };
+    let left = lived(seed, |number, rng| {
+        course.rest = rng.get_seed();
+        let more = number < STEPS;
+        course.steps.extend(more.then_some(course.rest));
+        more
+    });
+    (course, left)
+}
+
+/// Lives through a history once more, or through a part of it, and checks it.
+pub fn follow(course: &Course) -> Result<Left, Failure> {
+    lived(course.people, |number, rng| {
+        let step = course.steps.get(number);
+        rng.seed(*step.unwrap_or(&course.rest));
+        step.is_some()
+    })
+}
+
+/// Cuts a history down as far as it still `fails`.
+pub fn cut_down(course: &Course, mut fails: impl FnMut(&Course) -> bool) -> Course {
+    let (mut best, mut runs) = (course.clone(), 0);
+    loop {
+        let before = best.steps.len();
+        shrink::drop_parts(&mut best.steps, |steps| {
+            runs += 1;
+            runs <= shrink::RUNS && fails(&Course { steps: steps.to_vec(), ..course.clone() })
+        });
+        if best.steps.len() == before || runs >= shrink::RUNS {
+            return best;
+        }
+    }
+}
+
+/// Lives a life and checks it. Before each step `turn` hears its number, may change what is random in it, and says
+/// whether there is one.
+fn lived(people: u64, mut turn: impl FnMut(usize, &mut Rng) -> bool) -> Result<Left, Failure> {
     let lived = catch_unwind(AssertUnwindSafe(|| {
-        let mut life = Life::new(Rng::with_seed(seed))?;
-        for step in 0..STEPS {
+        let mut life = Life::new(Rng::with_seed(people))?;
+        let mut step = 0;
+        while turn(step, &mut life.rng) {
             life.step().map_err(|failure| Failure { step: Some(step), ..failure })?;
+            step += 1;
         }
         life.rest()
     }));
-    lived.unwrap_or_else(|panic| Err(Failure::new(Check::Panic, message(&*panic))))
+    let left = lived.unwrap_or_else(|panic| Err(Failure::new(Check::Panic, message(&*panic))))?;
+    check(&left)?;
+    Ok(left)
 }
 
 /// How long a history is.
