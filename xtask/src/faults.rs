@@ -1,6 +1,7 @@
 //! `cargo xtask faults`: proof that the simulator finds something. Each patch in `tests/simulation/faults` breaks
 //! the product in one way. It is applied to a scratch copy of core and the simulator, and the simulator built from
-//! that has to catch it; built from the copy as it is, it must find nothing.
+//! that has to catch it; built from the copy as it is, it must find nothing. What is wrong with private drafts
+//! (`drafts-*.patch`) is looked for in histories of those.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,6 +21,10 @@ const PARTS: [&str; 3] = ["core/src", "tests/simulation/src", "Cargo.lock"];
 const MANIFESTS: [&str; 2] = ["core", "tests/simulation"];
 /// How many histories a fault may hide in, and how many the unbroken copy has to live through.
 const HISTORIES: &str = "2000";
+/// How many histories of drafts the unbroken copy has to live through.
+const DRAFTS: &str = "300";
+/// How faults are called that only such histories can find.
+const OF_DRAFTS: &str = "drafts-";
 /// How many histories the unbroken copy lives through that nobody has seen before.
 const NEW: &str = "3000";
 /// All start with the same seed, so that what is caught once is caught again.
@@ -60,6 +65,8 @@ pub(crate) fn faults(args: &Args) -> Result<()> {
     run(&mut scratch.build())?;
     run(scratch.simulate().args(["--seed", SEED, "--histories", HISTORIES]))
         .context("histories fail in a copy in which nothing was broken")?;
+    run(scratch.simulate().args(["--drafts", "--seed", SEED, "--histories", DRAFTS]))
+        .context("histories of drafts fail in a copy in which nothing was broken")?;
     if args.names.is_empty() {
         run(scratch.simulate().args(["--histories", NEW])).context("a new history fails")?;
     }
@@ -185,6 +192,7 @@ impl Scratch {
         }
         let mut simulate = self.simulate();
         simulate.args(["--seed", SEED, "--catch", "--histories", HISTORIES]);
+        simulate.args(fault.name.starts_with(OF_DRAFTS).then_some("--drafts"));
         let caught = simulate.output().with_context(|| format!("could not start {}", line(&simulate)))?;
         let told = String::from_utf8_lossy(&caught.stdout).trim().to_owned();
         if !caught.status.success() {
