@@ -35,14 +35,20 @@ export function line(page, path, side, number) {
   return file.locator(`[data-testid="line"][data-side="${side}"][data-line="${number}"]`);
 }
 
-/** Comments on a line and resolves to the new thread's locator. */
-export async function comment(page, path, side, number, text) {
+/** Opens a composer on a line and types into it; resolves to its locator. */
+export async function compose(page, path, side, number, text) {
   const target = line(page, path, side, number);
   await target.hover();
   await target.getByTestId("add-comment").click();
   const composer = page.getByTestId("composer");
   await composer.locator(".cm-content").click();
   await page.keyboard.type(text);
+  return composer;
+}
+
+/** Comments on a line and resolves to the new thread's locator. */
+export async function comment(page, path, side, number, text) {
+  const composer = await compose(page, path, side, number, text);
   await composer.getByTestId("composer-submit").click();
   const thread = page.getByTestId("thread").filter({ hasText: text });
   await thread.waitFor();

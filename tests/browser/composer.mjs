@@ -1,21 +1,10 @@
 // What tests on composers and private drafts share.
 
-import { line } from "./browser.mjs";
+import { compose } from "./browser.mjs";
 import { anotherTab } from "./tabs.mjs";
 
 /** The draft that says something. */
 export const draft = (page, text) => page.getByTestId("draft").filter({ hasText: text });
-
-/** Opens a composer on a line and types into it; resolves to its locator. */
-export async function compose(page, path, side, number, text) {
-  const target = line(page, path, side, number);
-  await target.hover();
-  await target.getByTestId("add-comment").click();
-  const composer = page.getByTestId("composer");
-  await composer.locator(".cm-content").click();
-  await page.keyboard.type(text);
-  return composer;
-}
 
 /** A page of the same user in another browser; its profile is empty but for who they are. */
 export async function otherDevice({ page, context, errors }, url, prepare) {

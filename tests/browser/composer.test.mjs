@@ -4,8 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { line, until } from "./browser.mjs";
-import { compose, draft, keep, otherDevice } from "./composer.mjs";
+import { compose, line, until } from "./browser.mjs";
+import { draft, keep, otherDevice } from "./composer.mjs";
 import { readReview } from "./server.mjs";
 import { anotherTab, badge, committed, keptOffline, offline, slowNetwork, textOf } from "./tabs.mjs";
 import { world } from "./world.mjs";

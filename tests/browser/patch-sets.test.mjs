@@ -4,8 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { comment, line, until } from "./browser.mjs";
-import { compose } from "./composer.mjs";
+import { comment, compose, line, until } from "./browser.mjs";
 import { addPatchSet, readReview } from "./server.mjs";
 import { badge, committed, keptOffline, offline, slowNetwork } from "./tabs.mjs";
 import { world } from "./world.mjs";

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::drafts::Course;
+use super::failure::Failure;
 use super::plan::Plan;
 
 /// What a file of the corpus holds.
@@ -69,8 +70,22 @@ pub fn write<T: Kept>(file: &Path, kept: &T) -> io::Result<()> {
     fs::write(file, kept.to_json().map_err(io::Error::other)?)
 }
 
+/// What fails of the corpus, a line each; an error where there is no corpus.
+pub fn failing<T: Kept>(live: impl Fn(&T) -> Result<(), Failure>) -> io::Result<Vec<String>> {
+    let files = files::<T>()?;
+    if files.is_empty() {
+        return Err(io::Error::other("the corpus is gone"));
+    }
+    let mut failing = Vec::new();
+    for file in files {
+        let lived = live(&read(&file)?);
+        failing.extend(lived.err().map(|failure| format!("{}: {failure}", file.display())));
+    }
+    Ok(failing)
+}
+
 /// The files of the corpus, by name.
-pub fn files<T: Kept>() -> io::Result<Vec<PathBuf>> {
+fn files<T: Kept>() -> io::Result<Vec<PathBuf>> {
     let entries: io::Result<Vec<_>> = fs::read_dir(T::directory())?.map(|entry| Ok(entry?.path())).collect();
     let mut files = entries?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));

@@ -6,7 +6,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use interline_simulation::corpus::Kept;
@@ -30,12 +29,7 @@ fn new_histories_hold() {
 
 #[test]
 fn what_once_failed_holds() {
-    let files = corpus::files::<Plan>().unwrap();
-    assert!(!files.is_empty(), "the corpus is gone");
-    let failing = |file: &PathBuf| {
-        run(&corpus::read(file).unwrap()).err().map(|failure| format!("{}: {failure}", file.display()))
-    };
-    let failures: Vec<_> = files.iter().filter_map(failing).collect();
+    let failures = corpus::failing(|plan: &Plan| run(plan).map(drop)).unwrap();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
