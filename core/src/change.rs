@@ -238,6 +238,11 @@ impl Change {
         }
     }
 
+    /// Whether it writes words of a comment's.
+    pub fn is_text(&self) -> bool {
+        matches!(self, Change::TextEdited { .. } | Change::CommentAdded { .. })
+    }
+
     /// The comment that the change is about.
     pub fn comment(&self) -> Option<CommentId> {
         match self {

@@ -213,7 +213,7 @@ impl Fact {
                 Change::SetChanged { entity: of, field: named, add, remove },
             ) => {
                 let asked = delta.added.keys().all(|one| add.contains(one))
-                    && delta.removed.keys().all(|one| remove.contains_key(one));
+                    && delta.removed.keys().all(|one| remove.contains_key(one) || add.contains(one));
                 entity == of && field == named && asked
             }
             (Fact::DraftsPublished { comments }, Change::DraftsPublished { comments: named, .. }) => {

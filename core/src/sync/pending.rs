@@ -98,15 +98,18 @@ impl Pending {
         at.map(|at| self.changes.remove(at)).is_some()
     }
 
-    /// Nothing here claims any more to have seen anything.
-    pub fn forget_seen(&mut self) {
+    /// Nothing here claims any more to have seen anything but what is in sets by a version that the log still has: there
+    /// nobody is asked whether what was not seen may go, it stays.
+    pub fn forget_seen(&mut self, held: Version) {
         for change in &mut self.changes {
             match change {
                 Change::FieldsChanged { fields, .. } => fields.values_mut().for_each(|write| write.seen = 0),
                 Change::Decided { status: write, .. } | Change::ConflictSettled { write, .. } => {
                     write.seen = 0;
                 }
-                Change::SetChanged { remove, .. } => remove.values_mut().for_each(|seen| *seen = 0),
+                Change::SetChanged { remove, .. } => {
+                    remove.values_mut().for_each(|seen| *seen = (*seen).min(held));
+                }
                 Change::TextEdited { apart, .. } => apart.clear(),
                 Change::CommentAdded { seen, .. } | Change::CommentRemoved { seen, .. } => *seen = None,
                 // What that had seen is the review's: see there.
@@ -309,10 +312,12 @@ impl Pending {
         let mut count = 0;
         if let Some(first @ Change::TextEdited { .. }) = self.changes.first_mut()
             && size(first) > bytes
-            && let Change::TextEdited { apart, .. } = first
+            && let Change::TextEdited { apart, settles, .. } = first
+            && !apart.is_empty()
         {
-            // What it was made on does not fit beside what it does.
-            apart.clear();
+            // What it was made on does not fit beside what it does. Unsaid, nothing would tell what its author had not
+            // seen of a conflict: that stays open.
+            (*apart, *settles) = (Vec::new(), None);
         }
         for change in self.changes.iter().take(limits.batch_changes.max(1)) {
             let second = matches!(change, Change::TextEdited { comment, .. } if !edited.insert(*comment));

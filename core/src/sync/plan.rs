@@ -15,7 +15,7 @@ use crate::entry::{Entry, Fact, Reason};
 use crate::id::{ClientId, CommentId, UserId, Version};
 use crate::limits::Limits;
 use crate::review::{
-    Comment, Conflict, ConflictId, FieldSpec, FieldValue, Holder, LastEdit, PatchSets, Place, Policy, Review,
+    Comment, Conflict, ConflictId, FieldSpec, FieldValue, Holder, PatchSets, Place, Policy, Review,
     Settlement, Status, spec,
 };
 use crate::sync::History;
@@ -223,9 +223,10 @@ impl Planner<'_> {
                     return Err(Reason::BadValue);
                 }
                 let unseen = self.past(*comment, seen).filter(|past| past.author != self.user).last();
+                let clash = unseen.map(|past| Clash::with(past, seen));
                 Ok(match target.removed {
                     Some(_) => Planned::Nothing,
-                    None => Planned::Removal(*comment, unseen.map(|past| Clash::with(past, seen))),
+                    None => Planned::Removal(*comment, clash.or_else(|| self.last_edit_unseen(target, seen))),
                 })
             }
         }
@@ -288,6 +289,14 @@ impl Planner<'_> {
     /// The version behind which every edit is here.
     fn covered(&self) -> Version {
         self.older.first().map_or(self.history.oldest(), |entry| entry.version.saturating_sub(1))
+    }
+
+    /// The last edit of a text, where that is somebody else's, unseen, and all that is kept of what happened to it.
+    fn last_edit_unseen(&self, comment: &Comment, seen: Version) -> Option<Clash> {
+        let edited = comment.edited.as_ref().filter(|_| seen < self.covered())?;
+        let unseen = edited.by != *self.user && edited.version > seen;
+        let (with, version, at) = (edited.by.clone(), edited.version, edited.at);
+        unseen.then_some(Clash { with, version, at, had_seen: None, seen, authored: None, base: None })
     }
 
     /// Holds what somebody typed without knowing of others' edits against those. Returns the oldest version that they
@@ -364,11 +373,7 @@ impl Planner<'_> {
         let kept = seen >= self.covered();
         let counts = |past: &Past<'_>| if kept { meeting.counts(past) } else { meeting.is_others(past) };
         let last = self.past(id, seen).filter(counts).last();
-        let last = last.map(|past| Clash::with(past, seen)).or_else(|| {
-            let LastEdit { version, by, at } = there.edited.clone().filter(|last| last.by != *self.user)?;
-            let clash = Clash { with: by, version, at, had_seen: None, seen, authored: None, base: None };
-            (!kept && version > seen).then_some(clash)
-        });
+        let last = last.map(|past| Clash::with(past, seen)).or_else(|| self.last_edit_unseen(there, seen));
         let (authored, base) = (Some(authored.clone()), Some(told.to_owned()));
         meeting.clash = last.map(|clash| Clash { authored, base, ..clash });
         Ok(())
@@ -464,7 +469,7 @@ fn has_bad_text(op: &TextOp) -> bool {
 fn spread(changes: &[Change], plan: &mut [Result<Planned, Reason>]) {
     let mut poisoned = BTreeSet::new();
     for (change, judged) in changes.iter().zip(plan.iter()) {
-        if judged.is_err() && matches!(change, Change::TextEdited { .. } | Change::CommentAdded { .. }) {
+        if judged.is_err() && change.is_text() {
             poisoned.extend(change.comment());
         }
     }

@@ -190,11 +190,14 @@ impl Sequencer {
             }
         }
         for element in add {
-            // One addition of a client's is enough.
-            let mine = |dot: &Dot| dot.client == client;
-            if !there.is_some_and(|there| there.dots(&element).any(mine)) {
-                delta.added.insert(element, BTreeSet::from([Dot { version, client }]));
+            // Said again it is a new addition, which nobody has seen yet; one of a client's is enough.
+            let older = |dot: &&Dot| dot.client == client && dot.version < version;
+            let dots = there.into_iter().flat_map(|there| there.dots(&element)).filter(older);
+            let dots: BTreeSet<Dot> = dots.copied().collect();
+            if !dots.is_empty() {
+                delta.removed.insert(element.clone(), dots);
             }
+            delta.added.insert(element, BTreeSet::from([Dot { version, client }]));
         }
         if delta.is_empty() { Ok(()) } else { self.add(made, Fact::SetChanged { entity, field, delta }) }
     }

@@ -18,6 +18,7 @@ impl Replica {
         for number in next.max(review.patch_set.saturating_sub(KEPT - 1))..=review.patch_set {
             let known = had_code(review, number).min(version);
             self.code.insert(number, known);
+            self.ledger_dirty = true;
         }
         while self.code.len() > KEPT as usize {
             self.code.pop_first();
@@ -27,19 +28,44 @@ impl Replica {
     /// The log that was here is lost behind a version: what came with that, the log does not have.
     pub(super) fn lose_code(&mut self, held: Version) {
         self.code.retain(|_, version| *version <= held);
+        // Of drafts, those versions are of another log.
+        let drafts = self.drafts_of().is_some();
         for rejected in &mut self.rejected {
-            rejected.grounds.code = rejected.grounds.code.filter(|version| *version <= held);
+            rejected.grounds.code = rejected.grounds.code.filter(|version| !drafts && *version <= held);
+            for change in &mut rejected.changes {
+                // What a conflict is called by may be the name of another one by now.
+                if let Change::ConflictSettled { write, .. } = change {
+                    write.seen = write.seen.min(held);
+                }
+            }
         }
         self.ledger_dirty = true;
     }
 
+    /// The review behind this log of drafts has lost a part of its log: nobody knows here of which code.
+    pub(super) fn lose_published_code(&mut self) {
+        for rejected in &mut self.rejected {
+            self.ledger_dirty |= rejected.grounds.code.take().is_some();
+        }
+    }
+
     /// A version by which the log had the code that a decision among some changes was made on.
     pub(super) fn code_of(&self, changes: &[Change]) -> Option<Version> {
-        let number = changes.iter().find_map(|change| match change {
-            Change::Decided { status, .. } => status.patch_set,
+        changes.iter().find_map(|change| match change {
+            Change::Decided { status, .. } => self.code.get(&status.patch_set?).copied(),
+            // What its author saw of the review had it.
+            Change::DraftsPublished { decision: Some(_), seen, .. } => *seen,
+            _ => None,
+        })
+    }
+
+    /// A decision that was to be published with drafts is about the code that it was made on, and about no other.
+    pub(super) fn check_published_on(&self, rejected: &Rejected) -> Result<(), EditError> {
+        let decision = rejected.changes.iter().find_map(|change| match change {
+            Change::DraftsPublished { decision, .. } => decision.as_ref(),
             _ => None,
         });
-        number.and_then(|number| self.code.get(&number).copied())
+        decision.map_or(Ok(()), |decision| self.decided_on(decision.status.patch_set, rejected).map(drop))
     }
 
     /// The patch set that a decision can be about that was made on one of this number.

@@ -125,6 +125,18 @@ impl Replica {
 
     /// Ends a conflict as it was told. Sides that have come or changed since were not seen: with those it stays open.
     pub fn settle_told(&mut self, now: Millis, told: &Conflict, how: Resolution) -> Result<(), EditError> {
+        self.settle_made_on(now, told, None, how)
+    }
+
+    /// Ends a conflict as it was told beside the text that its comment had then. What chooses of a text is a change of
+    /// that one: what others have written since stays, and where it is about the same words the conflict stays open.
+    pub fn settle_made_on(
+        &mut self,
+        now: Millis,
+        told: &Conflict,
+        made_on: Option<&str>,
+        how: Resolution,
+    ) -> Result<(), EditError> {
         self.loaded()?;
         let open = self.conflicts().into_iter().find(|open| open.id == told.id);
         let open = open.ok_or(EditError::UnknownConflict)?;
@@ -139,15 +151,15 @@ impl Replica {
                 Resolution::Side(_) | Resolution::Value(_) => Err(EditError::CommentRemoved),
             };
         }
-        if let (false, Entity::Comment(comment), Conflict::TEXT) = (all, open.entity, &*open.field) {
-            return self.settle_unseen(now, comment, told, how);
-        }
-        if let (Resolution::Merged, Entity::Comment(comment), Conflict::TEXT) =
-            (&how, open.entity, &*open.field)
-        {
-            // What was merged stands already, with all that was typed in it since.
-            let shown = self.comment(comment).ok_or(EditError::UnknownComment)?;
-            return self.settle_text(now, comment, &open, shown.text.as_str());
+        if let (Entity::Comment(comment), Conflict::TEXT) = (open.entity, &*open.field) {
+            let shown = self.comment(comment).ok_or(EditError::UnknownComment)?.text;
+            if all && how == Resolution::Merged {
+                // What was merged stands already, with all that was typed in it since.
+                return self.settle_text(now, comment, &open, shown.as_str());
+            }
+            if !all || made_on.is_some_and(|text| text != shown.as_str()) {
+                return self.settle_unseen(now, comment, told, made_on, how);
+            }
         }
         let value = match how {
             Resolution::Side(user) => told.side_of(&user).map(|side| side.value.clone()),
@@ -212,35 +224,36 @@ impl Replica {
         Ok(())
     }
 
-    /// A text that was chosen without having seen all of them: it is merged with what has come since, and does not say
-    /// that its author has seen that.
+    /// A text that was chosen without having seen all that is there, sides or words: it is merged with what has come
+    /// since, and does not say that its author has seen that.
     fn settle_unseen(
         &mut self,
         now: Millis,
         comment: CommentId,
         told: &Conflict,
+        made_on: Option<&str>,
         how: Resolution,
     ) -> Result<(), EditError> {
         self.standing(comment)?;
-        let merged = told.merged.as_deref().ok_or(EditError::BadResolution)?;
+        let base = made_on.or(told.merged.as_deref()).ok_or(EditError::BadResolution)?;
+        let base = normalize(base);
         let value = match how {
             Resolution::Side(user) => told.side_of(&user).map(|side| side.value.clone()),
-            Resolution::Merged => Some(FieldValue::Text(merged.to_owned())),
+            Resolution::Merged => Some(FieldValue::Text(base.clone())),
             Resolution::Value(value) => Some(value),
         };
         let Some(FieldValue::Text(text)) = value else { return Err(EditError::BadResolution) };
-        let authored = diff(merged, &normalize(&text));
+        let authored = diff(&base, &normalize(&text));
         let shown = self.comment(comment).ok_or(EditError::UnknownComment)?.text;
-        let op = three_way(merged, &authored, shown.as_str())?.op;
-        let apart = vec![Apart {
-            seen: told.version().min(self.head.version),
-            authored,
-            base: Some(merged.to_owned()),
-        }];
+        let op = three_way(&base, &authored, shown.as_str())?.op;
+        let mut after = shown.clone();
+        after.apply(&op)?;
+        let apart = vec![Apart { seen: told.version().min(self.head.version), authored, base: Some(base) }];
         let (whole, settles) = (true, Some(told.id));
         self.push_edit(now, Change::TextEdited { comment, op: op.clone(), apart, whole, settles })?;
         if !op.is_identity() {
-            self.meant.insert(told.id, text);
+            // With the words of others in it: to make it once more takes none of them out.
+            self.meant.insert(told.id, after.as_str().to_owned());
             self.undo_edited(now, comment, &op, &shown);
         }
         Ok(())

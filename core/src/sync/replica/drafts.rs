@@ -206,8 +206,11 @@ impl Replica {
         Ok(true)
     }
 
-    /// The record of what was taken is gone where it was: it cannot come again.
-    pub fn forget_carried(&mut self, from: ClientId, record: u64) {
-        self.dirty += u64::from(self.carried.remove(&(from, record)));
+    /// Of what was taken from a replica of drafts that is [saved](Replica::is_saved), no other records are left there
+    /// than these. Those that went with a crash before anybody had said so are forgotten as well.
+    pub fn keep_carried(&mut self, from: ClientId, left: &BTreeSet<u64>) {
+        let before = self.carried.len();
+        self.carried.retain(|(client, record)| *client != from || left.contains(record));
+        self.dirty += u64::from(self.carried.len() < before);
     }
 }

@@ -90,8 +90,7 @@ impl Replica {
         let fallen = verdicts.iter().filter(|verdict| fallen(&verdict.outcome));
         let fallen: BTreeSet<_> =
             fallen.filter_map(|verdict| sent.get(verdict.change).and_then(Change::comment)).collect();
-        let text =
-            |change: &&Change| matches!(change, Change::TextEdited { .. } | Change::CommentAdded { .. });
+        let text = |change: &&Change| change.is_text();
         let mut texts = batch.changes.changes().iter().filter(text).filter_map(Change::comment);
         batch.frozen.base < version
             && fits(here)
@@ -163,6 +162,9 @@ impl Replica {
         let mut settled = Vec::new();
         for Verdict { change, outcome } in verdicts {
             let Some(change) = batch.get(*change) else { continue };
+            // What a publication says that its author saw may have been lost since it was sent.
+            let same = |meant: &&Change| matches!((meant, change), (Change::DraftsPublished { at, .. }, Change::DraftsPublished { at: sent, .. }) if at == sent);
+            let change = flight.changes.changes().iter().find(same).unwrap_or(change);
             match outcome {
                 Outcome::Superseded { field, .. } => match change {
                     Change::FieldsChanged { entity, .. } => self.tell_superseded(*entity, outcome),
@@ -183,9 +185,10 @@ impl Replica {
                         settled.push((*comment, change.clone()));
                     }
                 }
+                Outcome::Rejected(Reason::DuplicateComment) if self.stands_already(change) => {}
                 Outcome::Rejected(reason) => {
                     let comment = change.comment();
-                    if matches!(change, Change::TextEdited { .. } | Change::CommentAdded { .. }) {
+                    if change.is_text() {
                         fallen.extend(comment);
                     }
                     match records.iter_mut().find(|(id, ..)| comment.is_some() && *id == comment) {
@@ -235,6 +238,13 @@ impl Replica {
         }
         let after = self.fields();
         self.show_fields(Entity::Review, &shown.review, &after, &by);
+    }
+
+    /// Whether what was refused as there already is there, word for word: another device of its author's brought it.
+    fn stands_already(&self, change: &Change) -> bool {
+        let Change::CommentAdded { comment, text, .. } = change else { return false };
+        let here = self.confirmed.comments.get(comment);
+        here.is_some_and(|here| here.author == self.user && here.text.as_str() == text)
     }
 
     /// Sets everything aside that was pending, comment by comment, with the texts that were shown of it.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::saved::{SAVED_FORMAT, SavedLedger};
 use super::{Event, Replica};
-use crate::change::{Change, Entity};
+use crate::change::{Change, Entity, PublishedDecision};
 use crate::clock::Millis;
 use crate::entry::{Hash, Reason};
 use crate::id::{ClientId, CommentId, Seq, Version};
@@ -112,6 +112,9 @@ pub struct Receipt {
     /// What it took out of sets: nothing else tells, once it is out.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub taken_out: BTreeSet<TakenOut>,
+    /// The decision that it published with drafts: a log of drafts does not hold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<PublishedDecision>,
 }
 
 /// An element that was taken out of a set.
@@ -174,7 +177,7 @@ impl Replica {
             _ => None,
         });
         let place = known.map(|comment| comment.place.clone()).or(added);
-        let grounds = Grounds::default();
+        let (mine, grounds) = (meant(mine, &changes), Grounds::default());
         self.set_aside(Rejected { id: 0, cause, at: 0, comment, place, base, mine, changes, grounds });
     }
 
@@ -200,6 +203,7 @@ impl Replica {
             receipts: self.receipts.clone(),
             wrote: self.wrote.clone(),
             last_rejected: self.last_rejected,
+            code: self.code.clone(),
             lost: self.lost,
             visits: self.visits.clone(),
         }
@@ -216,4 +220,9 @@ impl Replica {
         let old = self.receipts.iter().take_while(|receipt| receipt.at < oldest).count();
         self.receipts.drain(..too_many.max(old));
     }
+}
+
+/// The words that are set aside with these changes: none, where a tag, a field or a removal is all that there was.
+pub(super) fn meant(mine: Option<String>, changes: &[Change]) -> Option<String> {
+    mine.filter(|_| changes.iter().any(Change::is_text))
 }

@@ -247,7 +247,7 @@ impl Replica {
         let ids = replica.rejected.iter().map(|rejected| rejected.id);
         replica.last_rejected = ids.max().unwrap_or(0).max(ledger.last_rejected);
         (replica.receipts, replica.lost, replica.visits) = (ledger.receipts, ledger.lost, ledger.visits);
-        replica.wrote = ledger.wrote;
+        (replica.wrote, replica.code) = (ledger.wrote, ledger.code);
         if let Some(confirmed) = confirmed {
             replica.history = History::new(saved.head.version, HISTORY_OPS);
             replica.confirmed = confirmed;

@@ -366,11 +366,14 @@ impl InFlight {
     /// What proves that it is durable.
     pub(super) fn receipt(&self, version: Version, hash: Hash, at: Millis) -> Receipt {
         let changes = self.sent_changes();
-        let words =
-            |change: &&Change| matches!(change, Change::CommentAdded { .. } | Change::TextEdited { .. });
+        let words = |change: &&Change| change.is_text();
         let comments = changes.iter().filter(words).filter_map(Change::comment).collect();
         let taken_out = changes.iter().flat_map(taken_out).collect();
-        Receipt { client: None, seq: self.frozen.seq, version, hash, at, comments, taken_out }
+        let decision = changes.iter().find_map(|change| match change {
+            Change::DraftsPublished { decision, .. } => decision.clone(),
+            _ => None,
+        });
+        Receipt { client: None, seq: self.frozen.seq, version, hash, at, comments, taken_out, decision }
     }
 }
 

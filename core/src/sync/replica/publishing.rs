@@ -29,6 +29,7 @@ impl Replica {
         if let Some(batch) = &mut self.in_flight {
             batch.changes.forget_review();
         }
+        self.lose_published_code();
         self.dirty += 1;
         self.restates() && self.link != Link::Offline
     }
@@ -44,7 +45,8 @@ impl Replica {
     }
 
     /// Publishes once more what was refused, with those drafts that still are and with what its author sees of the review
-    /// by now, and forgets the record.
+    /// by now, and forgets the record. A decision stays about the code that it was made on: where that may be lost, it
+    /// is refused with [`EditError::UnknownBase`].
     pub fn retry_publication(
         &mut self,
         now: Millis,
@@ -54,6 +56,7 @@ impl Replica {
     ) -> Result<(), EditError> {
         let record =
             self.rejected().iter().find(|record| record.id == id).ok_or(EditError::UnknownRejected)?;
+        self.check_published_on(record)?;
         let named = record.changes.iter().flat_map(Change::published).copied();
         let drafts = named.filter(|draft| self.is_draft(*draft)).collect();
         self.publish_drafts(now, drafts, decision, seen)?;

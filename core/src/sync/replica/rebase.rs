@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::ledger::meant;
 use super::{Cause, Grounds, InFlight, Rejected, Replica, ResyncReason};
 use crate::change::{Apart, Change};
 use crate::clock::Stamp;
@@ -39,9 +40,10 @@ impl Replica {
         let old = std::mem::replace(&mut self.confirmed, review);
         self.came_to(head);
         self.conflicts_replaced(&old);
-        self.rebase_buffer(&old, &before, lost);
+        self.rebase_buffer(&old, &before, lost.then_some(held.unwrap_or(0)));
         if lost {
             self.held = Some(held.unwrap_or(0));
+            self.visits.went_back(held.unwrap_or(0));
             self.lose_code(held.unwrap_or(0));
             self.recover(&old, held);
             self.held = None;
@@ -179,8 +181,8 @@ impl Replica {
         }
     }
 
-    /// Carries the buffer from the review that was here to the one that is.
-    fn rebase_buffer(&mut self, old: &Review, before: &BTreeMap<CommentId, String>, lost: bool) {
+    /// Carries the buffer from the review that was here to the one that is; where history was lost, behind which version.
+    fn rebase_buffer(&mut self, old: &Review, before: &BTreeMap<CommentId, String>, lost: Option<Version>) {
         let own: BTreeSet<_> = self.buffer.added().collect();
         // What is in flight still, its steps beside, is what edits in the buffer are made on.
         let added: BTreeSet<_> = self.layers().flat_map(|layer| layer.added()).collect();
@@ -200,7 +202,7 @@ impl Replica {
             let (base, place) = (was.text.as_str().to_owned(), is.place.clone());
             // Somebody else's words are a conflict, for both: the server raises it, once it is told what was seen.
             let others = |edited: &LastEdit| edited.by != self.user && edited.version > old.version;
-            let others = !lost && is.edited.as_ref().is_some_and(others);
+            let others = lost.is_none() && is.edited.as_ref().is_some_and(others);
             if self.buffer.carry(id, &theirs).is_err() {
                 fallen.insert(id);
             } else if overlap && !(others && self.seal_on(id, old.version, &base, &edits)) {
@@ -230,9 +232,9 @@ impl Replica {
         // A comment that came by itself meanwhile cannot be added again.
         fallen.extend(own.iter().filter(|id| self.confirmed.comments.contains_key(id)));
         self.fall(old, before, fallen);
-        if lost {
+        if let Some(held) = lost {
             // What was seen may be among what was lost.
-            self.buffer.forget_seen();
+            self.buffer.forget_seen(held);
         }
     }
 
@@ -253,7 +255,7 @@ impl Replica {
             let was = old.comments.get(&id);
             let place = was.map(|comment| comment.place.clone()).or_else(|| place_in(&of));
             let base = was.map(|comment| comment.text.as_str().to_owned());
-            let mine = before.get(&id).cloned().or_else(|| text_in(&of));
+            let mine = meant(before.get(&id).cloned().or_else(|| text_in(&of)), &of);
             let (comment, cause) = (Some(id), Cause::Unplaceable);
             let (changes, grounds) = (of, Grounds::default());
             self.set_aside(Rejected { id: 0, at: 0, cause, comment, place, base, mine, changes, grounds });

@@ -280,6 +280,13 @@ impl Replica {
         Ok(())
     }
 
+    /// Whether a comment that comes is one that waits here, word for word: what history lost is brought back under its
+    /// own id, by each device of its author's that was asked to.
+    fn is_said_here(&self, author: &UserId, id: CommentId, text: &str) -> bool {
+        let added = |change: &Change| matches!(change, Change::CommentAdded { comment, text: mine, .. } if *comment == id && mine == text);
+        *author == self.user && self.changes().any(added)
+    }
+
     /// Carries what is pending over a fact of somebody else's, and says what it changes on the screen.
     pub(super) fn carry_fact(&mut self, author: &UserId, fact: &Fact) -> Result<Vec<Event>, ResyncReason> {
         let (by, origin) = (author.clone(), Origin::Remote);
@@ -297,14 +304,19 @@ impl Replica {
                     events.push(Event::TextEdited { comment: *comment, op: shown, by, origin });
                 }
             }
-            Fact::CommentAdded { comment, .. } => {
-                // Ids are unique: pending edits of it cannot be carried to another comment. A publication takes it as it
-                // is by then: a draft that went with lost history may come again from another device.
-                if self.changes().any(|change| change.comment() == Some(*comment)) {
+            Fact::CommentAdded { comment, text, .. } => {
+                let pending = self.changes().any(|change| change.comment() == Some(*comment));
+                if pending && !self.is_said_here(author, *comment, text) {
+                    // Ids are unique: pending edits of it cannot be carried to another comment.
                     return Err(ResyncReason::Diverged);
                 }
-                events.push(Event::CommentAdded { comment: *comment, by, origin });
-                events.extend(self.same_line(author, fact));
+                if pending {
+                    // What is in flight of it is refused as there already.
+                    self.buffer.confirm_added(*comment, text);
+                } else {
+                    events.push(Event::CommentAdded { comment: *comment, by, origin });
+                    events.extend(self.same_line(author, fact));
+                }
             }
             Fact::CommentRemoved { comment } => {
                 // What was typed before this came was typed in a comment that was there.

@@ -51,6 +51,7 @@ impl Replica {
         let noted = self.wrote.iter().filter(|(_, version)| is_lost(**version)).map(|(id, _)| *id);
         let mine: BTreeSet<CommentId> = told.chain(written).chain(noted).collect();
         let ids = self.receipts.iter().filter_map(|receipt| receipt.client).chain([self.client]).collect();
+        let published = lost().rev().find_map(|receipt| receipt.decision.clone());
         let own =
             Own { ids, taken_out: lost().flat_map(|receipt| receipt.taken_out.iter().cloned()).collect() };
         for was in old.comments.values() {
@@ -76,6 +77,11 @@ impl Replica {
             values.retain_mut(|change| !says_no_more(change, status.as_ref()));
             values.push(decision);
         }
+        // The review's replica on this device need not have heard of what was published.
+        values.extend(published.map(|decision| {
+            let (comments, seen, at) = (Vec::new(), None, self.clock.tick(self.now));
+            Change::DraftsPublished { comments, decision: Some(decision.unseen()), seen, at }
+        }));
         for change in values {
             self.reject(Cause::HistoryLost, None, None, vec![change]);
         }

@@ -1,10 +1,10 @@
 //! Making a refused change once more: on what is there now, without taking out what others have written since.
 
-use super::{Cause, EditError, Rejected, Replica};
-use crate::change::{Change, Entity, PublishedDecision};
+use super::{Cause, EditError, Rejected, Replica, Resolution};
+use crate::change::{Change, Entity, FieldWrite, PublishedDecision};
 use crate::clock::Millis;
 use crate::id::CommentId;
-use crate::review::{Place, Status};
+use crate::review::{Conflict, ConflictId, Place, Status};
 use crate::text::{OpError, Text, TextOp, diff, three_way, unsaid};
 
 impl Replica {
@@ -42,7 +42,11 @@ impl Replica {
             Change::CommentAdded { text, .. } => Some(text),
             _ => None,
         });
-        if let (Some(id), Some(mine)) = (rejected.comment, rejected.mine.as_ref().or(added)) {
+        // Records of older builds have the words that were shown, whatever they are about.
+        let about_words =
+            rejected.cause == Cause::HistoryLost || rejected.changes.iter().any(Change::is_text);
+        let mine = rejected.mine.as_ref().filter(|_| about_words).or(added);
+        if let (Some(id), Some(mine)) = (rejected.comment, mine) {
             if self.standing(id).is_ok() {
                 self.retry_text(now, id, rejected, mine)?;
             } else {
@@ -55,24 +59,24 @@ impl Replica {
                 target = Some(anew);
             }
         }
+        // What a comment had besides its words goes to where those are now.
+        let now_of = |entity: &Entity| match (entity, target) {
+            (Entity::Comment(_), Some(id)) => Entity::Comment(id),
+            _ => *entity,
+        };
         for change in &rejected.changes {
             match (change, target) {
                 (Change::FieldsChanged { entity, fields, .. }, _) => {
-                    let entity = match (entity, target) {
-                        (Entity::Comment(_), Some(id)) => Entity::Comment(id),
-                        _ => *entity,
-                    };
                     for (field, write) in fields {
-                        self.set_field(now, entity, field, write.value.clone())?;
+                        self.set_field(now, now_of(entity), field, write.value.clone())?;
                     }
                 }
                 (Change::SetChanged { entity, field, add, remove }, _) => {
-                    let entity = match (entity, target) {
-                        (Entity::Comment(_), Some(id)) => Entity::Comment(id),
-                        _ => *entity,
-                    };
                     let gone = remove.keys().cloned().collect();
-                    self.change_set(now, entity, field, add.clone(), gone)?;
+                    self.change_set(now, now_of(entity), field, add.clone(), gone)?;
+                }
+                (Change::ConflictSettled { conflict, entity, field, write, .. }, _) => {
+                    self.settle_again(now, *conflict, (*entity, field), write)?;
                 }
                 (Change::Decided { status, note, .. }, _) => {
                     let value = Status::from_value(&status.value).ok_or(EditError::BadValue)?;
@@ -81,6 +85,7 @@ impl Replica {
                     self.decide_on(now, value, note.clone(), on)?;
                 }
                 (Change::DraftsPublished { comments, decision, .. }, _) => {
+                    self.check_published_on(rejected)?;
                     let comments = comments.iter().copied().filter(|id| self.is_draft(*id)).collect();
                     // What is there now in the review is not known here: none of it was seen.
                     let decision = decision.clone().map(PublishedDecision::unseen);
@@ -97,6 +102,30 @@ impl Replica {
             }
         }
         Ok(())
+    }
+
+    /// Ends a conflict as it was to be ended, while it is open. Sides that had not been seen then keep it open, and a
+    /// status was meant for the code that was there.
+    fn settle_again(
+        &mut self,
+        now: Millis,
+        id: ConflictId,
+        about: (Entity, &str),
+        write: &FieldWrite,
+    ) -> Result<(), EditError> {
+        let same = |open: &Conflict| {
+            open.id == id && (open.entity, &*open.field) == about && id.version <= write.seen
+        };
+        let mut told = self.conflicts().into_iter().find(same).ok_or(EditError::UnknownConflict)?;
+        if write.patch_set.is_some_and(|number| number != self.confirmed.patch_set) {
+            return Err(EditError::UnknownBase);
+        }
+        told.sides.retain(|side| side.version <= write.seen);
+        let how = match about.1 {
+            Conflict::TEXT => Resolution::Merged,
+            _ => Resolution::Value(write.value.clone()),
+        };
+        self.settle_told(now, &told, how)
     }
 
     /// Says what will tell what a record would do, if it is made once more.

@@ -117,6 +117,9 @@ pub struct SavedLedger {
     /// The highest id that a refused change ever had: none is given twice.
     #[serde(default)]
     pub last_rejected: u64,
+    /// A version by which the log had each of the newest patch sets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub code: BTreeMap<u32, Version>,
     /// The server does not know the review any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{EditError, Event, Replica};
 use crate::clock::{Millis, Stamp};
-use crate::id::CommentId;
+use crate::id::{CommentId, Version};
 use crate::limits::Limits;
 use crate::review::{Marks, Place, Viewed};
 
@@ -37,6 +37,11 @@ impl Visits {
 
     pub(super) fn has_pending(&self) -> bool {
         !self.pending.is_empty()
+    }
+
+    /// The server's log went back to a version: what comes behind it now was read by nobody.
+    pub(super) fn went_back(&mut self, to: Version) {
+        self.pending.read.values_mut().for_each(|read| *read = (*read).min(to));
     }
 
     fn all(&self) -> Marks {

@@ -126,6 +126,30 @@ fn who_adds_a_tag_again_while_somebody_takes_it_out_keeps_it() {
 }
 
 #[test]
+fn who_put_a_tag_in_and_does_so_again_keeps_it_whoever_comes_first() {
+    for taker_first in [false, true] {
+        let mut server = Server::new();
+        let put = |add: &[&str], remove: &[(&str, u64)]| Change::SetChanged {
+            entity: Entity::Review,
+            field: "tags".into(),
+            add: add.iter().map(|tag| (*tag).to_owned()).collect(),
+            remove: remove.iter().map(|(tag, seen)| ((*tag).to_owned(), *seen)).collect(),
+        };
+        server.take(1, 1, 1, vec![put(&["ui"], &[])]);
+        let (again, out) = (put(&["ui"], &[]), put(&[], &[("ui", 2)]));
+        if taker_first {
+            server.take(2, 1, 2, vec![out]);
+            server.take(1, 2, 2, vec![again]);
+        } else {
+            server.take(1, 2, 2, vec![again]);
+            server.take(2, 1, 2, vec![out]);
+        }
+        let there = server.sequencer.committed().sets.get("tags").unwrap();
+        assert_eq!(there.dots("ui").map(|dot| dot.client).collect::<Vec<_>>(), [client(1)], "{taker_first}");
+    }
+}
+
+#[test]
 fn a_tag_that_somebody_else_added_meanwhile_can_be_taken_out_beside_older_changes() {
     let mut people = People::new(2);
     people.leave(1);

@@ -75,6 +75,7 @@ fn everything_of_ones_own_is_offered_once_and_nothing_waits_for_ever() {
         receipts: replica.receipts().to_vec(),
         wrote: Default::default(),
         last_rejected: 4,
+        code: Default::default(),
         lost: true,
         visits: Default::default(),
     });

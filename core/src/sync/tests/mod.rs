@@ -8,6 +8,7 @@ mod drafts;
 mod hostile;
 mod kept;
 mod lost;
+mod made_on;
 mod meetings;
 mod news;
 mod older;

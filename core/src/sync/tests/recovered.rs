@@ -266,3 +266,18 @@ fn words_that_somebody_else_wrote_behind_come_back_however_long_ago_they_were_ac
     let words = [(comment(1), "mine base, theirs"), (comment(2), "from the desk, beside, theirs")];
     assert_eq!(offered.collect::<Vec<_>>(), words);
 }
+
+#[test]
+fn what_waits_to_be_taken_out_of_a_set_goes_out_of_what_the_log_still_has() {
+    let mut scene = Scene::new();
+    scene.theirs(vec![tagged(Entity::Review, &["urgent", "wip"])]);
+    let backup = scene.backup();
+    scene.theirs(vec![tagged(Entity::Review, &["since"])]);
+    scene.replica.change_set(10, Entity::Review, TAGS, set(&[]), set(&["urgent"])).unwrap();
+    scene.lose(backup);
+    scene.replica.flush(2_000);
+    let frozen = drain(&mut scene.replica, 2_000).0.remove(0);
+    let batch: Batch = serde_json::from_str(&frozen.payload).unwrap();
+    let Change::SetChanged { remove, .. } = &batch.changes[0] else { panic!("{:?}", batch.changes) };
+    assert_eq!(remove.iter().collect::<Vec<_>>(), [(&"urgent".to_owned(), &2)]);
+}

@@ -171,3 +171,17 @@ fn a_false_account_of_the_text_is_refused() {
         assert_eq!(server.take(2, 1, 3, vec![change]), [(0, rejected(reason))], "row {n}");
     }
 }
+
+#[test]
+fn a_removal_meets_an_unseen_edit_that_only_the_snapshot_tells_of() {
+    for (of, conflicts) in [(2, 1), (1, 0)] {
+        let mut server = Server::new();
+        server.take(1, 1, 1, vec![add(1, "words")]);
+        server.sequencer.client_opened(client(3), None);
+        server.take_as(3, of, Batch { seq: 1, base: 2, changes: vec![edit(1, "[5,\", and more\"]")] }, 1_000);
+        let mut server = server.trimmed();
+        let removed = Change::CommentRemoved { comment: comment(1), seen: Some(2) };
+        server.take_as(1, 1, Batch { seq: 2, base: 3, changes: vec![removed] }, 2_000);
+        assert_eq!(server.open_conflicts().len(), conflicts, "edited by {of}");
+    }
+}

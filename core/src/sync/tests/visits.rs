@@ -109,3 +109,21 @@ fn a_ledger_from_before_there_were_marks_can_be_read() {
     assert_eq!((read.last_rejected, read.visits.is_empty()), (3, true));
     assert_eq!(serde_json::to_string(&read).unwrap(), ledger);
 }
+
+#[test]
+fn what_was_read_of_a_lost_history_hides_nothing_that_comes_in_its_place() {
+    let (_, mut replica) = replica();
+    replica.mark_read(comment(1)).unwrap();
+    replica.offline();
+    // The log goes back to its second entry, and another reply comes in place of what was lost.
+    let mut restored = Server::new();
+    restored.take(1, 1, 1, vec![add(1, "a"), add(2, "b")]);
+    let place = Place::Reply(comment(1));
+    let (text, at) = ("unread".to_owned(), HlcTime { ms: 12, n: 0 });
+    restored.take(1, 2, 2, vec![Change::CommentAdded { comment: comment(5), place, text, at, seen: None }]);
+    replica.renew(1_000, client(3), ResyncReason::HistoryLost);
+    replica.opening();
+    let (review, head) = (restored.sequencer.committed().clone(), restored.sequencer.head());
+    replica.opened(1_010, Opened { held: Some(2), ..opened_whole(review, head) }).unwrap();
+    assert!(replica.unread().contains(&comment(1)));
+}

@@ -166,3 +166,68 @@ fn what_was_published_unnoticed_is_not_published_twice() {
     assert_eq!((two.review.sequencer.tentative(), two.review.delivered.len()), (0, 1));
     assert!(!two.review.sequencer.knows(publication.drafts.publisher()), "no session ever closes it");
 }
+
+/// A decision on a patch set of the review, of which its author had seen nine versions.
+fn approved_on(number: u32) -> Option<PublishedDecision> {
+    let PublishedDecision { status, note } = approved(9).unwrap();
+    Some(PublishedDecision { status: FieldWrite { patch_set: Some(number), ..status }, note })
+}
+
+#[test]
+fn a_decision_that_was_to_be_published_is_about_the_code_that_it_was_made_on() {
+    for (went_back, on) in [(false, 2), (true, 2), (true, 1)] {
+        let mut two = Two::new();
+        let mut laptop = Replica::drafts(client(1), user(1), REVIEW, 50);
+        // Refused, because the review has neither that version nor that code.
+        laptop.publish_drafts(6, vec![], approved_on(on), Some(9)).unwrap();
+        two.open(&mut laptop, 1);
+        two.sync(&mut laptop, &mut 0);
+        let [record] = laptop.rejected() else { panic!("one: {:?}", laptop.rejected()) };
+        let id = record.id;
+        assert_eq!(record.grounds.code, Some(9));
+        if went_back {
+            laptop.review_went_back();
+            let all = super::super::replica::saves(&mut laptop, 7);
+            assert!(all.iter().any(|save| save.ledger.is_some()), "which is saved");
+        }
+        let expected = if went_back && on > 1 { Err(EditError::UnknownBase) } else { Ok(()) };
+        if expected.is_err() {
+            assert_eq!(laptop.retry_rejected(8, id, comment(50)), expected);
+        }
+        assert_eq!(laptop.retry_publication(9, id, approved(1), Some(1)), expected);
+        let left = usize::from(expected.is_err());
+        assert_eq!((laptop.rejected().len(), laptop.unsynced().count), (left, 1 - left));
+    }
+}
+
+#[test]
+fn a_published_decision_that_no_other_replica_heard_of_is_offered_when_it_is_lost() {
+    let mut two = Two::new();
+    let mut laptop = Replica::drafts(client(1), user(1), REVIEW, 50);
+    let mut seen = 0;
+    two.open(&mut laptop, 1);
+    for value in [Status::ChangesRequested, Status::Approved] {
+        let PublishedDecision { status, note } = approved(1).unwrap();
+        let status = FieldWrite { value: value.into(), ..status };
+        laptop.publish_drafts(6, vec![], Some(PublishedDecision { status, note }), Some(1)).unwrap();
+        two.sync(&mut laptop, &mut seen);
+    }
+    assert_eq!((laptop.unsynced().count, laptop.receipts().len()), (0, 2));
+    laptop.offline();
+    laptop.renew(2_000, client(5), ResyncReason::HistoryLost);
+    laptop.opening();
+    let drafts = Two::new().drafts.sequencer;
+    let whole = opened_whole(drafts.committed().clone(), drafts.head());
+    laptop.opened(2_010, Opened { held: Some(1), ..whole }).unwrap();
+    let [record] = laptop.rejected() else { panic!("the latest: {:?}", laptop.rejected()) };
+    let (id, cause) = (record.id, record.cause);
+    let [Change::DraftsPublished { comments, decision: Some(decision), seen: None, .. }] =
+        &record.changes[..]
+    else {
+        panic!("{record:?}")
+    };
+    assert_eq!((cause, comments.len(), decision.status.seen), (Cause::HistoryLost, 0, 0));
+    assert_eq!(decision.status.value, Status::Approved.into());
+    laptop.retry_rejected(2_020, id, comment(50)).unwrap();
+    assert_eq!((laptop.rejected().len(), laptop.unsynced().count), (0, 1));
+}

@@ -7,6 +7,13 @@ fn replica(n: u128) -> Replica {
     Replica::drafts(client(n), user(1), REVIEW, 50)
 }
 
+/// How many records of drafts are known to have been taken, as it is saved.
+fn names(replica: &mut Replica) -> usize {
+    replica.save_anew();
+    let saves = super::super::replica::saves(replica, 1_000);
+    saves.last().expect("all of it is saved anew").pending.carried.len()
+}
+
 /// What it sends next, once it is saved.
 pub(super) fn sent(replica: &mut Replica) -> Option<Batch> {
     let mut batch = None;
@@ -178,7 +185,12 @@ fn a_late_edit_goes_into_the_comment_that_the_draft_became() {
     assert_eq!(here.take_late(1_000, phone.client(), &record), Late::Carried);
     assert_eq!(here.comment(comment(1)).unwrap().text.as_str(), "1 2 three");
     assert_eq!(here.unsynced().count, 1);
-    here.forget_carried(phone.client(), record.id);
+    // As long as the record is there it is known by its name.
+    here.keep_carried(phone.client(), &[record.id].into());
+    here.keep_carried(client(9), &[].into());
+    assert_eq!(names(&mut here), 1);
+    here.keep_carried(phone.client(), &[].into());
+    assert_eq!(names(&mut here), 0, "also where nobody said which one went");
     assert_eq!(here.take_late(1_000, phone.client(), &record), Late::Carried);
     assert_eq!(here.comment(comment(1)).unwrap().text.as_str(), "1 2 three", "its words stand there already");
     // The review's sequencer is told what it was made on.
