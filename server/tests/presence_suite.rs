@@ -74,6 +74,12 @@ async fn suite(store: &dyn PresenceStore) {
     assert_eq!(store.list_sessions().await.unwrap(), [record(2)]);
     assert_eq!((one(1).await, one(2).await), (None, Some(record(2))));
 
+    // More than is asked for at once.
+    let many = (1..=1_201).map(record).collect::<Vec<_>>();
+    let puts = many.iter().cloned().map(PresenceWrite::PutSession).collect::<Vec<_>>();
+    store.write(&puts, LONG).await.unwrap();
+    assert_eq!(store.list_sessions().await.unwrap(), many);
+
     // Nothing at all is a question whether the store is there.
     store.write(&[], LONG).await.unwrap();
     let many = (0..300).map(|n| PresenceWrite::Put(there, presence(n, 2))).collect::<Vec<_>>();

@@ -46,7 +46,7 @@ pub(super) async fn conflicts(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let row = find(&state, &name).await?;
-    let View { review, head, .. } = state.rooms.get(row.id).read().await?;
+    let View { review, head, .. } = state.rooms.get(row.id).read(row.head.version).await?;
     let conflicts = review.conflicts.open().collect();
     let settled = review.conflicts.settled().collect();
     Ok(HttpResponse::Ok().json(Open { version: head.version, conflicts, settled }))
@@ -162,7 +162,8 @@ async fn mark_stale(state: &AppState, id: ReviewId, story: &mut Story) -> Result
     if !story.events.iter().any(|told| matches!(told.fact, Fact::DecisionSet { .. })) {
         return Ok(());
     }
-    let newest = state.rooms.get(id).read().await?.review.patch_set;
+    // What the story tells of new code counts, whether this node has heard of it or not.
+    let newest = state.rooms.get(id).read(story.to).await?.review.patch_set;
     for told in &mut story.events {
         if let Fact::DecisionSet { patch_set: from, .. } = told.fact
             && from < newest

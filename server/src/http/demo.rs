@@ -4,6 +4,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use super::cached::{is_known, weak};
 use super::{ApiError, only_looks};
 
 #[derive(RustEmbed)]
@@ -45,17 +46,12 @@ pub(super) async fn serve(request: HttpRequest) -> Result<HttpResponse, ApiError
 
 fn respond(request: &HttpRequest, path: &str, file: &EmbeddedFile) -> HttpResponse {
     let hash: String = file.metadata.sha256_hash()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    // Weak: the bytes differ with their compression.
-    let etag = format!("W/\"{hash}\"");
     // The names of assets change with their content.
     let cache = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let known = request.headers().get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
-    let mut response = HttpResponse::Ok();
-    if known.is_some_and(|tags| tags.contains(&hash)) {
-        response.status(StatusCode::NOT_MODIFIED);
-    }
-    response.insert_header((header::ETAG, etag)).insert_header((header::CACHE_CONTROL, cache));
-    if known.is_some_and(|tags| tags.contains(&hash)) {
+    let known = is_known(request, &hash);
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((header::ETAG, weak(&hash))).insert_header((header::CACHE_CONTROL, cache));
+    if known {
         return response.finish();
     }
     let kind = file.metadata.mimetype();

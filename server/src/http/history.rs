@@ -26,8 +26,8 @@ pub(super) async fn history(
     query: web::Query<HistoryQuery>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let (room, comment) = found(&state, path.into_inner()).await?;
-    let past = CommentPast { store: &*state.store, room: &room, comment };
+    let (room, comment, reaches) = found(&state, path.into_inner()).await?;
+    let past = CommentPast { store: &*state.store, room: &room, comment, reaches };
     Ok(HttpResponse::Ok().json(past.history(query.after).await?))
 }
 
@@ -36,13 +36,17 @@ pub(super) async fn comment(
     query: web::Query<VersionQuery>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let (room, comment) = found(&state, path.into_inner()).await?;
-    let past = CommentPast { store: &*state.store, room: &room, comment };
+    let (room, comment, reaches) = found(&state, path.into_inner()).await?;
+    let past = CommentPast { store: &*state.store, room: &room, comment, reaches };
     Ok(HttpResponse::Ok().json(past.at(query.version).await?))
 }
 
-async fn found(state: &AppState, (name, id): (String, String)) -> Result<(RoomHandle, CommentId), ApiError> {
+/// The review's room, the comment's id, and a version that the store has.
+async fn found(
+    state: &AppState,
+    (name, id): (String, String),
+) -> Result<(RoomHandle, CommentId, Version), ApiError> {
     let row = find(state, &name).await?;
     let id = id.parse().map_err(|_| ApiError::unknown_comment(format!("{id:?} is no comment's id")))?;
-    Ok((state.rooms.get(row.id), id))
+    Ok((state.rooms.get(row.id), id, row.head.version))
 }

@@ -1,5 +1,6 @@
 //! HTTP: reviews in and out, the socket, health, and the demo.
 
+mod cached;
 mod create;
 mod decisions;
 mod demo;

@@ -54,7 +54,8 @@ pub(super) async fn add(
 ) -> Result<HttpResponse, ApiError> {
     state.origins.check(&request)?;
     let key = query.into_inner().key.filter(|key| !key.is_empty()).map(checked_key).transpose()?;
-    let review = find(&state, &name).await?.id;
+    let row = find(&state, &name).await?;
+    let (review, reaches) = (row.id, row.head.version);
     let (patch_set, body_hash) = parsed(body).await?;
     let code = Arc::new(patch_set);
     let code_json = encoded(&code).await?;
@@ -66,7 +67,7 @@ pub(super) async fn add(
         }
         check_limits(&rows, code_json.len())?;
         let room = state.rooms.get(review);
-        let Code { number, code: newest } = room.code().await?;
+        let Code { number, code: newest } = room.code(reaches).await?;
         if rows.last().is_none_or(|row| row.number < number) {
             // One came since the list was read: it may be this very request's.
             continue;

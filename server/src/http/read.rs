@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use interline_core::clock::{Millis, Stamp};
 use interline_core::entry::Hash;
@@ -10,6 +9,7 @@ use interline_core::id::{CommentId, ReviewId, User, UserId, Version};
 use interline_core::review::{Anchor, Comment, Conflict, Place, Review, Standing, Status};
 use serde::{Deserialize, Serialize};
 
+use super::cached::tagged;
 use super::create::url_of;
 use super::history::VersionQuery;
 use super::{ApiError, query};
@@ -142,7 +142,7 @@ pub(super) async fn show(
 ) -> Result<HttpResponse, ApiError> {
     let row = find(&state, &name).await?;
     let View { review, head, users } = match query.version {
-        None => state.rooms.get(row.id).read().await?,
+        None => state.rooms.get(row.id).read(row.head.version).await?,
         Some(version) => review_at(&*state.store, row.id, version, row.head.version).await?,
     };
     let url = url_of(&state, &request, &row);
@@ -167,6 +167,7 @@ pub(super) async fn show(
 }
 
 pub(super) async fn patch_set(
+    request: HttpRequest,
     path: web::Path<(String, String)>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
@@ -174,10 +175,9 @@ pub(super) async fn patch_set(
     let row = find(&state, &name).await?;
     let unknown = || ApiError::not_found(format!("the review has no patch set {number}"));
     let json = state.store.patch_set(row.id, number.parse().map_err(|_| unknown())?).await?;
-    // A patch set never changes.
-    let mut response = HttpResponse::Ok();
-    response.insert_header((header::CACHE_CONTROL, "private, max-age=31536000, immutable"));
-    Ok(response.content_type("application/json").body(json.ok_or_else(unknown)?))
+    // Under the same number there may be other code, once history was lost: what is kept is to be used only where this
+    // is still its tag.
+    Ok(tagged(&request, "private, no-cache", json.ok_or_else(unknown)?))
 }
 
 pub(super) async fn find(state: &AppState, name: &str) -> Result<ReviewRow, ApiError> {

@@ -82,8 +82,9 @@ pub(super) async fn since(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let (name, number) = path.into_inner();
-    let id = find(&state, &name).await?.id;
-    let to = state.rooms.get(id).read().await?.review.patch_set;
+    let row = find(&state, &name).await?;
+    let id = row.id;
+    let to = state.rooms.get(id).read(row.head.version).await?.review.patch_set;
     let from = number.parse().ok().filter(|from| (1..=to).contains(from));
     let from = from.ok_or_else(|| ApiError::not_found(format!("the review has no patch set {number}")))?;
     let files = changed(&state, id, from, to).await?;

@@ -19,6 +19,9 @@ use super::{PresenceError, PresenceStore, PresenceWrite, SessionRecord};
 use crate::link::{Link, LinkError};
 use crate::time::now_ms;
 
+/// How many values are asked for at once.
+const READ: usize = 500;
+
 /// The presence store in Redis.
 pub struct RedisPresence {
     link: Arc<Link>,
@@ -48,16 +51,18 @@ impl RedisPresence {
         let mut names = redis::pipe();
         names.zrange(&group.index, 0, -1);
         let (members,): (Vec<String>,) = self.run(&names).await?;
-        if members.is_empty() {
-            return Ok(Vec::new());
+        let mut all = Vec::with_capacity(members.len());
+        // Redis answers others between two of these, and each has a deadline of its own.
+        for members in members.chunks(READ) {
+            let mut pipeline = redis::pipe();
+            for member in members {
+                pipeline.get(group.key(member));
+            }
+            let values: Vec<Option<String>> = self.run(&pipeline).await?;
+            // A member of the index without a key has expired; a value that cannot be read is a newer node's.
+            all.extend(values.into_iter().flatten().filter_map(|json| serde_json::from_str(&json).ok()));
         }
-        let mut values = redis::pipe();
-        for member in &members {
-            values.get(group.key(member));
-        }
-        let values: Vec<Option<String>> = self.run(&values).await?;
-        // A member of the index without a key has expired; a value that cannot be read is a newer node's.
-        Ok(values.into_iter().flatten().filter_map(|json| serde_json::from_str(&json).ok()).collect())
+        Ok(all)
     }
 }
 

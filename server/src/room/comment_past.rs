@@ -27,6 +27,8 @@ pub(crate) struct CommentPast<'a> {
     pub(crate) store: &'a dyn Store,
     pub(crate) room: &'a RoomHandle,
     pub(crate) comment: CommentId,
+    /// A version that the store has: nothing older counts as the newest.
+    pub(crate) reaches: Version,
 }
 
 /// A comment as of a version.
@@ -148,7 +150,7 @@ impl CommentPast<'_> {
 
     /// The comment as it is now, and where the log ends.
     async fn standing(&self) -> Result<(Comment, Version), Failure> {
-        let (comment, head) = self.room.comment(self.comment).await?;
+        let (comment, head) = self.room.comment(self.comment, self.reaches).await?;
         let unknown = || {
             let message = format!("there is no comment {} in this review", self.comment);
             Failure::new(ErrorCode::UnknownComment, message)

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::load::{PAGE, line_map, patch_set};
+use super::look::Look;
 use super::task::{Broken, Came, Event, PatchSetCame, Room};
 use super::{Failure, Join};
 use crate::fanout::News;
@@ -33,6 +34,13 @@ const LOOK_ALONE_MS: Range<u64> = 250..750;
 const ALONE_TOGETHER: u64 = 1_000;
 /// The same where nobody else appends: only what happens to the database itself is to be noticed.
 const LOOK_ONLY_NODE_MS: Range<u64> = 3_000..6_000;
+/// How long after something was not heard it is looked for at the soonest. Who came in elsewhere just before a room
+/// listened is on record a moment later only (`GATHER` in `presence/board.rs`).
+const ON_RECORD: Duration = Duration::from_millis(150);
+/// How long after that it is looked once more. Another node may find Redis so much later than this one, and only then
+/// write down who is there.
+const ONCE_MORE: Duration = Duration::from_millis(1_600);
+
 /// What a room knows of other nodes.
 pub(super) struct Elsewhere {
     /// The log reaches at least to here.
@@ -43,10 +51,16 @@ pub(super) struct Elsewhere {
     looking: bool,
     /// When to ask it.
     pub(super) look_at: Instant,
+    /// When to ask it in any case, however often it is asked before.
+    due: Vec<Instant>,
+    /// Whether others could not be told for a while who is here.
+    cut_off: bool,
     /// Whether somebody may have read or viewed something elsewhere that was not heard: it is asked for then, too.
     marks_missed: bool,
     /// Joins that wait until the room is where the store was when they were looked up.
     waiting: Vec<Waiting>,
+    /// Those who wait to be shown something at a version that the store has.
+    pub(super) looks: Vec<(Version, Look)>,
 }
 
 struct Waiting {
@@ -71,8 +85,11 @@ impl Elsewhere {
             reading: false,
             looking: false,
             look_at: now,
+            due: Vec::new(),
+            cut_off: false,
             marks_missed: false,
             waiting: Vec::new(),
+            looks: Vec::new(),
         }
     }
 }
@@ -104,10 +121,12 @@ impl Room {
             }
             News::Missed => {
                 self.elsewhere.marks_missed = true;
+                self.elsewhere.cut_off |= !self.context.fanout.is_healthy();
                 // Not all rooms of all nodes at one moment.
-                let soon = fastrand::u64(0..alone(self.loaded()).start);
-                self.elsewhere.look_at =
-                    self.elsewhere.look_at.min(Instant::now() + Duration::from_millis(soon));
+                let soon = ON_RECORD + Duration::from_millis(fastrand::u64(0..alone(self.loaded()).start));
+                let at = Instant::now() + soon;
+                self.elsewhere.look_at = self.elsewhere.look_at.min(at);
+                self.elsewhere.due = vec![at, at + ONCE_MORE];
                 Ok(())
             }
         }
@@ -250,6 +269,7 @@ impl Room {
         {
             self.answer_found(number, join, Ok((answer, 0)));
         }
+        self.show_waiting();
         self.follow(version);
     }
 
@@ -272,6 +292,9 @@ impl Room {
             self.forget_client(join.client, &join.user.id);
             let _ = join.reply.send(super::Joining::Failed(failure.clone()));
         }
+        for (_, look) in std::mem::take(&mut self.elsewhere.looks) {
+            look.fail(failure);
+        }
     }
 
     /// How many rooms there are at this node.
@@ -287,9 +310,16 @@ impl Room {
             true => alone(self.loaded()),
             false => LOOK_ONLY_NODE_MS,
         };
-        self.elsewhere.look_at = Instant::now() + Duration::from_millis(fastrand::u64(wait));
+        let now = Instant::now();
+        let next = now + Duration::from_millis(fastrand::u64(wait));
+        self.elsewhere.due.retain(|at| *at > now);
+        self.elsewhere.look_at = self.elsewhere.due.iter().copied().fold(next, Instant::min);
         if self.is_shared() {
             self.look_for_guests(healthy);
+            // Others may have been there all the time, and know of nothing that they have missed.
+            if std::mem::replace(&mut self.elsewhere.cut_off, !healthy) && healthy {
+                self.say_who_is_here();
+            }
         }
         if std::mem::take(&mut self.elsewhere.marks_missed) {
             let users: Vec<UserId> = self.marks.keys().cloned().collect();

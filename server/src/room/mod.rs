@@ -10,6 +10,7 @@ mod elsewhere;
 mod guests;
 mod join;
 mod load;
+mod look;
 mod marks;
 mod members;
 mod opened;
@@ -31,15 +32,16 @@ use std::sync::{Arc, OnceLock};
 use bytestring::ByteString;
 use interline_core::diff::PatchSet;
 use interline_core::entry::Head;
-use interline_core::id::{ClientId, CommentId, ReviewId, Seq, SessionId, User, UserId, Version};
+use interline_core::id::{ClientId, ReviewId, Seq, SessionId, User, UserId, Version};
 use interline_core::presence::{Presence, PresenceUpdate};
-use interline_core::review::{Comment, Marks, Review};
+use interline_core::review::{Marks, Review};
 use interline_core::sync::{NewPatchSet, PatchSetOutcome, Submission};
 use interline_core::wire::{ErrorCode, ErrorFrame, ServerFrame, encode};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use bells::Bells;
 pub(crate) use comment_past::CommentPast;
+use look::Look;
 pub(crate) use opened::OpenedFrame;
 pub(crate) use past::review_at;
 use publish::Publish;
@@ -65,12 +67,8 @@ pub(crate) enum Input {
     Submit(Box<Submit>),
     /// A session tells where its user is.
     Presence(SessionId, Box<PresenceUpdate>),
-    /// Somebody wants to look.
-    Read(oneshot::Sender<Result<View, Failure>>),
-    /// Somebody wants to look at one comment.
-    Comment(CommentId, oneshot::Sender<Result<(Option<Comment>, Head), Failure>>),
-    /// Somebody wants the newest code.
-    Code(oneshot::Sender<Result<Code, Failure>>),
+    /// Somebody wants to look, at no less than this version.
+    Look(Version, Look),
     /// Somebody adds a patch set.
     PatchSet(Box<NewPatchSet>, oneshot::Sender<Result<PatchSetOutcome, Failure>>),
     /// A user's private drafts are published.
@@ -265,32 +263,11 @@ impl RoomHandle {
         }
     }
 
-    /// Looks at the review.
-    pub(crate) async fn read(&self) -> Result<View, Failure> {
-        let (reply, view) = oneshot::channel();
-        let _ = self.mailbox.send(Input::Read(reply)).await;
-        view.await.unwrap_or_else(|_| Err(self.why()))
-    }
-
-    /// The newest code.
-    pub(crate) async fn code(&self) -> Result<Code, Failure> {
-        let (reply, code) = oneshot::channel();
-        let _ = self.mailbox.send(Input::Code(reply)).await;
-        code.await.unwrap_or_else(|_| Err(Failure::ended()))
-    }
-
     /// Adds a patch set; waits until it is durable, or is not. `None` if the room ended under it: only the store can
     /// tell then.
     pub(crate) async fn add_patch_set(&self, new: NewPatchSet) -> Option<Result<PatchSetOutcome, Failure>> {
         let (reply, outcome) = oneshot::channel();
         let _ = self.mailbox.send(Input::PatchSet(Box::new(new), reply)).await;
         outcome.await.ok()
-    }
-
-    /// Looks at one comment, and where the log ends.
-    pub(crate) async fn comment(&self, id: CommentId) -> Result<(Option<Comment>, Head), Failure> {
-        let (reply, comment) = oneshot::channel();
-        let _ = self.mailbox.send(Input::Comment(id, reply)).await;
-        comment.await.unwrap_or_else(|_| Err(self.why()))
     }
 }

@@ -57,6 +57,16 @@ impl Room {
         self.tell_here(session);
     }
 
+    /// Tells other nodes again where everybody on this one is.
+    pub(super) fn say_who_is_here(&self) {
+        if self.is_private() {
+            return;
+        }
+        for (_, member) in self.members.iter() {
+            self.context.fanout.publish(self.id, News::Present(member.presence.clone()));
+        }
+    }
+
     /// Tells everybody on this node the latest of a session.
     pub(super) fn tell_here(&mut self, session: SessionId) {
         self.members.tell_of(session);

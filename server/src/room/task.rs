@@ -148,9 +148,7 @@ async fn turn_away(id: ReviewId, inputs: &mut mpsc::Receiver<Input>, failure: &F
     while let Some(input) = inputs.recv().await {
         match input {
             Input::Join(join) => drop(join.reply.send(Joining::Failed(failure.clone()))),
-            Input::Read(reply) => drop(reply.send(Err(failure.clone()))),
-            Input::Comment(_, reply) => drop(reply.send(Err(failure.clone()))),
-            Input::Code(reply) => drop(reply.send(Err(failure.clone()))),
+            Input::Look(_, look) => look.fail(failure),
             Input::PatchSet(_, reply) => drop(reply.send(Err(failure.clone()))),
             Input::Publish(publish) => drop(publish.reply.send(PublicationOutcome::StoreFailed)),
             Input::Submit(submit) => {
@@ -251,16 +249,11 @@ impl Room {
             Input::Leave(session) => self.leave(session),
             Input::Submit(submit) => self.submit(*submit),
             Input::Presence(session, update) => self.presence(session, *update),
-            Input::Read(reply) => drop(reply.send(Ok(self.view()))),
-            Input::Comment(id, reply) => {
-                let comment = self.sequencer.committed().comments.get(&id).cloned();
-                let _ = reply.send(Ok((comment, self.sequencer.head())));
-            }
+            Input::Look(reaches, look) => self.show(reaches, look),
             Input::Marks(told) => {
                 let (user, marks, asked) = *told;
                 self.marks(user, marks, asked);
             }
-            Input::Code(reply) => drop(reply.send(self.code())),
             Input::PatchSet(new, reply) => self.add_patch_set(*new, reply),
             Input::Publish(publish) => self.publish(*publish),
             Input::Stop => {}
@@ -311,7 +304,7 @@ impl Room {
         self.shot.insert(current.unwrap_or_else(fresh)).clone()
     }
 
-    fn view(&mut self) -> View {
+    pub(super) fn view(&mut self) -> View {
         let review = self.shot().review.clone();
         View { review, head: self.sequencer.head(), users: self.users() }
     }

@@ -381,10 +381,10 @@ async fn a_batch_is_carried_over_so_many_edits_and_no_more() {
 async fn no_room_is_started_once_the_server_stops() {
     let log = Log::new().await;
     let rooms = Rooms::new(log.context.clone());
-    assert!(rooms.get(log.id).read().await.is_ok());
+    assert!(rooms.get(log.id).read(0).await.is_ok());
     rooms.stop(tokio::time::Instant::now() + Duration::from_secs(60)).await;
     assert!(rooms.get(log.id).ended());
-    assert!(rooms.get(log.id).read().await.is_err());
+    assert!(rooms.get(log.id).read(0).await.is_err());
 }
 
 #[tokio::test]

@@ -46,7 +46,8 @@ impl Session {
         self.histories.tasks.spawn_local(async move {
             // In the order in which they came: the semaphore is fair.
             let _turn = turn.acquire().await;
-            let past = CommentPast { store: &*store, room: &room, comment };
+            // The room has whatever the session has been told.
+            let past = CommentPast { store: &*store, room: &room, comment, reaches: 0 };
             let frame = match past.history(after).await {
                 Ok(history) => encode(&ServerFrame::History(HistoryFrame { review, nonce, history })).into(),
                 Err(failure) => {

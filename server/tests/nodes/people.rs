@@ -1,11 +1,16 @@
 //! Who is here, on whichever node.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::set_up::{Nodes, SOON, until};
-use crate::support::{Client, id};
+use crate::support::{Client, Running, id};
+
+/// How soon those at a node that was cut off are seen again elsewhere: it is connected within 1.5 s, and looks within
+/// another. Others, who were there all the time, look after up to 4 s.
+const BACK: Duration = Duration::from_secs(3);
 
 /// The next word about somebody: where they are, or nothing if they are gone.
 async fn word_of(client: &mut Client, user: &str, session: Option<&str>) -> Option<Value> {
@@ -24,6 +29,17 @@ async fn word_of(client: &mut Client, user: &str, session: Option<&str>) -> Opti
 async fn moves(client: &mut Client, review: &str, line: u32) {
     let update = json!({ "place": { "file": "file.txt", "line": line }, "active": true });
     client.send(json!({ "presence": { "review": review, "update": update } })).await;
+}
+
+/// Waits until whoever opens the review at a node is not told of a user.
+async fn gone_at(server: &Running, user: &str) {
+    let number = Cell::new(100);
+    until("they are not there any more", async || {
+        number.set(number.get() + 1);
+        let opened = server.client(number.get()).await.open("pr", None).await;
+        opened["presence"].as_array().unwrap().iter().all(|there| there["user"]["id"] != user)
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,13 +94,7 @@ async fn a_node_that_falls_silent_takes_its_people_along_within_the_time_to_live
     until("both are listed", async || records().await == 2).await;
     a.proxy.partition();
     let began = Instant::now();
-    let number = std::cell::Cell::new(100);
-    until("she is not there any more", async || {
-        number.set(number.get() + 1);
-        let opened = b.server.client(number.get()).await.open("pr", None).await;
-        opened["presence"].as_array().unwrap().iter().all(|there| there["user"]["id"] != "user-1")
-    })
-    .await;
+    gone_at(&b.server, "user-1").await;
     println!("gone after {:?}", began.elapsed());
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     while word_of(&mut bo, "user-1", Some(&session)).await.is_some() {}
@@ -96,6 +106,63 @@ async fn a_node_that_falls_silent_takes_its_people_along_within_the_time_to_live
     // At home she never was away.
     let home = a.server.get("/api/sessions").await.json();
     assert_eq!(home["sessions"].as_array().unwrap().len(), 1, "what this node knows by itself: {home}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_opens_a_review_a_moment_after_somebody_at_another_node_sees_them() {
+    let Some(nodes) = Nodes::start(2).await else { return };
+    let [a, b] = [0, 1].map(|n| &nodes.node(n).server);
+    for round in 0..8 {
+        let key = format!("pr-{round}");
+        a.review(&key).await;
+        let (mut ann, mut bo) = (a.client(1).await, b.client(2).await);
+        ann.open(&key, None).await;
+        let began = Instant::now();
+        let opened = bo.open(&key, None).await;
+        // Nobody moves: what she has said was said before his node listened, or is on record only afterwards.
+        if opened["presence"].as_array().unwrap().is_empty() {
+            word_of(&mut bo, "user-1", None).await.unwrap();
+        }
+        assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_see_each_other_at_a_node_that_is_cut_off_and_are_seen_again_soon_after() {
+    let Some(nodes) = Nodes::start(2).await else { return };
+    let [a, b] = [0, 1].map(|n| nodes.node(n));
+    let review = a.server.review("pr").await;
+    let mut bo = b.server.client(2).await;
+    bo.open("pr", None).await;
+    let (mut ann, mut cy) = (a.server.client(1).await, a.server.client(3).await);
+    ann.open("pr", None).await;
+    cy.open("pr", None).await;
+    let her = word_of(&mut bo, "user-1", None).await.unwrap();
+    let session = her["session"].as_str().unwrap();
+    let records = async || b.server.get("/api/sessions").await.json()["sessions"].as_array().unwrap().len();
+    until("all are on record", async || records().await == 3).await;
+    // Longer than what is kept of anybody lives.
+    a.proxy.partition();
+    let (cut_off, mut line) = (Instant::now(), 0);
+    for _ in 0..3 {
+        line += 1;
+        let began = Instant::now();
+        moves(&mut ann, &review, line).await;
+        while word_of(&mut cy, "user-1", None).await.unwrap()["place"]["line"] != line {}
+        moves(&mut cy, &review, line).await;
+        while word_of(&mut ann, "user-3", None).await.unwrap()["place"]["line"] != line {}
+        assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    }
+    gone_at(&b.server, "user-1").await;
+    println!("gone elsewhere after {:?}", cut_off.elapsed());
+    while word_of(&mut bo, "user-1", Some(session)).await.is_some() {}
+    a.proxy.heal();
+    let healed = Instant::now();
+    // Where she is by now, without another move.
+    let again = word_of(&mut bo, "user-1", None).await.unwrap();
+    println!("there again after {:?}", healed.elapsed());
+    assert!(healed.elapsed() < BACK, "{:?}", healed.elapsed());
+    assert_eq!((&again["session"], &again["place"]["line"]), (&her["session"], &line.into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

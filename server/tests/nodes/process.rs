@@ -15,11 +15,18 @@ pub(super) struct Process {
 impl Process {
     /// Starts one with a Redis, over a directory of its own; what it says of itself at the start is returned as well.
     pub(super) fn start(redis_url: &str, environment: &[(&str, &str)]) -> (Process, Running, String) {
+        Process::start_with(&["--redis-url", redis_url], environment)
+    }
+
+    /// The same with arguments of one's choice, and no others but where to listen and to keep data.
+    pub(super) fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> (Process, Running, String) {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("server.log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_interline-server"));
-        command.args(["--listen", "127.0.0.1:0", "--redis-url", redis_url, "--data-dir"]);
-        command.arg(directory.path()).env_remove("INTERLINE_DATABASE_URL").env_remove("RUST_LOG");
+        command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(directory.path()).args(arguments);
+        for name in ["INTERLINE_DATABASE_URL", "REDIS_URL", "RUST_LOG"] {
+            command.env_remove(name);
+        }
         command.envs(environment.iter().copied());
         let stderr = std::fs::File::create(&log).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use interline_core::entry::AnswerResult;
+use interline_core::id::{ReviewId, UserId};
 use interline_core::review::Marks;
 use interline_server::store::{
-    AppendOutcome, Creation, PostgresOptions, PostgresStore, ReviewAppend, ReviewRow, Store, StoreError,
+    AppendOutcome, Creation, DraftsOf, PostgresOptions, PostgresStore, ReviewAppend, ReviewRow, Store,
+    StoreError,
 };
 use interline_services::{BreakableProxy, Database, Postgres};
 use tokio::task::JoinHandle;
@@ -20,6 +22,8 @@ use crate::suite::material::{answer_only, append, client, create, head_after, ne
 
 /// What does not wait for a standby is over sooner.
 const SOON: Duration = Duration::from_secs(5);
+/// Many more than any call asks the database.
+const QUESTIONS: usize = 50;
 /// Between two looks.
 const A_MOMENT: Duration = Duration::from_millis(5);
 
@@ -100,11 +104,20 @@ fn everything(store: &Arc<dyn Store>, row: &ReviewRow, with: u128) -> Vec<(&'sta
     ]
 }
 
-/// None of it is told while the commit of that node waits for a standby.
-async fn none_is_told(database: &Database, asked: &[(&str, JoinHandle<()>)], but: u32) -> u32 {
+/// None of it is told while the commit of that node waits for a standby. What does not wait for that is told before the
+/// same node has answered so many other questions, which ask its database as well and wait for nobody.
+async fn none_is_told(
+    database: &Database,
+    store: &Arc<dyn Store>,
+    asked: &[(&str, JoinHandle<()>)],
+    but: u32,
+) -> u32 {
     let barrier = committing_after(database, "SyncRep", but).await;
-    for (call, answer) in asked {
-        assert!(!answer.is_finished(), "{call} has told of what no standby has");
+    for _ in 0..QUESTIONS {
+        timeout(SOON, store.kept_after(ReviewId(uuid::Uuid::nil()))).await.expect("it waits").unwrap();
+        for (call, answer) in asked {
+            assert!(!answer.is_finished(), "{call} has told of what no standby has");
+        }
     }
     barrier
 }
@@ -126,11 +139,11 @@ async fn what_no_standby_has_is_told_by_no_node() {
             learned(&database, &store, &row).await;
             let asked = everything(&store, &row, number);
             // A barrier that is cut off is none.
-            let barrier = none_is_told(&database, &asked, 0).await;
+            let barrier = none_is_told(&database, &store, &asked, 0).await;
             end(&database, barrier);
-            let barrier = none_is_told(&database, &asked, barrier).await;
+            let barrier = none_is_told(&database, &store, &asked, barrier).await;
             cancel(&database, barrier);
-            none_is_told(&database, &asked, 0).await;
+            none_is_told(&database, &store, &asked, 0).await;
             wait_for(&postgres, "");
             for (call, answer) in asked {
                 timeout(SOON, answer).await.expect(call).expect(call);
@@ -146,7 +159,7 @@ async fn a_refusal_and_marks_that_no_standby_has_are_not_told() {
     let database = postgres.database().unwrap();
     let (writer, other) = (open(&database).await, open(&database).await);
     let row = create(&*writer, Some("key")).await;
-    let user = interline_core::id::UserId::new("ann").unwrap();
+    let user = UserId::new("ann").unwrap();
     let marks: Marks =
         serde_json::from_value(serde_json::json!({ "read": { uuid::Uuid::nil().to_string(): 1 } })).unwrap();
     wait_for(&postgres, "nobody");
@@ -168,11 +181,69 @@ async fn a_refusal_and_marks_that_no_standby_has_are_not_told() {
         ("last_answers", ask(&other, async move |it| it.last_answers(row.id, &[client(1)]).await)),
         ("merge_marks", ask(&other, async move |it| it.merge_marks(row.id, &user, &marks).await)),
     ];
-    none_is_told(&database, &asked, 0).await;
+    none_is_told(&database, &other, &asked, 0).await;
     wait_for(&postgres, "");
     for (call, answer) in asked {
         timeout(SOON, answer).await.expect(call).expect(call);
     }
+}
+
+/// Opening a log of private drafts tells where it ends, which nothing else of a review does.
+#[tokio::test(flavor = "multi_thread")]
+async fn drafts_that_no_standby_has_are_not_told() {
+    let Some(postgres) = Postgres::start().unwrap() else { return };
+    let database = postgres.database().unwrap();
+    let (writer, other) = (open(&database).await, open(&database).await);
+    let row = create(&*writer, Some("key")).await;
+    let of = DraftsOf { review: row.id, owner: UserId::new("ann").unwrap() };
+    let mut drafts = writer.open_drafts(&of).await.unwrap();
+    // A node that runs has had what was there before confirmed.
+    assert_eq!(other.open_drafts(&of).await.unwrap(), drafts);
+    wait_for(&postgres, "nobody");
+    let request = append(&drafts, &[(client(1), 1)]);
+    drafts.head = head_after(&request);
+    cut_off(&database, &writer, request, end).await;
+    for store in [other, open(&database).await] {
+        wait_for(&postgres, "nobody");
+        learned(&database, &store, &row).await;
+        let (of, head) = (of.clone(), drafts.head);
+        let opened = ask(&store, async move |it| {
+            let opened = it.open_drafts(&of).await?;
+            assert_eq!(opened.head, head);
+            Ok(())
+        });
+        let asked = [("open_drafts", opened)];
+        none_is_told(&database, &store, &asked, 0).await;
+        wait_for(&postgres, "");
+        for (call, answer) in asked {
+            timeout(SOON, answer).await.expect(call).expect(call);
+        }
+    }
+}
+
+/// Whoever has given up waiting for a standby does not leave the server a process that goes on waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_that_is_away_does_not_fill_the_server_with_waiting_commits() {
+    let Some(postgres) = Postgres::start().unwrap() else { return };
+    let database = postgres.database().unwrap();
+    let store = open(&database).await;
+    let row = create(&*store, Some("key")).await;
+    wait_for(&postgres, "nobody");
+    learned(&database, &store, &row).await;
+    let requests = [append(&row, &[(client(1), 1)])];
+    let (appended, read) = tokio::join!(store.append(&requests), store.entries(row.id, 0, 10));
+    assert!(matches!(appended.unwrap_err(), StoreError::UnknownOutcome(_)));
+    assert!(matches!(read.unwrap_err(), StoreError::Unavailable(_)));
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    // As long as it had patience with the last that it made.
+    timeout(3 * SOON, async {
+        while database.sql(waiting).unwrap() != "0" {
+            sleep(A_MOMENT).await;
+        }
+    })
+    .await
+    .expect("nothing waits any more");
+    wait_for(&postgres, "");
 }
 
 /// What a node has had confirmed, or has written, it tells without asking again; and where nobody is waited for reading
@@ -200,7 +271,7 @@ async fn what_a_standby_has_is_told_at_once() {
         ("entries", ask(&other, async move |it| it.entries(row.id, 0, 10).await)),
         ("find_log", ask(&other, async move |it| it.find_log(row.id).await)),
     ];
-    none_is_told(&database, &asked, 0).await;
+    none_is_told(&database, &other, &asked, 0).await;
     wait_for(&postgres, "");
     for (call, answer) in asked {
         timeout(SOON, answer).await.expect(call).expect(call);
@@ -269,7 +340,7 @@ async fn what_was_told_is_at_the_standby_that_becomes_the_primary() {
     cut_off(&database, &writer, request, end).await;
     learned(&database, &other, &row).await;
     let asked = everything(&other, &row, 1);
-    none_is_told(&database, &asked, 0).await;
+    none_is_told(&database, &other, &asked, 0).await;
     // It is back, and is sent what it lacks.
     standby.restart().unwrap();
     for (call, answer) in asked {

@@ -88,3 +88,39 @@ async fn lost_history_is_told_and_what_is_left_of_it() {
     assert_eq!(entry(&ann.next().await).0, 5);
     server.stop().await;
 }
+
+/// A browser may keep code, and asks by its tag whether that is still what has its number.
+#[tokio::test(flavor = "multi_thread")]
+async fn code_that_came_where_other_was_lost_has_another_tag() {
+    let server = Running::start().await;
+    server.review("pr").await;
+    let (backup, directory) = (tempfile::tempdir().unwrap(), server.stop().await);
+    copy(directory.path(), backup.path());
+
+    let path = "/api/reviews/pr/patchsets/2";
+    let with = |line: &str| format!("--- a/f\n+++ b/f\n@@ -0,0 +1 @@\n+{line}\n").into_bytes();
+    let server = Running::start_in(directory).await;
+    server.post("/api/reviews/pr/patchsets", &with("lost")).await;
+    let kept = server.get(path).await;
+    // Names and values of headers are in small letters here.
+    let told = kept.header("etag").expect("a tag").to_owned();
+    let tag = told.replacen("w/", "W/", 1);
+    for tags in [tag.clone(), format!("\"other\", {tag}"), tag.trim_start_matches("W/").to_owned()] {
+        let known = server.ask("GET", path, &[("If-None-Match", &tags)], b"").await;
+        assert_eq!((known.status, known.body.as_str(), known.header("etag")), (304, "", Some(&*told)));
+        assert_eq!(known.header("cache-control"), Some("private, no-cache"));
+    }
+    let directory = server.stop().await;
+    remove_database(directory.path());
+    copy(backup.path(), directory.path());
+
+    let server = Running::start_in(directory).await;
+    let gone = server.ask("GET", path, &[("If-None-Match", &tag)], b"").await;
+    assert_eq!(gone.status, 404, "{}", gone.body);
+    server.post("/api/reviews/pr/patchsets", &with("other")).await;
+    let other = server.ask("GET", path, &[("If-None-Match", &tag)], b"").await;
+    assert_eq!(other.status, 200);
+    assert_eq!(other.json()["files"][0]["hunks"][0]["lines"][0], "+other");
+    assert_ne!(other.header("etag"), Some(&*told));
+    server.stop().await;
+}

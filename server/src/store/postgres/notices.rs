@@ -10,14 +10,16 @@ use std::task::Poll;
 
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::Interest;
+use tracing::subscriber::{Interest, NoSubscriber};
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber, dispatcher};
 
 /// What the driver logs the server's notices under.
 const TARGET: &str = "sqlx::postgres::notice";
 
-/// One for all, for making one costs something.
-static LISTENER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Listener));
+/// One for all, for making one costs something. Beside it one that hears nothing: a process that has a single one, as
+/// without a log, is taken not to want what the first thread to come by does not want.
+static LISTENER: LazyLock<[Dispatch; 2]> =
+    LazyLock::new(|| [Dispatch::new(Listener), Dispatch::new(NoSubscriber::default())]);
 
 thread_local! {
     /// Where what is logged goes otherwise, and whether there was a warning, while one of these futures is polled.
@@ -30,7 +32,7 @@ pub(super) async fn with_warnings<T>(future: impl Future<Output = T>) -> (T, boo
     std::future::poll_fn(|context| {
         let otherwise = dispatcher::get_default(Dispatch::clone);
         LISTENING.set(Some((otherwise, false)));
-        let polled = dispatcher::with_default(&LISTENER, || future.as_mut().poll(context));
+        let polled = dispatcher::with_default(&LISTENER[0], || future.as_mut().poll(context));
         warned |= LISTENING.take().is_some_and(|(_, warned)| warned);
         match polled {
             Poll::Ready(done) => Poll::Ready((done, warned)),
@@ -44,8 +46,14 @@ pub(super) async fn with_warnings<T>(future: impl Future<Output = T>) -> (T, boo
 struct Listener;
 
 impl Listener {
-    fn otherwise<T>(&self, of: impl FnOnce(&Dispatch) -> T) -> Option<T> {
-        LISTENING.with_borrow(|listening| listening.as_ref().map(|(otherwise, _)| of(otherwise)))
+    /// Where things go otherwise. A span that was made while this listened may live on: then that is where they go now.
+    fn otherwise<T>(&self, of: impl FnOnce(&Dispatch) -> T) -> T {
+        let otherwise =
+            LISTENING.with_borrow(|listening| listening.as_ref().map(|(otherwise, _)| otherwise.clone()));
+        match otherwise {
+            Some(otherwise) => of(&otherwise),
+            None => of(&dispatcher::get_default(Dispatch::clone)),
+        }
     }
 }
 
@@ -64,7 +72,7 @@ impl Subscriber for Listener {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        is_warning(metadata) || self.otherwise(|otherwise| otherwise.enabled(metadata)).unwrap_or(false)
+        is_warning(metadata) || self.otherwise(|otherwise| otherwise.enabled(metadata))
     }
 
     fn event(&self, event: &Event<'_>) {
@@ -83,7 +91,7 @@ impl Subscriber for Listener {
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        self.otherwise(|otherwise| otherwise.new_span(span)).unwrap_or(Id::from_u64(1))
+        self.otherwise(|otherwise| otherwise.new_span(span))
     }
 
     fn record(&self, span: &Id, values: &Record<'_>) {
@@ -101,10 +109,22 @@ impl Subscriber for Listener {
     fn exit(&self, span: &Id) {
         self.otherwise(|otherwise| otherwise.exit(span));
     }
+
+    fn clone_span(&self, span: &Id) -> Id {
+        self.otherwise(|otherwise| otherwise.clone_span(span))
+    }
+
+    fn try_close(&self, span: Id) -> bool {
+        self.otherwise(|otherwise| otherwise.try_close(span))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicIsize;
+    use std::sync::atomic::Ordering::Relaxed;
+
     use tracing::warn;
 
     use super::*;
@@ -124,5 +144,64 @@ mod tests {
         };
         assert_eq!(with_warnings(others).await, ((), false));
         assert_eq!(with_warnings(async { 8 }).await, (8, false));
+    }
+
+    /// What is said under one name, by whoever comes by.
+    fn canceling() {
+        warn!(target: TARGET, "canceling wait for synchronous replication");
+    }
+
+    #[tokio::test]
+    async fn what_was_said_before_where_nobody_listened_is_noticed() {
+        assert_eq!(with_warnings(async {}).await, ((), false));
+        std::thread::spawn(canceling).join().unwrap();
+        assert_eq!(with_warnings(async { canceling() }).await, ((), true));
+    }
+
+    /// Counts the holders of the only span that there is.
+    #[derive(Clone, Default)]
+    struct Holders(Arc<AtomicIsize>);
+
+    impl Subscriber for Holders {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            self.0.fetch_add(1, Relaxed);
+            Id::from_u64(7)
+        }
+        fn clone_span(&self, span: &Id) -> Id {
+            self.0.fetch_add(1, Relaxed);
+            span.clone()
+        }
+        fn try_close(&self, _: Id) -> bool {
+            self.0.fetch_sub(1, Relaxed) == 1
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, _: &Event<'_>) {}
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[tokio::test]
+    async fn a_span_is_closed_by_its_last_holder_wherever_that_is() {
+        let holders = Holders::default();
+        let _default = dispatcher::set_default(&Dispatch::new(holders.clone()));
+        let count = || holders.0.load(Relaxed);
+        let (span, warned) = with_warnings(async {
+            let span = tracing::info_span!("a span");
+            let other = span.clone();
+            assert_eq!(count(), 2);
+            drop(span);
+            assert_eq!(count(), 1);
+            other
+        })
+        .await;
+        assert!(!warned);
+        let other = span.clone();
+        assert_eq!(count(), 2);
+        drop((span, other));
+        assert_eq!(count(), 0);
     }
 }

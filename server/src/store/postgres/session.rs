@@ -66,6 +66,8 @@ const HELD: &str = "a session has its connection until it is dropped";
 pub(super) struct Session {
     /// There until this is dropped.
     connection: Option<PoolConnection<Postgres>>,
+    /// Those that it is one of.
+    connections: PgPool,
     home: Handle,
     standbys: Arc<Standbys>,
     server: Server,
@@ -75,11 +77,13 @@ pub(super) struct Session {
 impl Session {
     pub(super) async fn take(pool: &Pool) -> Result<Session> {
         let (connections, server) = (pool.connections.clone(), pool.standbys.server());
-        let connection = pool.home.spawn(async move { connections.acquire().await });
+        let acquired = connections.clone();
+        let connection = pool.home.spawn(async move { acquired.acquire().await });
         // It is not cancelled; the runtime may be at its end, and then so is the pool.
         let connection = connection.await.unwrap_or(Err(Error::PoolClosed))?;
         let (home, standbys) = (pool.home.clone(), pool.standbys.clone());
-        let session = Session { connection: Some(connection), home, standbys, server, in_order: false };
+        let connection = Some(connection);
+        let session = Session { connection, connections, home, standbys, server, in_order: false };
         // The first connection to another server may be this one, or made beside it.
         if session.standbys.server() == server { Ok(session) } else { Err(Trouble::Elsewhere) }
     }
@@ -127,17 +131,12 @@ impl Session {
     }
 
     /// Commits. Unless it was in another's way, an error does not say whether it happened.
-    pub(super) async fn commit<T>(self, value: T) -> Result<T> {
-        self.commit_within(PATIENCE, value).await
-    }
-
-    /// The same, waiting so long for the answer.
-    pub(super) async fn commit_within<T>(mut self, patience: Duration, value: T) -> Result<T> {
-        let standbys = self.standbys.are_waited_for();
-        let commit = sqlx::raw_sql("COMMIT").execute(&mut *self);
-        let (answer, warned) = match standbys {
-            true => with_warnings(timeout(patience, commit)).await,
-            false => (timeout(patience, commit).await, false),
+    pub(super) async fn commit<T>(mut self, value: T) -> Result<T> {
+        let waits_at = within(PATIENCE, self.waits_at()).await?;
+        let commit = timeout(PATIENCE, sqlx::raw_sql("COMMIT").execute(&mut *self));
+        let (answer, warned) = match waits_at {
+            Some(_) => with_warnings(commit).await,
+            None => (commit.await, false),
         };
         let unknown = |why: &str| Err(StoreError::UnknownOutcome(why.into()).into());
         match answer {
@@ -145,8 +144,34 @@ impl Session {
             Ok(Ok(_)) if warned => unknown("its wait for a standby was cancelled"),
             Ok(Ok(_)) => Ok(self.give_back(value)),
             Ok(Err(error)) => Err(unsettled(error)),
-            Err(_) => unknown("no answer in time"),
+            Err(_) => {
+                if let Some(process) = waits_at {
+                    self.end_wait_of(process);
+                }
+                unknown("no answer in time")
+            }
         }
+    }
+
+    /// By which process of the server a commit would wait for a standby, if commits do.
+    async fn waits_at(&mut self) -> Result<Option<i32>> {
+        if !self.standbys.are_waited_for() {
+            return Ok(None);
+        }
+        Ok(Some(sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut **self).await?))
+    }
+
+    /// A commit that nobody listens to any more shall not wait for a standby that is away: the server does not notice
+    /// that its client has gone while it does, no time limit of its own ends that, and all its connections would be
+    /// taken before long.
+    fn end_wait_of(&self, process: i32) {
+        const SQL: &str =
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'SyncRep'";
+        let connections = self.connections.clone();
+        self.home.spawn(async move {
+            let ended = timeout(PATIENCE, sqlx::query(SQL).bind(process).execute(&connections)).await;
+            debug!(process, ?ended, "ended the wait of a commit for a standby");
+        });
     }
 
     /// Ends the transaction without a change.
