@@ -25,7 +25,8 @@ struct Since {
 }
 
 impl Review {
-    /// The diff of a patch set, counted from 1. It never changes, so that one fetch is enough; nothing of it is kept here.
+    /// The diff of a patch set, counted from 1. Nothing of it is kept here. It changes only where the server has lost
+    /// history: then other code may have the number.
     pub async fn diff(&self, patch_set: u32) -> Result<PatchSet, CodeError> {
         self.ask(&format!("patchsets/{patch_set}")).await
     }

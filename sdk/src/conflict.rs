@@ -10,7 +10,7 @@ use std::sync::Weak;
 use interline_core::change::Entity;
 use interline_core::id::UserId;
 use interline_core::review::{Conflict, ConflictId, ConflictSide, Decision, Decisions, FieldValue, Status};
-use interline_core::sync::{EditError as InvalidEdit, Resolution};
+use interline_core::sync::{EditError as InvalidEdit, Replica, Resolution};
 
 use crate::comment::Comment;
 use crate::error::EditError;
@@ -22,6 +22,8 @@ use crate::slot::Slot;
 #[derive(Clone)]
 pub struct DetectedConflict {
     conflict: Conflict,
+    /// The text of its comment beside it: what a text that settles it is made on.
+    text: Option<String>,
     viewer: UserId,
     /// Where it is. Held weakly: an event that nobody has read yet keeps no review open.
     slot: Weak<Slot>,
@@ -29,14 +31,16 @@ pub struct DetectedConflict {
 
 impl PartialEq for DetectedConflict {
     fn eq(&self, other: &DetectedConflict) -> bool {
-        self.conflict == other.conflict && self.viewer == other.viewer && self.slot.ptr_eq(&other.slot)
+        let same = self.conflict == other.conflict && self.text == other.text;
+        same && self.viewer == other.viewer && self.slot.ptr_eq(&other.slot)
     }
 }
 
 impl fmt::Debug for DetectedConflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DetectedConflict { conflict, viewer, .. } = self;
-        f.debug_struct("DetectedConflict").field("conflict", conflict).field("viewer", viewer).finish()
+        let DetectedConflict { conflict, text, viewer, .. } = self;
+        let mut told = f.debug_struct("DetectedConflict");
+        told.field("conflict", conflict).field("text", text).field("viewer", viewer).finish()
     }
 }
 
@@ -49,21 +53,33 @@ pub enum ConflictResolution {
     KeepTheirs,
     /// What both were merged to; of texts only.
     Merged,
-    /// Something else: a text, or another value of the field.
+    /// Something else: another value of the field; or a text, as a change of the [text](DetectedConflict::text) that this
+    /// handle has.
     Custom(FieldValue),
 }
 
 impl DetectedConflict {
-    pub(crate) fn new(conflict: Conflict, viewer: UserId, slot: Weak<Slot>) -> DetectedConflict {
-        DetectedConflict { conflict, viewer, slot }
+    /// Told now, beside the text that its comment has now.
+    pub(crate) fn new(conflict: Conflict, replica: &Replica, slot: Weak<Slot>) -> DetectedConflict {
+        let comment = match conflict.entity {
+            Entity::Comment(id) if conflict.field == Conflict::TEXT => replica.comment(id),
+            _ => None,
+        };
+        let text = comment.map(|comment| comment.text.as_str().to_owned());
+        DetectedConflict { conflict, text, viewer: replica.user().clone(), slot }
     }
 
     /// Ends it. Whoever is second is told who was first, by [`Event::AlreadySettled`](crate::Event): that is no error. It
     /// speaks of the sides that this handle has: where others have come or changed since it was told, what is chosen is
     /// one more side, and the conflict stays open.
+    ///
+    /// Of a text it speaks as of [`text`](DetectedConflict::text): what others have written since stays, and where that is
+    /// in the same place as what is chosen, the conflict stays open. So keep the handle that was looked at, for as long as
+    /// somebody writes.
     pub fn resolve(&self, how: ConflictResolution) -> Result<(), EditError> {
         let slot = self.slot.upgrade().ok_or(EditError::Closed)?;
-        slot.edit(|replica, now| replica.settle_told(now, &self.conflict, self.resolution(how)?))
+        let made_on = self.text.as_deref();
+        slot.edit(|replica, now| replica.settle_made_on(now, &self.conflict, made_on, self.resolution(how)?))
     }
 
     /// Whether it is about the text of a comment that is gone: nobody can edit that any more, and
@@ -109,6 +125,12 @@ impl DetectedConflict {
         &self.conflict.sides
     }
 
+    /// The text of the comment as it was beside this, where a text is in conflict: what was merged, with what was typed
+    /// since. Another text begins with it.
+    pub fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+
     /// What became of the text.
     pub fn merged(&self) -> Option<&str> {
         self.conflict.merged.as_deref()
@@ -143,15 +165,18 @@ impl Review {
     /// The open conflicts, oldest first; without those that are being settled from here.
     pub fn conflicts(&self) -> Vec<DetectedConflict> {
         self.slot().read(|inner| {
-            let (viewer, slot) = (inner.replica.user(), inner.slot());
             let open = inner.replica.conflicts().into_iter();
-            open.map(|conflict| DetectedConflict::new(conflict, viewer.clone(), slot.clone())).collect()
+            open.map(|conflict| DetectedConflict::new(conflict, &inner.replica, inner.slot())).collect()
         })
     }
 
-    /// The handle of a conflict as it was told before, where handles cannot be kept.
-    pub fn told_conflict(&self, told: Conflict) -> DetectedConflict {
-        self.slot().read(|inner| DetectedConflict::new(told, inner.replica.user().clone(), inner.slot()))
+    /// The handle of a conflict as it was told before, where handles cannot be kept: with the [text](DetectedConflict::text)
+    /// that it had.
+    pub fn told_conflict(&self, told: Conflict, text: Option<String>) -> DetectedConflict {
+        self.slot().read(|inner| {
+            let viewer = inner.replica.user().clone();
+            DetectedConflict { conflict: told, text, viewer, slot: inner.slot() }
+        })
     }
 
     /// Decides as this reviewer, of the newest code that is here; the review's status is to follow, and can be in conflict
@@ -252,7 +277,7 @@ mod tests {
             sides: sides.collect(),
             merged: None,
         };
-        DetectedConflict::new(conflict, user(viewer), Weak::new())
+        DetectedConflict { conflict, text: None, viewer: user(viewer), slot: Weak::new() }
     }
 
     #[test]

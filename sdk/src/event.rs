@@ -9,7 +9,7 @@ use futures_util::stream::unfold;
 use interline_core::change::Entity;
 use interline_core::id::{CommentId, UserId};
 use interline_core::review::{FieldValue, Settlement, Status};
-use interline_core::sync::{Event as Change, Origin, Rejected, Unsynced};
+use interline_core::sync::{Event as Change, Origin, Rejected, Replica, Unsynced};
 use interline_core::text::TextOp;
 use interline_core::wire::ErrorCode;
 use tokio::sync::broadcast;
@@ -189,14 +189,14 @@ pub enum Event {
 
 impl Event {
     /// What happened, as a user sees it.
-    pub(crate) fn of(change: Change, viewer: &UserId, slot: &Weak<Slot>) -> Event {
+    pub(crate) fn of(change: Change, replica: &Replica, slot: &Weak<Slot>) -> Event {
         match change {
             Change::SetChanged { entity, field, by, origin } => {
                 Event::SetChanged { entity, field, by, origin }
             }
             Change::Decided { value, by, origin } => Event::Decided { value, by, origin },
             Change::Conflict(conflict) => {
-                Event::Conflict(Box::new(DetectedConflict::new(*conflict, viewer.clone(), slot.clone())))
+                Event::Conflict(Box::new(DetectedConflict::new(*conflict, replica, slot.clone())))
             }
             Change::ConflictSettled(settled) => Event::ConflictSettled(settled),
             Change::AlreadySettled(settled) => Event::AlreadySettled(Box::new(settled)),

@@ -277,7 +277,8 @@ impl Review {
         self.slot().read(|inner| export::rejected(&inner.replica))
     }
 
-    /// Proofs of what the server has made durable of this replica lately: a week's, at most a thousand.
+    /// Proofs of what the server has made durable of this replica lately: a week's, at most 256. What a client that has
+    /// ended left, and this one sent for it, is not among them.
     pub fn receipts(&self) -> Vec<Receipt> {
         self.slot().read(|inner| inner.replica.receipts().to_vec())
     }

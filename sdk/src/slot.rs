@@ -296,7 +296,7 @@ impl Slot {
                     if inner.is_carried_over(&change) {
                         continue;
                     }
-                    let event = match Event::of(change, inner.replica.user(), &inner.slot) {
+                    let event = match Event::of(change, &inner.replica, &inner.slot) {
                         Event::Unsynced(own) => Event::Unsynced(inner.with_drafts(own)),
                         event => event,
                     };

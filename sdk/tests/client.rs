@@ -14,7 +14,7 @@ use interline::{
     MemoryStore, OpenError, Origin, PresenceUpdate, Status, SyncError, TextOp, TextSelection, UserId,
 };
 use interline_core::wire::ServerFrame;
-use support::{Server, builder, line, open, synced, until};
+use support::{Server, Time, builder, line, open, synced, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_people_write_one_comment() {
@@ -159,7 +159,7 @@ async fn a_server_that_misbehaves() {
 
     server.world().mischief.skip = true;
     comment.insert(0, "2").unwrap();
-    tokio::time::sleep(Duration::from_millis(30)).await;
+    until("nobody is told of it", || !server.world().mischief.skip).await;
     bo.get(comment.id()).unwrap().insert(0, "3").unwrap();
     synced(&ann).await;
     synced(&bo).await;
@@ -260,8 +260,7 @@ async fn two_names_of_a_review_that_is_being_opened() {
     let client = builder(&server, "ann").connect().await.unwrap();
     server.world().mischief.hold_opened = true;
     let later = async {
-        until("it is asked for", || !server.world().present("pr-1").is_empty()).await;
-        tokio::time::sleep(Duration::from_millis(30)).await;
+        until("it is asked for by both", || server.world().opened == 2).await;
         server.world().let_go();
     };
     let (by_key, by_id, ()) = tokio::join!(client.open("pr-1"), client.open(&id), later);
@@ -276,9 +275,12 @@ async fn nobody_holds_what_nobody_waited_for() {
     let mut opening = Box::pin(client.open("pr-1"));
     assert!(opening.as_mut().now_or_never().is_none());
     until("it is opened", || !server.world().present("pr-1").is_empty()).await;
-    tokio::time::sleep(Duration::from_millis(30)).await;
+    // Answers come in their order: with this one, that one has come as well.
+    let later = client.open("pr-2").await.unwrap();
     drop(opening);
     until("it is left", || server.world().present("pr-1").is_empty()).await;
+    assert_eq!(server.world().present("pr-2").len(), 1);
+    drop(later);
 }
 
 #[tokio::test]
@@ -363,15 +365,18 @@ async fn handles_and_names() {
     let review = client.open("pr-1").await.unwrap();
     assert_eq!(review.title(), "Another title");
     drop(client);
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    review.set_title("A review keeps its client").unwrap();
     synced(&review).await;
-    assert!(review.is_online(), "a review keeps its client");
+    assert!(review.is_online());
+    assert_eq!(server.world().committed("pr-1").title(), "A review keeps its client");
 }
 
 #[tokio::test]
 async fn presence_is_throttled_and_comes_back() {
     let server = Server::start().await;
-    let (client, ann) = open(&server, "ann").await;
+    let (ahead, time) = Time::new();
+    let client = builder(&server, "ann").clock(time).connect().await.unwrap();
+    let ann = client.open("pr-1").await.unwrap();
     let (b, bo) = open(&server, "bo").await;
     let comment = ann.comment(line(), "hello").unwrap();
     comment.select(5, 5).unwrap();
@@ -413,10 +418,14 @@ async fn presence_is_throttled_and_comes_back() {
     synced(&bo).await;
     server.world().mischief.hold_missed = true;
     server.world().shut_out = None;
+    // By the clock it was long ago that she told where she is.
+    ahead.pass(1_000);
     client.reconnect();
     until("ann is here", || server.world().present("pr-1").len() == 2).await;
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    // What was to be sent at once has been sent before this, and before the answer to it is here.
+    comment.history().await.unwrap();
     assert!(client.connection().is_connected() && !ann.is_online());
+    assert_eq!(server.world().early, 0);
     server.world().let_go();
     until("back again", || head() == Some(49 % 3 + 1)).await;
     drop((ann, comment));

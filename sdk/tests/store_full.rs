@@ -7,11 +7,12 @@
 #[path = "store/mod.rs"]
 mod common;
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use common::{begin, keystroke, owner, review};
+use common::{begin, client, keystroke, owner, record, review, stored};
 use interline::store::{Confirmed, Record, Scope};
 use interline::{FileStore, Store, StoreErrorKind};
 
@@ -19,6 +20,8 @@ use interline::{FileStore, Store, StoreErrorKind};
 const CHILD: &str = "INTERLINE_TEST_FULL_IN";
 /// The most that a file may be, as `ulimit` counts it: 4 or 8 MiB.
 const BLOCKS: u32 = 8_192;
+/// Less than a database takes that has nothing in it: 200 or 400 KiB.
+const FEW_BLOCKS: u32 = 400;
 const LARGE: usize = 200_000;
 
 /// A review that is 200 kB.
@@ -28,8 +31,8 @@ fn large(n: u128, precious: bool) -> Record {
 }
 
 /// Runs one of the tests below in a process whose files may not grow any further than that.
-fn limited(test: &str, dir: &Path) {
-    let script = format!("trap '' XFSZ; ulimit -f {BLOCKS}; exec \"$@\"");
+fn limited(test: &str, dir: &Path, blocks: u32) {
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
     let output = Command::new("sh")
         .args(["-c", &script, "sh"])
         .arg(std::env::current_exe().unwrap())
@@ -105,7 +108,7 @@ async fn child_of_precious() {
 #[tokio::test]
 async fn caches_make_room() {
     let dir = tempfile::tempdir().unwrap();
-    limited("child_of_caches", dir.path());
+    limited("child_of_caches", dir.path(), BLOCKS);
     // What it left opens where there is no limit.
     let store: Arc<dyn Store> = Arc::new(FileStore::open(dir.path()).unwrap());
     let ann = begin(&store, &owner("ann")).await;
@@ -116,12 +119,71 @@ async fn caches_make_room() {
 #[tokio::test]
 async fn nothing_precious_makes_room() {
     let dir = tempfile::tempdir().unwrap();
-    limited("child_of_precious", dir.path());
+    limited("child_of_precious", dir.path(), BLOCKS);
     let store: Arc<dyn Store> = Arc::new(FileStore::open(dir.path()).unwrap());
     let ann = begin(&store, &owner("ann")).await;
     let kept: Vec<_> = store.list(&ann).await.unwrap();
     assert!(kept.len() >= 5 && store.reports().is_empty());
     for id in kept {
         assert!(store.load(&ann, id).await.unwrap().unwrap().confirmed.is_some());
+    }
+}
+
+/// The files in the one folder below this one, by name.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let folder = fs::read_dir(dir).unwrap().next().unwrap().unwrap().path();
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn child_of_damage() {
+    let Some(store) = child() else { return };
+    for _ in 0..2 {
+        let error = store.client_id(&owner("ann"), client(99)).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Full, "{error}");
+        assert!(error.to_string().contains("what is pending in it could not be saved"), "{error}");
+    }
+    // Whoever looks for orphans is told as well, once.
+    for told in [1, 0] {
+        assert!(store.orphans(&owner("ann")).await.unwrap().is_empty());
+        let reports: Vec<_> = store.reports().iter().map(|report| report.kind()).collect();
+        assert_eq!(reports, vec![StoreErrorKind::Full; told]);
+    }
+    println!("it was full");
+}
+
+#[tokio::test]
+async fn a_damaged_database_waits_for_space() {
+    let dir = tempfile::tempdir().unwrap();
+    let store: Arc<dyn Store> = Arc::new(FileStore::open(dir.path()).unwrap());
+    let ann = begin(&store, &owner("ann")).await;
+    for n in [1, 2] {
+        store.save(&ann, review(n), &record(n as u64)).await.unwrap();
+    }
+    store.release(&ann).await;
+    let path = files(dir.path()).into_iter().find(|path| path.extension().unwrap() == "redb").unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(11).position(|part| part == b"confirmed 1").unwrap();
+    bytes[at] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let before = files(dir.path());
+
+    limited("child_of_damage", dir.path(), FEW_BLOCKS);
+    let store = FileStore::open(dir.path()).unwrap();
+    assert!(store.quarantined().unwrap().is_empty(), "it stays where it is");
+    let left = files(dir.path());
+    assert!(before.iter().all(|path| left.contains(path)));
+    assert!(left.iter().all(|path| path.extension().unwrap() != "new"), "{left:?}");
+
+    // With space it is done at the next start.
+    assert_eq!(store.client_id(&ann.owner, client(99)).await.unwrap(), client(99));
+    assert_eq!((store.reports().len(), store.quarantined().unwrap().len()), (1, 1));
+    assert_eq!(store.orphans(&ann.owner).await.unwrap().as_slice(), std::slice::from_ref(&ann));
+    store.hold(&ann).await.unwrap();
+    for n in [1, 2] {
+        let found = store.load(&ann, review(n)).await.unwrap().unwrap();
+        assert_eq!((found.pending, found.ledger), (stored(n as u64).pending, stored(n as u64).ledger));
     }
 }

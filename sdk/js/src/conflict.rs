@@ -25,6 +25,8 @@ pub(crate) struct JsConflict {
     theirs: Option<JsSide>,
     #[serde(skip_serializing_if = "Option::is_none")]
     merged: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
     /// All of it as it was told: what `settle` is to speak of.
     told: String,
 }
@@ -94,7 +96,8 @@ pub(crate) fn conflict(review: &Review, found: &DetectedConflict) -> JsConflict 
         mine: found.mine().map(one),
         theirs: found.theirs().map(one),
         merged: found.merged().map(str::to_owned),
-        told: json::text(found.told()),
+        text: found.text().map(str::to_owned),
+        told: json::text(&(found.told(), found.text())),
     }
 }
 

@@ -279,8 +279,8 @@ impl RawReview {
         let no_such = || bad("unknown_conflict", "there is no such conflict");
         let how = conflict::resolution(how, custom.as_deref());
         let how = how.ok_or_else(|| bad("bad_value", "there is no such resolution"))?;
-        let told = serde_json::from_str(told).map_err(|_| no_such())?;
-        self.review()?.told_conflict(told).resolve(how).map_err(|error| thrown(&error))
+        let (told, text) = serde_json::from_str(told).map_err(|_| no_such())?;
+        self.review()?.told_conflict(told, text).resolve(how).map_err(|error| thrown(&error))
     }
 
     /// Decides as this reviewer, of a patch set, or else of the newest.

@@ -22,8 +22,9 @@ pub(super) const AGAIN_MS: u64 = 1_000;
 pub(crate) struct Late {
     /// The review has them, but may not have saved that.
     carried: BTreeSet<u64>,
-    /// They are discarded, but that may not be saved.
-    discarded: BTreeSet<u64>,
+    /// The review remembers none that are gone for good: not before a start has looked what the last run left, nor while
+    /// it is not saved that some are discarded.
+    looked: bool,
 }
 
 /// Carries over what came too late, as far as the review is open here, and forgets what that has saved. What a client
@@ -34,14 +35,15 @@ pub(crate) fn carry(shared: &Shared, drafts: &Slot) {
     }
     let Some(of) = drafts.drafts_of().filter(|_| drafts.read(|inner| inner.has_late())) else { return };
     let Some(review) = shared.entered(&of.to_string()) else { return };
-    let (client, late, saved) = drafts.read(|inner| {
+    let (client, late, left) = drafts.read(|inner| {
         let late: Vec<_> =
             inner.replica.late().filter(|record| !inner.late.carried.contains(&record.id)).cloned().collect();
-        (inner.replica.client(), late, inner.replica.is_saved())
+        let left: BTreeSet<_> = inner.replica.late().map(|record| record.id).collect();
+        (inner.replica.client(), late, inner.replica.is_saved().then_some(left))
     });
-    if saved {
-        let gone = drafts.with(|inner, _| std::mem::take(&mut inner.late.discarded));
-        review.with(|inner, _| gone.iter().for_each(|id| inner.replica.forget_carried(client, *id)));
+    if let Some(left) = left {
+        drafts.with(|inner, _| inner.late.looked = true);
+        review.with(|inner, _| inner.replica.keep_carried(client, &left));
     }
     for record in late {
         if give(&review, client, &record) {
@@ -52,11 +54,10 @@ pub(crate) fn carry(shared: &Shared, drafts: &Slot) {
         return;
     }
     drafts.with(|inner, _| {
-        let mut carried = std::mem::take(&mut inner.late.carried);
-        carried.iter().for_each(|id| {
-            inner.replica.discard_rejected(Some(*id));
-        });
-        inner.late.discarded.append(&mut carried);
+        for id in std::mem::take(&mut inner.late.carried) {
+            inner.late.looked = false;
+            inner.replica.discard_rejected(Some(id));
+        }
     });
 }
 
@@ -95,6 +96,6 @@ fn give(review: &Slot, from: ClientId, record: &Rejected) -> bool {
 
 impl crate::slot::Inner {
     fn has_late(&self) -> bool {
-        !self.late.discarded.is_empty() || self.replica.late().next().is_some()
+        !self.late.looked || self.replica.late().next().is_some()
     }
 }

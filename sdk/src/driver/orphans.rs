@@ -5,6 +5,10 @@
 //! [reconnect](crate::Client::reconnect), as when a tab wakes. It takes each in turn, runs its replicas to their end
 //! over a connection of their own, and removes what is done. What was refused there, or lost by the server, waits for a
 //! person: it is handed to this client's replica of the review while that is open, and stays where it is until then.
+//! With a replica that is done go its receipts, and its notes of which words its user wrote: both are of what it was told
+//! itself, and no other replica takes them in. Should the server lose those edits later, the living client offers of
+//! them what its own copy of the review says is the user's, and nothing where it has no copy.
+//!
 //! Whatever cannot be ended now, because the client closes, the server is away, or a batch is never taken, stays
 //! exactly as it was, for the next look or the next client.
 
@@ -23,6 +27,7 @@ use crate::event::Event;
 use crate::lock::lock;
 use crate::platform;
 use crate::shared::{Config, Shared};
+use crate::slot::Slot;
 use crate::store::{Part, Scope};
 
 /// How long to wait before looking again, in milliseconds.
@@ -182,8 +187,24 @@ async fn end(main: &Arc<Shared>, client: &Client, id: ReviewId) -> bool {
         }
         return false;
     };
-    let mut saves = main.saves.subscribe();
+    let handed: Vec<_> = rejected.iter().map(|record| record.id).collect();
     slot.with(|inner, now| inner.replica.adopt_rejected(now, rejected));
+    if !saved(main, &slot).await {
+        return false;
+    }
+    // It may be long before the ended client's records go, or another client may get that far first. What a person has
+    // dealt with by then must not come to them again.
+    review.slot().with(|inner, _| {
+        for id in handed {
+            inner.replica.discard_rejected(Some(id));
+        }
+    });
+    saved(review.shared(), review.slot()).await
+}
+
+/// Waits until all of a replica is saved; false where nobody saves any more.
+async fn saved(shared: &Shared, slot: &Slot) -> bool {
+    let mut saves = shared.saves.subscribe();
     while !slot.read(|inner| inner.replica.is_saved()) {
         if saves.changed().await.is_err() {
             return false;

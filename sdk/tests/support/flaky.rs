@@ -17,6 +17,8 @@ pub struct Flaky {
     pub silenced: Arc<AtomicBool>,
     /// Saves of this client's in which nothing is pending any more wait while this says so.
     pub slow: Arc<Mutex<Option<ClientId>>>,
+    /// Saves of this client's of this review fail while this says so.
+    pub stuck: Arc<Mutex<Option<(ClientId, ReviewId)>>>,
     /// Told when what is in it is gone.
     pub lost: Arc<tokio::sync::Notify>,
 }
@@ -57,6 +59,9 @@ impl Store for Flaky {
     }
     async fn save(&self, scope: &Scope, review: ReviewId, record: &Record) -> Result<(), StoreError> {
         fails(&self.saves)?;
+        if *self.stuck.lock().unwrap() == Some((scope.client, review)) {
+            return Err(StoreError::new("an I/O error"));
+        }
         while !record.precious && *self.slow.lock().unwrap() == Some(scope.client) {
             tokio::task::yield_now().await;
         }

@@ -68,6 +68,32 @@ pub fn line() -> Anchor {
     Anchor::head("src/lib.rs", 2)
 }
 
+/// A clock that goes with the machine's, until it is stopped or set.
+#[derive(Clone)]
+pub struct Time(Arc<Mutex<(Option<u64>, u64)>>);
+
+impl Time {
+    /// The clock, and what a client asks for the time.
+    pub fn new() -> (Time, impl Fn() -> u64 + Send + Sync + 'static) {
+        let time = Time(Arc::default());
+        let asked = time.clone();
+        (time, move || {
+            let (stopped, ahead) = *asked.0.lock().unwrap();
+            stopped.unwrap_or_else(interline_now) + ahead
+        })
+    }
+
+    /// From here on no time passes by itself.
+    pub fn stop(&self) {
+        self.0.lock().unwrap().0.get_or_insert_with(interline_now);
+    }
+
+    /// So much time passes at once, in milliseconds.
+    pub fn pass(&self, ms: u64) {
+        self.0.lock().unwrap().1 += ms;
+    }
+}
+
 /// A running server; stops with the runtime.
 #[derive(Clone)]
 pub struct Server {
@@ -80,6 +106,8 @@ pub struct Server {
 pub struct Mischief {
     /// Commits the next batch and forgets to tell anybody.
     pub swallow: bool,
+    /// Never gets the next batch.
+    pub lose: bool,
     /// Refuses the next batch for the moment.
     pub refuse: bool,
     /// Refuses so many batches because there is no room.
@@ -127,6 +155,10 @@ pub struct World {
     /// The bytes of every batch that came.
     pub submitted: Vec<String>,
     pub presences: usize,
+    /// How many of those came from somebody who was still catching up.
+    pub early: usize,
+    /// How often somebody wanted a review opened.
+    pub opened: usize,
     held: Vec<(SessionId, String)>,
 }
 
@@ -291,12 +323,18 @@ impl World {
 
     fn frame(&mut self, session: SessionId, client: ClientId, user: User, frame: ClientFrame) {
         match frame {
-            ClientFrame::Open(open) => self.open(session, client, user, open),
+            ClientFrame::Open(open) => {
+                self.opened += 1;
+                self.open(session, client, user, open);
+            }
             ClientFrame::Submit(submit) => {
                 self.submitted.push(submit.batch.get().to_owned());
                 let payload = Hash::of(submit.batch.get().as_bytes());
                 let batch: Batch = serde_json::from_str(submit.batch.get()).expect("clients send batches");
                 let review = submit.review;
+                if std::mem::take(&mut self.mischief.lose) {
+                    return;
+                }
                 if std::mem::take(&mut self.mischief.refuse) {
                     let (seq, code) = (batch.seq, ErrorCode::Overloaded);
                     let (message, retry_after_ms) = ("later".into(), Some(50));
@@ -330,6 +368,7 @@ impl World {
             ClientFrame::Presence { review, update } => {
                 self.presences += 1;
                 if self.held.iter().any(|(joining, _)| *joining == session) {
+                    self.early += 1;
                     return;
                 }
                 let room = self.rooms.get_mut(&review).unwrap();

@@ -95,7 +95,10 @@ export interface Review {
   readonly tags: string[];
   /** Who adds a tag while somebody else takes it off keeps it. */
   changeTags(add: string[], remove?: string[]): void;
-  /** The code under review, or an older patch set of it; each is fetched once. */
+  /**
+   * The code under review, or an older patch set of it. Each is fetched once, and asked about again each time: the same
+   * number has other code once the server has lost history. Without the server, what was fetched before.
+   */
   diff(number?: number): Promise<PatchSet>;
   /** The threads, by their roots, with a comment of somebody else's that this user has not read. */
   unread(): string[];

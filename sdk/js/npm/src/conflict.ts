@@ -42,9 +42,13 @@ export interface ConflictData {
 
 /** A conflict, in an event or in the list of those that are open, that can be settled right there. */
 export interface DetectedConflict extends ConflictData {
+  /** The comment's text beside it, where a text is in conflict: `merged`, with what was typed since. Another text begins with it. */
+  text?: string;
   /**
    * Ends it. If somebody was first, the event `alreadySettled` tells who. It speaks of the sides that are in here: where
-   * others have come or changed since, what is chosen is one more side, and the conflict stays open.
+   * others have come or changed since, what is chosen is one more side, and the conflict stays open. Of a text it speaks as
+   * of `text`: what others have written since stays, and where that is in the same place as what is chosen, the conflict
+   * stays open. So keep the one that was looked at, for as long as somebody writes.
    */
   resolve(how: ConflictResolution, custom?: FieldValue): void;
 }

@@ -50,8 +50,32 @@ export async function createReview(
   return { id, url };
 }
 
-export async function diff(origin: string, review: string, number: number): Promise<PatchSet> {
-  return patchSet(await ask<WirePatchSet>(`${origin}/api/reviews/${encodeURIComponent(review)}/patchsets/${number}`));
+/** The code of a patch set, and the tag by which the server tells it from other code of that number. */
+export interface Code {
+  tag: string | null;
+  patchSet: PatchSet;
+}
+
+/**
+ * The code of a patch set: what is `kept`, here or else by the browser, so that it can be looked at without the server.
+ * Where the server can say so, it has to be what has this number still: once history was lost that may be other code.
+ */
+export async function code(origin: string, review: string, number: number, kept?: Code): Promise<Code> {
+  const url = `${origin}/api/reviews/${encodeURIComponent(review)}/patchsets/${number}`;
+  const load = async (cache: RequestCache): Promise<Code> => {
+    const response = await send(url, { cache });
+    return { tag: response.headers.get("etag"), patchSet: patchSet(await read<WirePatchSet>(response)) };
+  };
+  const known = kept ?? (await load("force-cache"));
+  return known.tag === null || (await stands(url, known.tag)) ? known : load("reload");
+}
+
+/** Whether what has a tag is still it; also where nobody can say. */
+async function stands(url: string, tag: string): Promise<boolean> {
+  // Past the browser's cache, which would keep a gateway's error in the place of the code.
+  const asked = send(url, { cache: "no-store", headers: { "if-none-match": tag } });
+  const status = await asked.then((response) => response.status, () => undefined);
+  return status === undefined || status === 304 || status >= 500;
 }
 
 export async function changedSince(origin: string, review: string, number: number): Promise<ChangedFile[]> {
@@ -60,14 +84,20 @@ export async function changedSince(origin: string, review: string, number: numbe
 }
 
 async function ask<T>(url: string, init?: RequestInit): Promise<T> {
-  let response: Response;
+  return read<T>(await send(url, init));
+}
+
+async function send(url: string, init?: RequestInit): Promise<Response> {
   try {
-    response = await fetch(url, { ...init, headers: { accept: "application/json", ...init?.headers } });
+    return await fetch(url, { ...init, headers: { accept: "application/json", ...init?.headers } });
   } catch (cause) {
     const offline = typeof navigator !== "undefined" && navigator.onLine === false;
     const code = offline ? "offline" : "server_unavailable";
     throw new InterlineError({ code, message: "The server cannot be reached.", retryable: true }, { cause });
   }
+}
+
+async function read<T>(response: Response): Promise<T> {
   const body = (await response.json().catch(() => undefined)) as unknown;
   if (response.ok && body !== undefined) return body as T;
   if (!response.ok && isErrorData(body)) throw new InterlineError(body);

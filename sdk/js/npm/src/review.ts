@@ -5,7 +5,7 @@ import { hasLine } from "./diff.js";
 import { OpenDrafts } from "./drafts.js";
 import { Emitter } from "./emitter.js";
 import { guard, guardAsync, InterlineError } from "./error.js";
-import { changedSince, diff } from "./rest.js";
+import { changedSince, code, type Code } from "./rest.js";
 import type {
   Anchor, ChangedFile, InterlineErrorData, PatchSet, PresenceUpdate, Rejected, ReviewData, ReviewEvents, Status, Superseded,
   Thread, Unsynced, UserPresence,
@@ -49,9 +49,8 @@ export class OpenReview implements Review {
   readonly #origin: string;
   readonly #key: string | undefined;
   readonly #emitter = new Emitter<ReviewEvents>();
-  readonly #diffs = new Map<number, Promise<PatchSet>>();
-  /** Those of them that have come. */
-  readonly #code = new Map<number, PatchSet>();
+  /** The code of patch sets that was asked for. */
+  readonly #code = new Map<number, Code>();
   #changed = false;
   #closed = false;
 
@@ -112,7 +111,7 @@ export class OpenReview implements Review {
     const { file, side, line, lastLine, patchSet } = anchor;
     // Where the code is not here yet, the server says so instead, by a `rejected` event.
     const code = this.#code.get(patchSet ?? this.data.patchSet);
-    const there = (number: number | undefined) => isLine(number) && (!code || hasLine(code, file, side, number));
+    const there = (number: number | undefined) => isLine(number) && (!code || hasLine(code.patchSet, file, side, number));
     if (!there(line) || (lastLine !== undefined && !(there(lastLine) && lastLine >= line))) {
       throw new InterlineError({ code: "unknown_line", message: "The diff carries no such line.", retryable: false });
     }
@@ -179,20 +178,12 @@ export class OpenReview implements Review {
     guard(() => this.#raw.set_viewed(file, viewed));
   }
 
-  diff(number?: number): Promise<PatchSet> {
+  async diff(number?: number): Promise<PatchSet> {
     const { id, patchSet: newest } = this.data;
-    const patchSet = number ?? newest;
-    let code = this.#diffs.get(patchSet);
-    if (!code) {
-      code = diff(this.#origin, id, patchSet);
-      this.#diffs.set(patchSet, code);
-      code.then(
-        (come) => this.#code.set(patchSet, come),
-        // A failure must not be remembered, or a retry could never succeed.
-        () => this.#diffs.delete(patchSet),
-      );
-    }
-    return code;
+    const wanted = number ?? newest;
+    const come = await code(this.#origin, id, wanted, this.#code.get(wanted));
+    this.#code.set(wanted, come);
+    return come.patchSet;
   }
 
   changedSince(patchSet: number): Promise<ChangedFile[]> {

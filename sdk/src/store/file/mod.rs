@@ -33,13 +33,16 @@
 //!   One of a newer schema is [refused](StoreErrorKind::Newer) and left alone.
 //! - Every checksum is verified when a slot is taken. A database that fails is moved aside, never deleted, and the
 //!   client goes on with another slot and *another id*: the numbers of batches that were in it are not known any more.
-//!   What was pending in it and can still be read becomes an [orphan](Store::orphans).
+//!   What was pending in it and can still be read becomes an [orphan](Store::orphans): all that is in pages that are
+//!   well, also after a sudden end. Where there is no space to save it, that is an error, and the database stays where
+//!   it is until there is.
 //!   [`FileStore::quarantined`] lists what was moved aside, and [`reports`](Store::reports) tells of it.
 //! - One record that cannot be read is an error for that review alone, and is set aside as it is.
 
 mod folder;
 mod migrate;
 mod pack;
+mod raw;
 mod room;
 mod rows;
 mod salvage;

@@ -42,7 +42,7 @@ pub(super) fn make<T>(
     let mut room = survey(root, held);
     while let Some((_, review, place)) = room.caches.pop() {
         let evicted = match place {
-            Place::Held(slot) => slot.with(|opened| rows::evict(&opened.database, review)).is_ok(),
+            Place::Held(slot) => slot.evict(review).unwrap_or(false),
             Place::Free(at) => evict(&mut room.visited[at].0, review),
         };
         if evicted {

@@ -101,7 +101,7 @@ pub(super) fn write<T>(
     Ok(done)
 }
 
-fn meta(database: &Database, name: &str) -> Result<Option<String>, Error> {
+fn meta(database: &impl ReadableDatabase, name: &str) -> Result<Option<String>, Error> {
     let table = match database.begin_read()?.open_table(META) {
         Err(TableError::TableDoesNotExist(_)) => return Ok(None),
         table => table?,
@@ -110,7 +110,7 @@ fn meta(database: &Database, name: &str) -> Result<Option<String>, Error> {
 }
 
 /// The schema of a database.
-pub(super) fn found(database: &Database) -> Result<usize, Error> {
+pub(super) fn found(database: &impl ReadableDatabase) -> Result<usize, Error> {
     let found = meta(database, SCHEMA)?.and_then(|text| text.parse().ok()).filter(|found| *found > 0);
     found.ok_or_else(|| Error::Corrupted("it does not say which schema it has".into()))
 }
@@ -146,7 +146,7 @@ pub(super) fn create(database: &Database, identity: &Identity) -> Result<(), Fai
 }
 
 /// Whose database it is; `None` if it does not say.
-pub(super) fn identity(database: &Database) -> Result<Option<Identity>, Error> {
+pub(super) fn identity(database: &impl ReadableDatabase) -> Result<Option<Identity>, Error> {
     let (server, user) = (meta(database, "server")?, meta(database, "user")?);
     let client = meta(database, "client")?;
     Ok((|| Some(Identity { server: server?, user: user?, client: client? }))())

@@ -19,7 +19,7 @@ use crate::lock::lock;
 use crate::store::{Owner, StoreError, StoreErrorKind};
 
 /// How much of a database is kept in memory, in bytes: every record is read once and written often.
-const CACHE_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const CACHE_BYTES: usize = 4 * 1024 * 1024;
 
 /// What to do about a database that cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,7 +77,11 @@ impl Slot {
         match prepare(&path, &mut lock, &identity) {
             Ok((database, reports)) => Ok(Taken::Ours(Slot::new(path, name, database, lock, reports)?)),
             Err(error) if error.kind() == StoreErrorKind::Unreadable && damage == Damage::SetAside => {
-                let saved = salvage::pending(folder, name, &identity).unwrap_or(0);
+                // Where that fails, as without space, it stays where it is, and whoever takes it next tries again.
+                let saved = salvage::pending(folder, name, &identity).map_err(|failed| {
+                    let message = format!("{error}; what is pending in it could not be saved: {failed}");
+                    StoreError::because(message, failed.clone()).with_kind(failed.kind())
+                })?;
                 let aside = folder.quarantine(name)?;
                 let message = format!(
                     "{error}; it was moved to {}, what was pending could be read of {saved} reviews",
@@ -159,6 +163,17 @@ impl Slot {
         Ok(caches)
     }
 
+    /// Drops the confirmed part of a review; false if that has come into use, and it stays.
+    pub(super) fn evict(&self, review: ReviewId) -> Result<bool, StoreError> {
+        self.with(|opened| {
+            // Whoever uses it says so before they wait for the database, and finds it as this leaves it.
+            if self.open().contains(&review) {
+                return Ok(false);
+            }
+            rows::evict(&opened.database, review).map(|()| true)
+        })
+    }
+
     pub(super) fn worth(&self) -> Result<Worth, StoreError> {
         self.with(|opened| rows::worth(&opened.database))
     }
@@ -197,8 +212,12 @@ pub(super) fn draft(
         fill(&database)?;
         Ok(database.close()?)
     });
-    made.map_err(|failure| explain(&draft, failure))?;
-    folder.place(name)
+    let made = made.map_err(|failure| explain(&draft, failure)).and_then(|()| folder.place(name));
+    if made.is_err() {
+        // Nobody may come here a second time; at worst whoever does removes it.
+        let _ = fs::remove_file(&draft);
+    }
+    made
 }
 
 fn identity(owner: &Owner, client: ClientId) -> Identity {
@@ -263,13 +282,9 @@ fn refuse_newer(path: &Path, found: usize) -> Result<(), StoreError> {
 
 /// Opens a database after every checksum in it has been verified.
 fn open(path: &Path) -> Result<Database, StoreError> {
-    open_with(path, true).map_err(|error| explain(path, error.into()))
-}
-
-/// Opens a database.
-pub(super) fn open_with(path: &Path, verify: bool) -> Result<Database, redb::DatabaseError> {
-    guarded(|| Database::builder().set_cache_size(CACHE_BYTES).set_check_integrity_on_open(verify).open(path))
+    guarded(|| Database::builder().set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true).open(path))
         .unwrap_or_else(|| Err(redb::StorageError::Corrupted("it panicked".into()).into()))
+        .map_err(|error| explain(path, error.into()))
 }
 
 /// A file that was damaged from outside may be found out as late as by a panic: `None`.

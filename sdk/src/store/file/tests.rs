@@ -1,12 +1,17 @@
-//! Migrations and generations, from the inside.
+//! Migrations, generations and room, from the inside.
+
+use std::sync::Arc;
 
 use redb::{Database, Error, ReadableTable, WriteTransaction};
 
+use super::folder::{Folder, Name, Place};
 use super::migrate::{REPLICAS, STEPS, Step};
+use super::room;
 use super::rows::{self, Worth};
 use super::schema::{self, Failure, Identity, KEYS, Opened};
-use crate::store::{Confirmed, Record, StoreErrorKind};
-use interline_core::id::ReviewId;
+use super::slot::Slot;
+use crate::store::{Confirmed, Owner, Record, StoreError, StoreErrorKind};
+use interline_core::id::{ClientId, ReviewId, UserId};
 
 /// A database of schema 1 with two replicas and one key.
 fn first_schema(dir: &std::path::Path) -> Database {
@@ -128,4 +133,38 @@ fn whoever_lost_a_slot_writes_no_more() {
     let opened = Opened { generation: current, ..opened };
     assert_eq!(rows::load(&opened, review(1)).unwrap().unwrap().pending, "mine");
     rows::save(&opened, review(1), &record("theirs")).unwrap();
+}
+
+#[test]
+fn what_is_opened_while_room_is_made_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let owner = Owner { server: "s".into(), user: UserId::new("u").unwrap() };
+    let folder = Folder::of(dir.path(), &owner);
+    folder.make().unwrap();
+    let name = Name { place: Place::Numbered(0), client: ClientId(uuid::Uuid::from_u128(1)) };
+    let slot = Arc::new(Slot::create(&folder, name, &owner).unwrap().unwrap());
+    let record = |confirmed| Record { pending: String::new(), ledger: None, confirmed, precious: false };
+    for n in 1..=3 {
+        let whole = record(Confirmed::Whole(format!("confirmed {n}")));
+        slot.with(|opened| rows::save(opened, review(n), &whole)).unwrap();
+    }
+    let whole = || -> Vec<ReviewId> {
+        let is_whole =
+            |id: &ReviewId| slot.with(|opened| rows::load(opened, *id)).unwrap().unwrap().confirmed.is_some();
+        (1..=3).map(review).filter(is_whole).collect()
+    };
+    // All three could go when it begins; of the two that the first leaves, one is opened before its turn.
+    let (mut tries, mut opened) = (0, None);
+    let result = room::make(dir.path(), &[Arc::clone(&slot)], || {
+        tries += 1;
+        if tries == 2 {
+            opened = whole().first().copied();
+            slot.open().extend(opened);
+        }
+        Err::<(), _>(StoreError::new("no space").with_kind(StoreErrorKind::Full))
+    });
+    assert_eq!(result.unwrap_err().kind(), StoreErrorKind::Full);
+    assert_eq!((tries, whole()), (3, Vec::from_iter(opened)));
+    let more = record(Confirmed::Behind(Vec::new()));
+    slot.with(|database| rows::save(database, opened.unwrap(), &more)).unwrap();
 }
