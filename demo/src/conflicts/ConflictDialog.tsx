@@ -1,5 +1,5 @@
 // A conflict, to be settled: the versions side by side, each with what it changes, and one press to keep one of them.
-import type { ConflictData } from "interline";
+import type { ConflictData, DetectedConflict } from "interline";
 import { useRef, useState, type KeyboardEvent } from "react";
 import { Dialog } from "../ui/Dialog.tsx";
 import { messageOf } from "../ui/errors.ts";
@@ -16,27 +16,36 @@ interface Props {
   conflict: ConflictData;
   /** Its comment is gone, and cannot come back. */
   gone: boolean;
-  resolve(...settles: Settles): void;
+  /** The conflict as it is shown, to be settled. */
+  told: DetectedConflict;
+  /** The same with the text as it is now, which another one begins with. */
+  now(): DetectedConflict | undefined;
   onClose(): void;
 }
 
-export function ConflictDialog({ conflict, gone, resolve, onClose }: Props) {
-  const [editing, setEditing] = useState(false);
+export function ConflictDialog({ conflict, gone, told, now, onClose }: Props) {
+  // Whoever writes speaks of what they saw when they began.
+  const [editing, setEditing] = useState<DetectedConflict>();
   const [failure, setFailure] = useState<string>();
-  const settle = (...settles: Settles) => {
+  const settle = (of: DetectedConflict, ...settles: Settles) => {
     try {
-      resolve(...settles);
+      of.resolve(...settles);
       onClose();
     } catch (error) {
       setFailure(messageOf(error));
     }
   };
+  const write = () => {
+    const anew = now();
+    // A version that nobody has shown yet was not looked at.
+    setEditing(anew && versionOf(anew) === versionOf(told) ? anew : told);
+  };
   return (
     <Dialog title={titleOf(conflict)} testId="conflict" hint={gone ? "The comment was removed since: there is nothing left to choose." : standsNow(conflict)} focusOn={FIRST} returnTo=".conflicts-button, .connection" onClose={onClose}>
       {editing ? (
-        <ConflictEditor start={conflict.merged ?? String(conflict.mine?.value ?? "")} onSave={(text) => settle("custom", text)} onCancel={() => setEditing(false)} />
+        <ConflictEditor told={editing} onSave={(text) => settle(editing, "custom", text)} onCancel={() => setEditing(undefined)} />
       ) : (
-        <Choices conflict={conflict} gone={gone} onChoose={settle} onEdit={subjectOf(conflict) === "text" && !gone ? () => setEditing(true) : undefined} />
+        <Choices conflict={conflict} gone={gone} onChoose={(...settles) => settle(told, ...settles)} onEdit={subjectOf(conflict) === "text" && !gone ? write : undefined} />
       )}
       {failure && (
         <p className="rejected-failure" role="alert">
@@ -45,6 +54,11 @@ export function ConflictDialog({ conflict, gone, resolve, onClose }: Props) {
       )}
     </Dialog>
   );
+}
+
+/** In which version it came to be as it is. */
+function versionOf({ sides }: ConflictData): number {
+  return Math.max(...sides.map(({ version }) => version));
 }
 
 interface ChoicesProps {

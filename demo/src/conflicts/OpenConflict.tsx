@@ -1,10 +1,9 @@
 // The dialog of one conflict for as long as somebody looks at it, even if somebody else settles it meanwhile.
 import type { ConflictData, Review, Settlement } from "interline";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { useScope } from "../review/context.ts";
 import { useReview } from "../review/use-review.ts";
 import { Dialog } from "../ui/Dialog.tsx";
-import type { Settles } from "./choices.ts";
 import { ConflictDialog } from "./ConflictDialog.tsx";
 import { settledWords, titleOf } from "./words.ts";
 
@@ -18,9 +17,11 @@ export function OpenConflict({ id, onClose }: { id: string; onClose(): void }) {
   }, [live]);
   useEffect(() => review.on("settled", (told) => told.id === id && setSettled(told)), [review, id]);
 
-  const resolve = (...settles: Settles) => review.conflicts().find((conflict) => conflict.id === id)?.resolve(...settles);
+  const find = () => review.conflicts().find((conflict) => conflict.id === id);
+  // As old as what is shown: what came since was not looked at.
+  const told = useMemo(find, [review, id, live]);
 
-  if (live) return <ConflictDialog conflict={live} gone={isGone(review, live)} resolve={resolve} onClose={onClose} />;
+  if (live && told) return <ConflictDialog conflict={live} gone={isGone(review, live)} told={told} now={find} onClose={onClose} />;
   const title = last.current ? titleOf(last.current) : "Settled";
   return (
     <Dialog title={title} testId="conflict" focusOn=".dialog-actions > .button" returnTo=".conflicts-button, .connection" onClose={onClose}>

@@ -3,7 +3,7 @@ import type { PatchSet, Review } from "interline";
 import { useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
 import { AccountMenu } from "../app/AccountMenu.tsx";
 import { Link } from "../app/router.tsx";
-import { useOpenReview, useSession } from "../app/session.tsx";
+import { useConnection, useOpenReview, useSession } from "../app/session.tsx";
 import { TopBar } from "../app/TopBar.tsx";
 import { useConflictNotices } from "../conflicts/notices.ts";
 import { OpenConflict } from "../conflicts/OpenConflict.tsx";
@@ -167,17 +167,19 @@ function WithDiff({ review, wanted, children }: DiffProps) {
   const [loaded, setLoaded] = useState<{ number: number; patchSet: PatchSet }>();
   const [error, setError] = useState<unknown>();
   const [attempt, setAttempt] = useState(0);
+  // After each break: a server that was restored from a backup may have other code of that number by now.
+  const connected = useConnection(useSession().client).state === "connected";
   useEffect(() => {
     let stale = false;
     setError(undefined);
     review.diff(number).then(
-      (patchSet) => !stale && setLoaded({ number, patchSet }),
+      (patchSet) => !stale && setLoaded((old) => (old?.number === number && old.patchSet === patchSet ? old : { number, patchSet })),
       (failure: unknown) => !stale && setError(failure),
     );
     return () => {
       stale = true;
     };
-  }, [review, number, attempt]);
+  }, [review, number, attempt, connected]);
 
   const shown = useMemo<Shown>(() => ({ number: loaded?.number ?? number, newest: (loaded?.number ?? number) === newest }), [loaded, number, newest]);
   if (loaded) return <ShownContext value={shown}>{children(loaded.patchSet)}</ShownContext>;

@@ -1,5 +1,6 @@
 // What was not applied, all of it: "Try again" does it again, so that nothing of it may stay unsaid.
 import type { Rejected } from "interline";
+import { useDraft } from "../drafts/use-drafts.ts";
 import { statusLabels } from "../review/status.ts";
 import { WordDiff } from "../ui/WordDiff.tsx";
 
@@ -7,11 +8,20 @@ import { WordDiff } from "../ui/WordDiff.tsx";
 type Line = readonly [name: string, value: string | number];
 
 export function RejectedWhat({ rejected }: { rejected: Rejected }) {
-  const { base, text, removal } = rejected;
+  const { base, text, removal, commentId } = rejected;
+  // What a server has lost that published it is a draft there again.
+  const inDraft = useDraft(commentId ?? "")?.text === text;
   const lines = [...fieldLines(rejected), ...decisionLines(rejected), ...tagLines(rejected), ...publicationLines(rejected)];
   return (
     <>
-      {text !== undefined && <WordDiff before={base ?? ""} after={text} testId="rejected-diff" />}
+      {text !== undefined &&
+        (inDraft ? (
+          <p className="rejected-detail" data-testid="rejected-in-draft">
+            Its words are in your draft, where they were before it was published.
+          </p>
+        ) : (
+          <WordDiff before={base ?? ""} after={text} testId="rejected-diff" />
+        ))}
       {lines.length > 0 && (
         <dl className="rejected-fields" data-testid="rejected-lines">
           {lines.map(([name, value], index) => (

@@ -41,12 +41,7 @@ const causes: Record<Exclude<RejectedCause, "refused">, Words> = {
 };
 
 function refused({ code, message, publication }: Rejected): Words {
-  if (publication?.ids.length === 1 && publication.decision === undefined) {
-    return { title: "Your comment was not published", detail: `${singleWords(code, message)} It is still a draft.` };
-  }
-  if (publication) {
-    return { title: "Your drafts were not published", detail: `${publicationWords(code, message)} Nothing of it has happened: they are still drafts.` };
-  }
+  if (publication) return notPublished(publication, code, message);
   switch (code) {
     case "published":
       return { title: "The draft was published meanwhile", detail: "Try again to say this in the published comment." };
@@ -63,47 +58,37 @@ function refused({ code, message, publication }: Rejected): Words {
   }
 }
 
-/** What stood against publishing drafts, as a sentence. */
-function publicationWords(code: string, message: string): string {
+/** Why nothing of a publication has happened: of one comment, or of a review of drafts. */
+function notPublished({ ids, decision }: NonNullable<Rejected["publication"]>, code: string, message: string): Words {
+  const one = ids.length === 1 && decision === undefined;
+  const why = hindrance(code, one) ?? `The server said: ${message || code}.`;
+  return one
+    ? { title: "Your comment was not published", detail: `${why} It is still a draft.` }
+    : { title: "Your drafts were not published", detail: `${why} Nothing of it has happened: they are still drafts.` };
+}
+
+/** What stood against it, as a sentence. Of several, one can be left out. */
+function hindrance(code: string, one: boolean): string | undefined {
+  const [which, rest] = one ? ["It", "."] : ["One of them", ": leave it out."];
   switch (code) {
     case "comment_removed":
-      return "One of them was removed, or answers a comment that was: leave it out.";
+      return `${which} was removed, or answers a comment that was${rest}`;
     case "unknown_comment":
-      return "One of them answers a comment that the review does not have: leave it out.";
+      return `${which} answers a comment that the review does not have${rest}`;
     case "unknown_line":
-      return "One of them is on a line that the diff does not have: leave it out.";
+      return `${which} is on a line that the diff does not have${rest}`;
     case "published":
-      return "Some of them were published meanwhile, as on another device.";
+      return one ? "It was published meanwhile, as on another device." : "Some of them were published meanwhile, as on another device.";
     case "too_many_comments":
-      return "They are more comments than the server takes: choose fewer.";
+      return one ? "The review has as many comments as the server takes." : "They are more comments than the server takes: choose fewer.";
     case "review_too_large":
-      return "They are more text than the server takes: choose fewer.";
+      return one ? "The review has as much text as the server takes." : "They are more text than the server takes: choose fewer.";
     case "text_too_long":
-      return "The text of one of them is too long.";
+      return one ? "Its text is too long." : "The text of one of them is too long.";
     case "note_too_long":
       return "The note of the decision is too long.";
     default:
-      return `The server said: ${message || code}.`;
-  }
-}
-
-/** The same of a single one. */
-function singleWords(code: string, message: string): string {
-  switch (code) {
-    case "comment_removed":
-      return "It was removed, or answers a comment that was.";
-    case "unknown_comment":
-      return "It answers a comment that the review does not have.";
-    case "unknown_line":
-      return "It is on a line that the diff does not have.";
-    case "too_many_comments":
-      return "The review has as many comments as the server takes.";
-    case "review_too_large":
-      return "The review has as much text as the server takes.";
-    case "text_too_long":
-      return "Its text is too long.";
-    default:
-      return `The server said: ${message || code}.`;
+      return undefined;
   }
 }
 

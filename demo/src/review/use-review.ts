@@ -82,7 +82,7 @@ function liveOf(review: Review): Live {
 
 function take(review: Review, old?: ReviewSnapshot): ReviewSnapshot {
   // State is plain data: whoever settles a conflict takes it from the review.
-  const conflicts = review.conflicts().map(({ resolve, ...data }): ConflictData => data);
+  const conflicts = review.conflicts().map(({ resolve, text, ...data }): ConflictData => data);
   const threads = share(old?.threads, threadsWithDisputed(review, conflicts));
   const threadsById: Record<string, Thread> = Object.create(null);
   const threadsByFile: Record<string, Thread[]> = Object.create(null);
