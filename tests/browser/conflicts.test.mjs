@@ -14,6 +14,11 @@ const here = world();
 
 const toast = (page, text) => page.getByTestId("toast").filter({ hasText: text });
 const marks = (page) => page.locator('[data-testid="comment"][data-conflict="true"]');
+/** The editor of the only comment, which its rewriting may have left open. */
+const editorOf = async (page) => {
+  const open = page.getByTestId("thread").first().locator(".cm-content");
+  return (await open.count()) ? open : edit(page.getByTestId("thread").first());
+};
 const status = (page, value) => until(() => page.getByTestId("status").getAttribute("data-status"), (now) => now === value, `the status is ${value}`);
 const unmarked = (page) => until(() => page.getByTestId("conflict-mark").count(), (n) => n === 0, "nothing is marked");
 
@@ -87,6 +92,88 @@ test("a conflict about a text is settled by another text", async () => {
   await until(() => focus(ann.page), (id) => id === "connection", "the focus goes to what stands beside the button that is gone");
   await unmarked(bo.page);
   await bo.page.getByTestId("thread").filter({ hasText: "This needs 1 or 2 refactorings" }).waitFor();
+});
+
+test("who settles a text with another one takes out nothing that others write meanwhile", async () => {
+  const { review, ann, bo } = await rewritten(here, "Written meanwhile");
+  const behind = " IMPORTANT: it leaks memory";
+  const editor = await editorOf(bo.page);
+  // Before the editor opens: what it starts with has that.
+  await editor.press("Control+End");
+  await editor.pressSequentially("!");
+  await committed(here.server, review.id, `${TEXTS.merged}!`);
+  await ann.page.getByTestId("thread").filter({ hasText: `${TEXTS.merged}!` }).waitFor();
+  await ann.page.getByTestId("conflict-resolve").click();
+  await ann.page.getByTestId("conflict-edit").click();
+  const text = ann.page.getByTestId("conflict-custom");
+  assert.equal(await text.inputValue(), `${TEXTS.merged}!`);
+
+  // While it is open: it is told, and stays.
+  await editor.pressSequentially(behind);
+  await committed(here.server, review.id, `${TEXTS.merged}!${behind}`);
+  const since = ann.page.getByTestId("conflict-since-words").locator("ins");
+  await until(async () => (await since.allInnerTexts()).join(""), (words) => words === behind, "what was added since is shown");
+  await text.fill(`Soon: ${TEXTS.merged}!`);
+  await ann.page.getByTestId("conflict-save").click();
+  await committed(here.server, review.id, `Soon: ${TEXTS.merged}!${behind}`);
+  await until(() => readReview(here.server, review.id), (now) => now.conflicts.length === 0, "it is settled");
+  for (const { page } of [ann, bo]) await unmarked(page);
+});
+
+test("where somebody writes in the same place meanwhile both stay, and the conflict stays open", async () => {
+  const { review, ann, bo } = await rewritten(here, "In the same place");
+  const behind = " IMPORTANT: it leaks memory";
+  await toast(ann.page, "Bo also modified this comment").getByLabel("Dismiss").click();
+  await ann.page.getByTestId("conflict-resolve").click();
+  await ann.page.getByTestId("conflict-edit").click();
+  const text = ann.page.getByTestId("conflict-custom");
+  const editor = await editorOf(bo.page);
+  await editor.press("Control+End");
+  await editor.pressSequentially(behind);
+  await committed(here.server, review.id, TEXTS.merged + behind);
+  await ann.page.getByTestId("conflict-since").waitFor();
+  await text.fill(`${await text.inputValue()} soon`);
+  await ann.page.getByTestId("conflict-save").click();
+  const now = await until(() => readReview(here.server, review.id), (now) => now.comments[0].text.includes(" soon"), "Ann's words are there");
+  assert.ok(now.comments[0].text.includes(behind), now.comments[0].text);
+  assert.equal(now.conflicts.length, 1, "nobody has looked at both");
+  await toast(ann.page, "Bo also modified this comment").waitFor();
+  assert.equal(await marks(ann.page).count(), 1);
+});
+
+test("a version that comes while somebody writes another one was not looked at: the conflict stays open", async () => {
+  const { review, ann, bo } = await rewritten(here, "A third version");
+  const cy = await here.person("Cy", review.url);
+  await badge(cy.page, "data-state", "connected", "Cy is connected");
+  const third = await edit(cy.page.getByTestId("thread").first());
+  await offline(cy);
+  await third.press("Control+Home");
+  for (let n = 0; n < "This ".length; n++) await third.press("ArrowRight");
+  await third.pressSequentially("hardly ");
+  const editor = await editorOf(bo.page);
+  await editor.press("Control+Home");
+  for (let n = 0; n < "This ".length; n++) await editor.press("ArrowRight");
+  await editor.pressSequentially("surely ");
+  await committed(here.server, review.id, TEXTS.merged.replace("This ", "This surely "));
+  await keptOffline(cy.page);
+  const written = Date.now();
+  await until(() => Date.now() - written, (ms) => ms > 2_000, "Cy has not seen Bo's for long");
+
+  await ann.page.getByTestId("conflict-resolve").click();
+  await ann.page.getByTestId("conflict-edit").click();
+  const text = ann.page.getByTestId("conflict-custom");
+  await until(() => text.inputValue(), (now) => now.includes("surely"), "Ann begins with Bo's word");
+  await cy.context.setOffline(false);
+  const joined = ann.page.getByTestId("conflict-joined");
+  await joined.waitFor({ timeout: 45_000 });
+  assert.match(await joined.innerText(), /^Cy wrote another version/);
+  await text.fill(`${await text.inputValue()} soon`);
+  await ann.page.getByTestId("conflict-save").click();
+  const now = await until(() => readReview(here.server, review.id), (now) => now.comments[0].text.includes(" soon"), "Ann's words are there", 30_000);
+  assert.match(now.comments[0].text, /hardly/, "Cy's word stays");
+  assert.equal(now.conflicts.length, 1, "nobody has looked at Cy's");
+  assert.ok(now.conflicts[0].sides.some((side) => side.value.includes("hardly")));
+  assert.equal(await marks(ann.page).count(), 1);
 });
 
 test("a thread with a conflict in it is in sight, resolved or not, until that is settled", async () => {

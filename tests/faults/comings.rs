@@ -1,5 +1,6 @@
 //! Nodes that come and go while people type.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -45,9 +46,26 @@ fn sessions(url: &str) -> Option<Vec<Value>> {
     Some(listed["sessions"].as_array()?.clone())
 }
 
+/// Waits until everybody sees everybody else, at the connection that they have by now, and nobody who is gone.
+async fn all_see_all(url: &str, people: &People) {
+    let id = |session: &Value| session["session"].as_str().map(str::to_owned);
+    let seen = || {
+        let here: BTreeSet<String> = sessions(url)?.iter().filter_map(id).collect();
+        let all = people.typists.iter().all(|typist| {
+            let seen: BTreeSet<String> =
+                typist.review.presence().iter().map(|one| one.session.to_string()).collect();
+            seen.len() == PEOPLE - 1 && seen.is_subset(&here)
+        });
+        (all && here.len() == PEOPLE).then_some(())
+    };
+    until("everybody sees everybody else, and nobody who is gone", seen).await;
+}
+
 /// Kills a node: everybody goes on at others, which say so, and those who were at it are gone from everywhere.
 async fn kill(cluster: &mut Cluster, n: usize, others: &[usize], people: &People) -> Result<()> {
     let node = http::get(&format!("{}/healthz", cluster.nodes[n].url()))?.1["node"].clone();
+    // Whoever sees nobody would see no one who is gone either.
+    all_see_all(cluster.nodes[others[0]].url(), people).await;
     cluster.nodes[n].kill()?;
     let killed = Instant::now();
     for other in others {
@@ -58,8 +76,7 @@ async fn kill(cluster: &mut Cluster, n: usize, others: &[usize], people: &People
         };
         until("the killed node's sessions are gone", moved).await;
     }
-    let elsewhere = || people.typists.iter().all(|typist| typist.review.presence().len() < PEOPLE);
-    until("and so is their presence", || elsewhere().then_some(())).await;
+    all_see_all(cluster.nodes[others[0]].url(), people).await;
     println!("node {n} is gone from everywhere after {:?}", killed.elapsed());
     ensure!(killed.elapsed() < GONE, "{:?}", killed.elapsed());
     cluster.nodes[n].restart()

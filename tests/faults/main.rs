@@ -5,6 +5,7 @@ mod broken;
 mod busy;
 mod cluster;
 mod comings;
+mod failover;
 mod people;
 mod redis;
 mod sessions;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use futures_util::StreamExt;
-use interline::{Anchor, Client, Comment, ConnectionState, Review, TextOp};
+use interline::{Anchor, Client, Comment, ConnectionState, PresenceUpdate, Review, TextOp};
 use interline_tests::{DEADLINE, until};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -111,6 +111,8 @@ impl Typist {
             Some(comment) => comment,
             None => review.comment(Anchor::head("src/lib.rs", 3), "")?,
         };
+        // The others see them from now on, whichever connection they have.
+        review.update_presence(PresenceUpdate { line: Some(3), active: true, ..PresenceUpdate::default() });
         let (stop, mut stopped) = tokio::sync::watch::channel(false);
         let typist = name.to_owned();
         let typing = tokio::spawn(async move {

@@ -3,22 +3,41 @@
 
 use anyhow::{Context, Result, ensure};
 use interline::{Anchor, Client, Review};
-use interline_tests::until;
+use interline_tests::{http, until};
 
 use crate::cluster::Cluster;
 use crate::people::{KEY, first};
 
 /// Has commits wait for standbys of that name, or for none.
-fn wait_for(cluster: &Cluster, names: &str) -> Result<()> {
+pub(super) fn wait_for(cluster: &Cluster, names: &str) -> Result<()> {
     cluster.database.sql(&format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'"))?;
     cluster.database.sql("SELECT pg_reload_conf()").map(drop)
+}
+
+/// Waits until every node knows that commits wait, which it asks once a second at most; none does afterwards.
+async fn known(cluster: &Cluster) -> Result<()> {
+    for node in &cluster.nodes {
+        let url = format!("{}/readyz", node.url());
+        let knows = || http::get(&url).ok().filter(|(status, _)| *status == 503).map(drop);
+        until("a node knows that commits wait", knows).await;
+    }
+    // Those that it found out by.
+    let waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let none = || {
+        cluster.database.sql(&format!("SELECT pg_cancel_backend(pid) {waiting}")).ok()?;
+        let count = cluster.database.sql(&format!("SELECT count(*) {waiting}")).ok()?;
+        (count == "0").then_some(())
+    };
+    until("nothing waits", none).await;
+    Ok(())
 }
 
 /// Waits until a session's commit waits for a standby, which does other things than that one; which it is.
 async fn waiting(cluster: &Cluster, but: u32) -> u32 {
     let sql = format!("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid <> {but}");
     let found = || cluster.database.sql(&sql).ok()?.lines().next()?.parse().ok();
-    until("somebody waits for a standby", found).await
+    let what = format!("somebody but {but} waits for a standby");
+    until(&what, found).await
 }
 
 async fn open(url: &str, name: &str) -> Result<(Client, Review)> {
@@ -38,6 +57,7 @@ async fn a_node_that_is_killed_while_its_commit_waits_for_a_standby() -> Result<
     until("he sees it", || first(&his).filter(|it| it.text() == "kept")).await;
 
     wait_for(&cluster, "nobody")?;
+    known(&cluster).await?;
     let version =
         || -> Result<u64> { Ok(cluster.database.sql("SELECT max(version) FROM reviews")?.parse()?) };
     let before = version()?;
@@ -59,8 +79,12 @@ async fn a_node_that_is_killed_while_its_commit_waits_for_a_standby() -> Result<
     ensure!(text == "kept", "he is told of what no standby has: {text}");
     // What is cut off is no barrier.
     cluster.database.sql(&format!("SELECT pg_cancel_backend({barrier})"))?;
-    let again = waiting(&cluster, 0).await;
-    ensure!(again > 0 && hers.unsynced().count > 0);
+    // The other node's goes on waiting all the time; with it a new one does, of the node whose was cut off.
+    let sql =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid <> {barrier}");
+    let both = || (cluster.database.sql(&sql).ok()?.parse::<u32>().ok()? > 1).then_some(());
+    until("both wait again", both).await;
+    ensure!(hers.unsynced().count > 0, "she is told of it after a barrier that was cut off");
     ensure!(first(&his).context("a comment")?.text() == "kept", "after a barrier that was cut off");
 
     wait_for(&cluster, "")?;

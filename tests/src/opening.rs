@@ -64,6 +64,23 @@ impl fmt::Display for Pair {
     }
 }
 
+/// What it took besides time, which other programs take as well: for the review with few and with many edits, medians.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    /// What the server sent, in bytes.
+    pub sent: [f64; 2],
+    /// What the server read, from files and from sockets, in bytes; nothing where the system does not say.
+    pub read: Option<[f64; 2]>,
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [few, many] = self.sent;
+        write!(f, "{few} and {many} bytes sent")?;
+        self.read.map_or(Ok(()), |[few, many]| write!(f, ", {few} and {many} read"))
+    }
+}
+
 /// What was measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Report {
@@ -80,6 +97,8 @@ pub struct Report {
     pub warm: Pair,
     /// A client that lacks ten edits has them.
     pub resume: Pair,
+    /// What each of the four took besides, in their order: cold, killed, warm, resumed.
+    pub work: [Work; 4],
     /// How long it took to write all edits.
     pub wrote: Duration,
 }
@@ -97,7 +116,9 @@ impl fmt::Display for Report {
             self.crashed
         )?;
         writeln!(f, "opened warm: {}", self.warm)?;
-        write!(f, "resumed warm, {BEHIND} edits behind: {}", self.resume)
+        writeln!(f, "resumed warm, {BEHIND} edits behind: {}", self.resume)?;
+        let [cold, crashed, warm, resume] = self.work;
+        write!(f, "cold: {cold}; after SIGKILL: {crashed}; warm: {warm}; resumed: {resume}")
     }
 }
 
@@ -241,13 +262,13 @@ pub async fn run(options: Options) -> Result<Report> {
     let killed = tempfile::tempdir()?;
     copy_database(server.data(), killed.path())?;
     let subjects = [few, many];
-    let mut times: [[Vec<f64>; 2]; 4] = Default::default();
+    let mut costs: [[Vec<Cost>; 2]; 4] = Default::default();
     for _ in 0..options.rounds {
         for (at, subject) in subjects.iter().enumerate() {
             restore_database(killed.path(), server.data())?;
             sync_database(server.data())?;
             server.restart()?;
-            times[0][at].push(open(&server, subject).await?);
+            costs[0][at].push(open(&server, subject).await?);
             server.kill()?;
         }
     }
@@ -261,19 +282,59 @@ pub async fn run(options: Options) -> Result<Report> {
         for (at, subject) in subjects.iter().enumerate() {
             ensure!(server.terminate()?.success(), "the server does not stop well");
             server.restart()?;
-            times[1][at].push(open(&server, subject).await?);
-            times[2][at].push(open(&server, subject).await?);
-            times[3][at].push(resume(&server, subject).await?);
+            costs[1][at].push(open(&server, subject).await?);
+            costs[2][at].push(open(&server, subject).await?);
+            costs[3][at].push(resume(&server, subject).await?);
         }
     }
-    let pairs = times.map(|[few, many]| Pair { few: median(few), many: median(many) });
-    let [crashed, cold, warm, resume] = pairs;
-    Ok(Report { options, cold, crashed, tail, warm, resume, wrote })
+    let [crashed, cold, warm, resume] = costs;
+    let costs = [cold, crashed, warm, resume];
+    let work = costs.each_ref().map(|pair| Work {
+        sent: pair.each_ref().map(|costs| median(costs.iter().map(|cost| cost.sent))),
+        read: costs_known(pair)
+            .then(|| pair.each_ref().map(|costs| median(costs.iter().filter_map(|cost| cost.read)))),
+    });
+    let pairs = costs.map(|pair| {
+        let [few, many] = pair.map(|costs| median(costs.iter().map(|cost| cost.ms)));
+        Pair { few, many }
+    });
+    let [cold, crashed, warm, resume] = pairs;
+    Ok(Report { options, cold, crashed, tail, warm, resume, work, wrote })
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+/// What one opening took.
+struct Cost {
+    ms: f64,
+    sent: f64,
+    read: Option<f64>,
+}
+
+impl Cost {
+    /// What it took from a moment on until now.
+    fn since(began: Instant, server: &Server, client: &Client, before: (u64, Option<u64>)) -> Cost {
+        let ms = began.elapsed().as_secs_f64() * 1_000.0;
+        let (sent, read) = counted(server, client);
+        let read = read.zip(before.1).map(|(now, before)| now.saturating_sub(before) as f64);
+        Cost { ms, sent: sent.saturating_sub(before.0) as f64, read }
+    }
+}
+
+/// What a client got until now, and what a server has read, in bytes.
+fn counted(server: &Server, client: &Client) -> (u64, Option<u64>) {
+    // Linux counts what goes through read calls, from its own cache too.
+    let told = std::fs::read_to_string(format!("/proc/{}/io", server.process())).ok();
+    let read = told.and_then(|told| told.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok()));
+    (client.analytics().bytes_in, read)
+}
+
+fn costs_known(pair: &[Vec<Cost>; 2]) -> bool {
+    pair.iter().flatten().all(|cost| cost.read.is_some())
+}
+
+fn median(all: impl Iterator<Item = f64>) -> f64 {
+    let mut all: Vec<_> = all.collect();
+    all.sort_by(f64::total_cmp);
+    all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Writes a review, if wanted until it is far behind a snapshot; how many entries are between two then.
@@ -299,30 +360,30 @@ async fn late(server: &Server, folder: &Path) -> Result<Client> {
     Ok(Client::builder(server.url()).user("late", "Late").store_dir(folder).connect().await?)
 }
 
-/// How long a client without a copy takes until the review is here, once it is connected.
-async fn open(server: &Server, subject: &Subject) -> Result<f64> {
+/// What it takes until a client without a copy has the review, once it is connected.
+async fn open(server: &Server, subject: &Subject) -> Result<Cost> {
     let client =
         Client::builder(server.url()).user("reader", "Reader").store(MemoryStore::new()).connect().await?;
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), counted(server, &client));
     let review = client.open(&subject.id).await?;
     arrived(&review, subject.version).await?;
-    let took = began.elapsed();
+    let cost = Cost::since(began, server, &client, before);
     client.closed().await?;
-    Ok(took.as_secs_f64() * 1_000.0)
+    Ok(cost)
 }
 
-/// How long a client takes that lacks the last edits until they are here, once it is connected.
-async fn resume(server: &Server, subject: &Subject) -> Result<f64> {
+/// What it takes until a client that lacks the last edits has them, once it is connected.
+async fn resume(server: &Server, subject: &Subject) -> Result<Cost> {
     let folder = tempfile::tempdir()?;
     copy_folder(subject.behind.path(), folder.path())?;
     let client = late(server, folder.path()).await?;
     ensure!(client.stored().await?.len() == 1, "it has no copy");
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), counted(server, &client));
     let review = client.open(&subject.id).await?;
     arrived(&review, subject.version).await?;
-    let took = began.elapsed();
+    let cost = Cost::since(began, server, &client, before);
     client.closed().await?;
-    Ok(took.as_secs_f64() * 1_000.0)
+    Ok(cost)
 }
 
 async fn arrived(review: &Review, version: u64) -> Result<()> {

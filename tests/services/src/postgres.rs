@@ -125,6 +125,14 @@ impl Postgres {
         process.gone()
     }
 
+    /// Kills its main process (SIGKILL), which finishes nothing; the others end once they see that.
+    pub fn kill(&self) -> Result<()> {
+        let process = self.process().take();
+        let Some(process) = process else { return Ok(()) };
+        process.signal("KILL")?;
+        process.gone()
+    }
+
     /// Kills one of its processes, as the kernel does that is out of memory. PostgreSQL then ends all sessions, and
     /// recovers.
     pub fn kill_backend(&self, pid: u32) -> Result<()> {
@@ -196,6 +204,13 @@ impl Postgres {
         ensure!(made.status.success(), "no copy is made: {}", String::from_utf8_lossy(&made.stderr));
         standby.restart()?;
         Ok(Arc::new(standby))
+    }
+
+    /// Has a standby follow its primary by a port on 127.0.0.1, such as that of a proxy before it.
+    pub fn follow(&self, port: u16) -> Result<()> {
+        let way = format!("host=127.0.0.1 port={port} user={USER}");
+        self.sql("postgres", &format!("ALTER SYSTEM SET primary_conninfo = '{way}'"))?;
+        self.sql("postgres", "SELECT pg_reload_conf()").map(drop)
     }
 
     /// Makes a standby the primary.

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use interline_core::change::Entity;
 use interline_core::clock::Millis;
 use interline_core::entry::{Answer, Head};
 use interline_core::id::{ClientId, CommentId, ReviewId, UserId};
 use interline_core::sync::{Batcher, Frozen, Rejected, Replica, Save};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::disk::Disk;
@@ -15,6 +16,8 @@ use super::ledger::Ledger;
 use super::plan::{ClientSetup, Damage};
 use super::screen::Screen;
 
+/// The set that people put tags into.
+const TAGS: &str = "tags";
 /// The longest sleep.
 const MAX_SLEEP_MS: Millis = 60_000;
 
@@ -35,7 +38,18 @@ pub(super) struct Held {
     /// Its own marks.
     pub(super) marks: String,
     /// What its user had written in the review's fields.
-    pub(super) fields: Vec<(String, serde_json::Value)>,
+    pub(super) fields: Vec<(String, Value)>,
+    /// The tags that it had put in, and its additions of them.
+    pub(super) tags: Vec<(String, Value)>,
+    /// What its user had decided, on whichever device.
+    pub(super) decision: Option<Value>,
+}
+
+impl Held {
+    /// The words of it alone.
+    pub(super) fn words(self) -> Held {
+        Held { fields: Vec::new(), tags: Vec::new(), decision: None, ..self }
+    }
 }
 
 /// One client.
@@ -43,6 +57,8 @@ pub(super) struct Held {
 pub(super) struct Client {
     /// The id it goes under, behind those that it had before.
     pub(super) ids: Vec<ClientId>,
+    /// How many of those its local store cannot know any more.
+    pub(super) strange: usize,
     pub(super) user: UserId,
     pub(super) review: ReviewId,
     pub(super) skew_ms: i64,
@@ -89,6 +105,7 @@ impl Client {
         let replica = Replica::new(id, user.clone(), review, Batcher::DEBOUNCE_MS);
         Client {
             ids: vec![id],
+            strange: 0,
             user,
             review,
             skew_ms: setup.skew_ms,
@@ -141,12 +158,36 @@ impl Client {
     /// What stands in the review that has just come was not lost; what becomes of it later is seen then.
     pub(super) fn still_there(&mut self) {
         let texts: String = self.replica.confirmed().comments.values().map(|one| one.text.as_str()).collect();
-        let fields = &self.replica.confirmed().fields;
+        let (fields, sets) = (&self.replica.confirmed().fields, &self.replica.confirmed().sets);
+        let decision = self.decision();
         for held in &mut self.held {
             held.marks.retain(|mark| !texts.contains(mark));
+            held.tags.retain(|(tag, _)| sets.elements(TAGS).all(|there| there != tag));
+            let said = |decision: &Value| decision["said"].clone();
+            held.decision.take_if(|held| decision.as_ref().map(said) == Some(said(held)));
             held.fields
                 .retain(|(name, value)| fields.value(name).map(|value| json!(value)).as_ref() != Some(value));
         }
+    }
+
+    /// What its user has decided, as far as that is acknowledged.
+    pub(super) fn decision(&self) -> Option<Value> {
+        let decision = self.replica.confirmed().decisions.get(&self.user)?;
+        let said = json!({"value": decision.value, "patch_set": decision.patch_set, "note": decision.note});
+        Some(json!({"said": said, "stamp": decision.stamp}))
+    }
+
+    /// The tags that it has put in, as far as that is acknowledged and shown.
+    pub(super) fn tags(&self) -> Vec<(String, Value)> {
+        let (confirmed, shown) = (&self.replica.confirmed().sets, self.replica.sets(Entity::Review));
+        let shown: BTreeSet<&str> = shown.elements(TAGS).collect();
+        let own = &self.ids[self.strange..];
+        let put = |tag: &str| {
+            let dots = confirmed.get(TAGS).into_iter().flat_map(|tags| tags.dots(tag));
+            dots.filter(|dot| own.contains(&dot.client)).collect::<Vec<_>>()
+        };
+        let tags = confirmed.elements(TAGS).filter(|tag| shown.contains(tag)).map(|tag| (tag, put(tag)));
+        tags.filter(|(_, put)| !put.is_empty()).map(|(tag, put)| (tag.to_owned(), json!(put))).collect()
     }
 
     /// The id that it goes under.
@@ -195,6 +236,8 @@ impl Client {
             damage == Some(Damage::Evicted) && self.disk.as_ref().is_some_and(|disk| !disk.precious);
         if evicted {
             self.ledger.broken();
+            // It goes on under its id, but once it gets another one nothing tells that it had this.
+            self.strange = self.ids.len();
             self.disk = None;
         }
         self.replica = match &mut self.disk {

@@ -58,6 +58,8 @@ pub struct Answered {
 pub struct Seen {
     /// The ids that it had, oldest first.
     pub ids: Vec<String>,
+    /// Whose it is.
+    pub user: String,
     /// Where its log ends.
     pub place: Place,
     /// The confirmed review.
@@ -92,7 +94,7 @@ pub struct Seen {
 }
 
 /// What a client had of what was acknowledged, when it heard that its server had lost a part of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Had {
     /// The ids that it had afterwards.
     pub later: Vec<String>,
@@ -100,6 +102,10 @@ pub struct Had {
     pub marks: String,
     /// What its user had written in the review's fields.
     pub fields: Vec<(String, Value)>,
+    /// The tags that it had put in, and its additions of them.
+    pub tags: Vec<(String, Value)>,
+    /// What its user had decided: that it `said` this value, patch set and note, and its `stamp`.
+    pub decision: Option<Value>,
 }
 
 impl Seen {
@@ -156,6 +162,7 @@ fn seen((number, client): (usize, &Client)) -> Seen {
     });
     Seen {
         ids: client.ids.iter().map(ToString::to_string).collect(),
+        user: client.user.to_string(),
         place: place(replica.head().unwrap_or_default()),
         review: json!(replica.confirmed()),
         shown: shown.collect(),
@@ -180,5 +187,7 @@ fn had(client: &Client, held: &Held) -> Had {
         later: after.iter().filter(|id| !before.contains(id)).map(ToString::to_string).collect(),
         marks: held.marks.clone(),
         fields: held.fields.clone(),
+        tags: held.tags.clone(),
+        decision: held.decision.clone(),
     }
 }

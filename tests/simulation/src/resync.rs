@@ -1,5 +1,6 @@
 //! What a client does when it has to open the review again: only where that has a cause.
 
+use interline_core::entry::Fact;
 use interline_core::id::ClientId;
 use interline_core::sync::ResyncReason;
 use serde_json::json;
@@ -22,7 +23,7 @@ impl World {
             // A batch that its own earlier request had settled is refused: opening again tells.
             ResyncReason::Gap => what.starts_with("SeqReused"),
             // A batch whose base is gone is refused.
-            ResyncReason::Diverged => copied || self.store.was_trimmed(),
+            ResyncReason::Diverged => copied || self.store.was_trimmed() || restored && self.comes_twice(c),
             ResyncReason::Copied => copied,
             ResyncReason::HistoryLost => restored,
         };
@@ -42,6 +43,17 @@ impl World {
             self.renew(c, reason)?;
         }
         self.connect(c, node, false, (Form::Fitting, 0))
+    }
+
+    /// Whether a comment that waits here came by itself as well: each device of its author's may bring back what history
+    /// lost, and write in it before it goes out.
+    fn comes_twice(&self, c: usize) -> bool {
+        let replica = &self.clients[c].replica;
+        let waits = |id| replica.is_pending(id) && !replica.confirmed().comments.contains_key(&id);
+        let entries = self.store.log().iter().filter_map(|entry| entry.decode().ok());
+        entries
+            .flat_map(|entry| entry.facts)
+            .any(|fact| matches!(fact, Fact::CommentAdded { comment, .. } if waits(comment)))
     }
 
     fn renew(&mut self, c: usize, reason: ResyncReason) -> Result<(), Failure> {
@@ -74,5 +86,9 @@ pub(super) fn held(client: &Client) -> Held {
         let register = fields.register(name).filter(|register| register.by == *replica.user())?;
         Some((name.to_owned(), json!(register.value)))
     };
-    Held { next: client.ids.len(), marks, fields: fields.names().filter_map(own).collect() }
+    let fields = fields.names().filter_map(own).collect();
+    // Who has decided anew since means that.
+    let again = replica.decisions().get(replica.user()) != replica.confirmed().decisions.get(replica.user());
+    let decision = client.decision().filter(|_| !again);
+    Held { next: client.ids.len(), marks, fields, tags: client.tags(), decision }
 }

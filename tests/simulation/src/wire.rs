@@ -157,7 +157,7 @@ impl World {
                 if let Err(reason) = taken {
                     return self.resync(c, reason, &json);
                 }
-                self.clients[c].held.extend(replaced.map(|held| Held { fields: Vec::new(), ..held }));
+                self.clients[c].held.extend(replaced.map(Held::words));
                 if whole {
                     self.clients[c].still_there();
                 }

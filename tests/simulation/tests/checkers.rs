@@ -260,8 +260,8 @@ fn words_made_up_doubled_or_lost() {
         let Deed::Added { marks, .. } = evidence.clients[0].intents[0].deed.clone() else {
             panic!("added first")
         };
-        let (later, fields) = (evidence.clients[0].ids.clone(), Vec::new());
-        evidence.clients[0].held.push(Had { later, marks, fields });
+        let later = evidence.clients[0].ids.clone();
+        evidence.clients[0].held.push(Had { later, marks, ..Had::default() });
     });
     doctored(Check::Words, |evidence| {
         let Deed::Added { marks, .. } = evidence.clients[0].intents[0].deed.clone() else {
@@ -269,8 +269,7 @@ fn words_made_up_doubled_or_lost() {
         };
         edit_text(evidence, |_| String::new());
         evidence.lost.push(json!({"facts": [{"comment_added": {"text": marks}}]}).to_string());
-        let (later, fields) = (Vec::new(), Vec::new());
-        evidence.clients[0].held.push(Had { later, marks, fields });
+        evidence.clients[0].held.push(Had { marks, ..Had::default() });
     });
     // What somebody says they deleted.
     doctored(Check::Words, |evidence| {
@@ -311,8 +310,29 @@ fn changes_that_vanished() {
     // A value that its writer had, and that went with the store.
     doctored(Check::Intent, |evidence| {
         let fields = vec![("title".to_owned(), json!("other"))];
-        evidence.clients[0].held.push(Had { later: Vec::new(), marks: String::new(), fields });
+        evidence.clients[0].held.push(Had { fields, ..Had::default() });
     });
+    // A tag that was put in, and what somebody had decided, on that code.
+    let tags = || Had { tags: vec![("c".into(), json!([]))], ..Had::default() };
+    let decision = || {
+        let said = json!({"value": "approved", "patch_set": 2, "note": null});
+        Had { decision: Some(json!({"said": said})), ..Had::default() }
+    };
+    for held in [tags(), decision()] {
+        doctored(Check::Intent, |evidence| evidence.clients[0].held.push(held));
+    }
+    let offered = |held: Had, change: Value| {
+        let mut evidence = good();
+        evidence.clients[0].held.push(held);
+        evidence.clients[0].rejected = json!([{"changes": [change]}]);
+        only(Check::Intent, &evidence)
+    };
+    let put = |tag| json!({"set_changed": {"entity": "review", "field": "tags", "add": [tag], "remove": {}}});
+    offered(tags(), put("c")).unwrap();
+    offered(tags(), put("d")).unwrap_err();
+    let decided = |on| json!({"decided": {"status": {"value": "approved", "seen": 0, "patch_set": on}}});
+    offered(decision(), decided(2)).unwrap();
+    offered(decision(), decided(1)).unwrap_err();
 }
 
 #[test]

@@ -23,8 +23,9 @@ pub(super) fn check(evidence: &Evidence, folded: &Folded) -> Result<(), String> 
             if !settled && !forgotten {
                 return Err(format!("of client {}, {deed:?} vanished", seen.name()));
             }
+            let family = || evidence.clients.iter().filter(|other| other.family == seen.family);
             let sent = match deed {
-                Deed::Added { comment, .. } => in_log(folded, comment),
+                Deed::Added { comment, .. } => family().any(|one| in_log(folded, one, comment)),
                 // Titles are like no other.
                 Deed::Wrote { field, value, .. } => {
                     field == "title" && folded.facts("field_set").any(|(_, fact)| fact["value"] == *value)
@@ -32,59 +33,26 @@ pub(super) fn check(evidence: &Evidence, folded: &Folded) -> Result<(), String> 
                 _ => false,
             };
             // A title that was refused can be tried again twice, and by a copy of the local store as well.
-            let family = || evidence.clients.iter().filter(|other| other.family == seen.family);
             let mut all = family().flat_map(|one| &one.intents);
             let mut again = || all.any(|other| !other.forgotten && other.deed == *deed);
             if *forgotten && sent && !again() {
                 return Err(format!("of client {}, {deed:?} was sent before it was saved", seen.name()));
             }
         }
-        held(folded, &lost, seen)?;
     }
     Ok(())
 }
 
-/// What a client had when its server lost it is there, or waits for its user's decision.
-fn held(folded: &Folded, lost: &Lost, seen: &Seen) -> Result<(), String> {
-    for (field, value) in seen.held.iter().flat_map(|held| &held.fields) {
-        let set = |(_, fact): (&str, &Value)| {
-            fact["entity"].is_string() && text(fact, "field") == field && fact["value"] == *value
-        };
-        let offered = || {
-            kept(seen, |change| {
-                let decided = field == "status" && change["decided"]["status"]["value"] == *value;
-                decided || change["fields_changed"]["fields"][field]["value"] == *value
-            })
-        };
-        let first = || folded.review["fields"][field]["value"] == *value;
-        // Lost once, written anew or seen again by now, and lost once more: it had been overwritten before that.
-        let overwritten = || {
-            let sets = |entry: &Value, is: &dyn Fn(&Value) -> bool| {
-                let all = entry["facts"].as_array().into_iter().flatten();
-                all.filter_map(|fact| fact.get("field_set"))
-                    .any(|fact| text(fact, "field") == field && is(fact))
-            };
-            let mut entries = lost.entries.iter();
-            (lost.more_than_once() || seen.held.len() > 1)
-                && entries.any(|entry| sets(entry, &|fact| fact["value"] == *value))
-                && entries.any(|entry| sets(entry, &|_| true))
-        };
-        if !folded.facts("field_set").any(set) && !offered() && !first() && !overwritten() {
-            return Err(format!("{field} = {value} of client {} was lost without a word", seen.name()));
-        }
-    }
-    Ok(())
-}
-
-fn in_log(folded: &Folded, comment: &str) -> bool {
-    folded.comments().any(|(id, _)| id == comment)
-}
-
-fn added(folded: &Folded, lost: &Lost, seen: &Seen, comment: &str) -> bool {
+/// Whether it was this client that added a comment: another device of its user's may bring back the same one.
+fn in_log(folded: &Folded, seen: &Seen, comment: &str) -> bool {
     let own = |(client, fact): (&str, &Value)| {
         seen.ids.iter().any(|id| id == client) && text(fact, "comment") == comment
     };
     folded.facts("comment_added").any(own)
+}
+
+fn added(folded: &Folded, lost: &Lost, seen: &Seen, comment: &str) -> bool {
+    in_log(folded, seen, comment)
         || lost.facts("comment_added").any(|fact| text(fact, "comment") == comment)
         || kept(seen, |change| {
             change.get("comment_added").is_some_and(|added| text(added, "comment") == comment)
@@ -145,7 +113,8 @@ fn wrote(
     confirmed() || superseded() || gone() || again() || rejected()
 }
 
-fn kept(seen: &Seen, is: impl Fn(&Value) -> bool) -> bool {
+/// Whether a change was refused or lost: it waits for its user's decision, or had it.
+pub(super) fn kept(seen: &Seen, is: impl Fn(&Value) -> bool) -> bool {
     let all =
         [&seen.rejected, &seen.discarded, &seen.retried].into_iter().flat_map(Value::as_array).flatten();
     all.flat_map(|record| record["changes"].as_array().into_iter().flatten()).any(is)

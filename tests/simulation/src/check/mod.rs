@@ -6,6 +6,7 @@ mod chain;
 mod converged;
 mod fold;
 mod guided;
+mod held;
 mod intents;
 mod once;
 mod order;
@@ -37,6 +38,7 @@ const ALL: &[Checker] = &[
     (Check::Words, words::check),
     (Check::Words, undone::check),
     (Check::Intent, intents::check),
+    (Check::Intent, held::check),
     (Check::Guided, guided::check),
     (Check::Placed, placed::check),
     (Check::Tagged, tags::check),

@@ -97,13 +97,13 @@ fn last_deeds(seen: &Seen) -> impl Iterator<Item = (&str, bool, u64)> {
         .map(|(_, deed)| deed)
 }
 
-/// It is in, or somebody took it out again, who did what they did after this or beside it.
+/// It is in, or somebody took out this very addition, which they had to have seen.
 fn is_in(folded: &Folded, lost: &Lost, all: &[Tagging<'_>], seen: &Seen, tag: &str) -> bool {
     let about = || all.iter().filter(|tagging| tagging.tag == tag);
-    let put = about().filter(|tagging| tagging.came && tagging.by(seen)).map(Tagging::version).max();
-    let taken = || about().any(|tagging| !tagging.came && !tagging.by(seen) && put < Some(tagging.version()));
+    let put = about().filter(|tagging| tagging.came && tagging.by(seen)).map(|tagging| tagging.dot).max();
+    let taken = || about().any(|tagging| !tagging.came && !tagging.by(seen) && put == Some(tagging.dot));
     let gone = || lost.entries.iter().flat_map(Tagging::of).any(|tagging| tagging.tag == tag);
-    additions(folded, tag).next().is_some() || (put.is_some() && taken()) || gone()
+    additions(folded, tag).next().is_some() || taken() || gone()
 }
 
 /// Nothing of it that its user had before them is in.

@@ -91,7 +91,12 @@ pub(super) fn check(evidence: &Evidence, folded: &Folded) -> Result<(), String> 
                 let removed = who.intents.iter().any(
                     |Intent { deed, forgotten, .. }| matches!(deed, Deed::Removed { comment: of } if !forgotten && is_there(of)),
                 );
-                let held = !removed && who.held.iter().any(|held| held.marks.contains(*mark));
+                // Who made it once more, before it was lost again, has it offered in place of its author.
+                let again = lost.more_than_once()
+                    && marks.copied.get(mark).is_some_and(|copies| {
+                        copies.by.iter().any(|by| by != client && kept[*by].text.contains(*mark))
+                    });
+                let held = !removed && !again && who.held.iter().any(|held| held.marks.contains(*mark));
                 if held || !lost.marks.contains(mark) {
                     return Err(format!("{mark:?}, which {} wrote in {comment}, is gone", who.name()));
                 }

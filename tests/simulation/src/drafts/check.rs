@@ -23,6 +23,7 @@ pub fn check(left: &Left) -> Result<(), Failure> {
     let broken = |what: String| Failure::new(Check::Chain, what);
     let drafts = entries(&left.drafts).map_err(broken)?;
     let review = entries(&left.review).map_err(broken)?;
+    let lost_review = entries(&left.lost_review).map_err(broken)?;
     let mut folded = Texts::new();
     let mut gone_out = Vec::new();
     for entry in &drafts {
@@ -70,6 +71,7 @@ pub fn check(left: &Left) -> Result<(), Failure> {
     // What somebody decided later on their other device stands: the entry says so, and not what for.
     let mut outdone: Vec<Vec<String>> = review
         .iter()
+        .chain(&lost_review)
         .filter(|entry| entry["client"] == left.publisher.as_str() && is_outdone(entry))
         .map(added)
         .collect();
@@ -79,6 +81,18 @@ pub fn check(left: &Left) -> Result<(), Failure> {
         let again = |id: &String| begun.contains(id) || left.aside.contains(id.as_str());
         if left.lost == 0 || !one.comments.iter().all(again) {
             whole(left, one, &came_in, &notes, &mut outdone)?;
+        } else if let Some(note) = &one.note
+            && !notes.contains_key(note)
+            && !left.aside.contains(note)
+            && !decided_anew(&lost_review, note)
+        {
+            let named: BTreeSet<&String> = one.comments.iter().collect();
+            let same = |comments: &Vec<String>| comments.iter().collect::<BTreeSet<_>>() == named;
+            let at = outdone.iter().position(same);
+            let at = at.ok_or_else(|| {
+                Failure::new(Check::Intent, format!("the decision of {one:?} was lost without a word"))
+            })?;
+            outdone.swap_remove(at);
         }
     }
     // What came too late for a publication goes on in the comment once.
@@ -107,6 +121,13 @@ pub fn check(left: &Left) -> Result<(), Failure> {
 fn is_outdone(entry: &Value) -> bool {
     let mut verdicts = entry["verdicts"].as_array().into_iter().flatten();
     verdicts.any(|verdict| verdict["outcome"]["superseded"]["field"] == "decision")
+}
+
+/// Whether their author decided anew, before what they had decided with this note was lost with that.
+fn decided_anew(lost: &[Value], note: &str) -> bool {
+    let own = lost.iter().filter(|entry| entry["author"] == "ann").flat_map(facts);
+    let mut decided = own.filter_map(|fact| fact.get("decision_set")).map(|set| set["note"] == note);
+    decided.any(|this| this) && decided.any(|this| !this)
 }
 
 /// The comments that an entry adds.

@@ -101,9 +101,8 @@ impl Life {
         let (drafts, review) = (&mut drafts[device], &mut rest[device]);
         let client = drafts.replica.client();
         if drafts.replica.is_saved() {
-            for id in std::mem::take(&mut drafts.discarded) {
-                review.replica.forget_carried(client, id);
-            }
+            let left = drafts.replica.late().map(|record| record.id).collect();
+            review.replica.keep_carried(client, &left);
         }
         let late: Vec<_> =
             drafts.replica.late().filter(|one| !drafts.carried.contains(&one.id)).cloned().collect();
@@ -115,7 +114,6 @@ impl Life {
         if review.replica.is_saved() {
             for id in std::mem::take(&mut drafts.carried) {
                 drafts.replica.discard_rejected(Some(id));
-                drafts.discarded.insert(id);
             }
         }
         self.drain(device)?;

@@ -462,7 +462,8 @@ impl Life {
         let payloads =
             |log| self.store.of(log).log.iter().map(|entry| entry.payload.to_string()).collect::<Vec<_>>();
         let (review, drafts) = (payloads(Log::Review), payloads(Log::Drafts));
-        let mut left = Left { review, drafts, lost: self.store.lost, ..self.left };
+        let lost_review = self.store.lost_review.iter().map(|entry| entry.payload.to_string()).collect();
+        let mut left = Left { review, drafts, lost: self.store.lost, lost_review, ..self.left };
         for peer in self.peers.iter().take(BO) {
             left.aside += &peer.aside();
         }

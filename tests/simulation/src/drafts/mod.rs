@@ -32,8 +32,10 @@ pub struct Left {
     pub review: Vec<String>,
     /// Those of the log of drafts.
     pub drafts: Vec<String>,
-    /// Entries of both that went when the store was set back.
+    /// How many answers, with their entries, went when the store was set back.
     pub lost: usize,
+    /// The entries of the review that went by that.
+    pub lost_review: Vec<String>,
     /// Under which client id drafts are published.
     pub publisher: String,
     /// What was to be published, where that was saved.

@@ -62,9 +62,8 @@ pub(super) struct Peer {
     /// What was done here; so many of it are on the disk.
     pub(super) deeds: Vec<Deed>,
     kept: usize,
-    /// The records of late edits that the review has, and those that are discarded here.
+    /// The records of late edits that the review has.
     pub(super) carried: BTreeSet<u64>,
-    pub(super) discarded: BTreeSet<u64>,
 }
 
 impl Peer {
@@ -80,7 +79,6 @@ impl Peer {
             deeds: Vec::new(),
             kept: 0,
             carried: BTreeSet::new(),
-            discarded: BTreeSet::new(),
         }
     }
 
@@ -123,7 +121,7 @@ impl Peer {
         self.saving = None;
         self.line = None;
         self.deeds.truncate(self.kept);
-        (self.carried, self.discarded) = Default::default();
+        self.carried.clear();
         let Some(disk) = &self.disk else { return Ok(false) };
         self.replica = Replica::restore(now, disk.read()?, 50);
         Ok(true)

@@ -84,12 +84,14 @@ pub(super) struct Shelves {
     pub(super) restores: usize,
     /// How many answers, with their entries, went by that.
     pub(super) lost: usize,
+    /// The review's entries among them.
+    pub(super) lost_review: Vec<EncodedEntry>,
 }
 
 impl Shelves {
     pub(super) fn new(review: EncodedEntry, drafts: EncodedEntry) -> Shelves {
         let (review, drafts) = (Shelf::new(review), Shelf::new(drafts));
-        Shelves { review, drafts, backup: None, restores: 0, lost: 0 }
+        Shelves { review, drafts, backup: None, restores: 0, lost: 0, lost_review: Vec::new() }
     }
 
     pub(super) fn of(&self, log: Log) -> &Shelf {
@@ -127,6 +129,7 @@ impl Shelves {
         let Some((review, drafts)) = self.backup.take() else { return false };
         // What was refused whole has an answer, and no entry.
         let lost = self.review.written - review.written + self.drafts.written - drafts.written;
+        self.lost_review.extend_from_slice(self.review.behind(review.head().version));
         (self.review, self.drafts) = (review, drafts);
         self.restores += usize::from(lost > 0);
         self.lost += lost;
